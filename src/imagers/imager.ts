@@ -1,0 +1,31 @@
+import type { RunContext } from "../lib/context.ts";
+import type { Digest } from "../lib/digest.ts";
+import type { Tool } from "../lib/tools.ts";
+import type { SealedTree } from "../rootfs/seal.ts";
+
+/** What is known of a written artifact: its size in bytes (holes included) and the digest of all its bytes. */
+export type ArtifactFacts = { readonly sizeBytes: number; readonly digest: Digest };
+
+/** What an imager may use of the run. */
+export type ImagerContext = Pick<RunContext, "signal" | "env" | "progress" | "warn" | "log">;
+
+/**
+ * Turns a sealed tree into one file. The same tree and options give the same bytes, whoever runs it and wherever.
+ * `Options` are the resolved ones of the imager's own `options.ts`.
+ */
+export interface Imager<Options> {
+  /** "cpio", "ext4", ...; what events and errors call it. */
+  readonly name: string;
+  /** What follows the plugin's name in the artifact's file name, e.g. `.cpio.gz` or `-rootfs.img`. */
+  suffix(options: Options): string;
+  /** External programs that `write` will call. */
+  tools(options: Options): readonly Tool[];
+  readonly needsRoot: boolean;
+  /**
+   * Writes the image to `out`, which does not exist yet, in a folder that does. The caller renames it into place,
+   * and removes it when this throws.
+   */
+  write(tree: SealedTree, out: string, options: Options, ctx: ImagerContext): Promise<ArtifactFacts>;
+  /** Reads `image` back and compares every inode with the tree; throws a `verify` error that names the path. */
+  verify(tree: SealedTree, image: string, options: Options, ctx: ImagerContext): Promise<void>;
+}

@@ -1,0 +1,1 @@
+export { FledgeError, isFledgeError } from "./lib/errors.ts";

@@ -1,0 +1,76 @@
+import { FledgeError } from "./errors.ts";
+
+declare const byteString: unique symbol;
+
+/**
+ * A guest file name or symlink target, one byte per character (latin1). Names on Linux are bytes and need not
+ * be UTF-8; in this form they survive unchanged, compare by `<` as their bytes do, and are cheap Map keys.
+ */
+export type ByteString = string & { readonly [byteString]: true };
+
+/** The bytes of a name that a person or a hook wrote: text as UTF-8, bytes as they are. */
+export function toByteString(name: string | Uint8Array): ByteString {
+  if (typeof name !== "string") return Buffer.from(name).toString("latin1") as ByteString;
+  if (/^[\x00-\x7f]*$/.test(name)) return name as ByteString;
+  return Buffer.from(name, "utf8").toString("latin1") as ByteString;
+}
+
+/** A name for people: UTF-8 text, and `\xNN` for each byte that is not part of valid UTF-8. */
+export function fromByteString(name: ByteString): string {
+  if (/^[\x00-\x7f]*$/.test(name)) return name;
+  const bytes = Buffer.from(name, "latin1");
+  const text = bytes.toString("utf8");
+  if (!text.includes("\ufffd") || Buffer.from(text, "utf8").equals(bytes)) return text;
+  return escapeInvalidUtf8(bytes);
+}
+
+/** The order of names by their raw bytes; the only order fledge sorts by. */
+export function compareBytes(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+const UNITS: Readonly<Record<string, number>> = { "": 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 };
+
+/**
+ * Bytes of a size such as `64M`, `1.5G`, `512KiB` or `4096`; K, M, G and T are powers of 1024.
+ * Throws a `config` error for anything else.
+ */
+export function parseSize(text: string | number): number {
+  if (typeof text === "number" && Number.isSafeInteger(text) && text >= 0) return text;
+  const match = /^(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?$/i.exec(String(text).trim());
+  const bytes = match ? Math.round(Number(match[1]) * (UNITS[(match[2] ?? "").toUpperCase()] ?? 1)) : Number.NaN;
+  if (!Number.isSafeInteger(bytes)) {
+    throw new FledgeError("config", `"${text}" is not a size`, { hint: 'write it like "64M", "1.5G" or 4096 (bytes)' });
+  }
+  return bytes;
+}
+
+/** A size for people: `999 B`, `1.5 KiB`, `64.0 MiB`. */
+export function formatSize(bytes: number): string {
+  let value = bytes;
+  let unit = "B";
+  for (const next of ["KiB", "MiB", "GiB", "TiB"]) {
+    if (value < 1024) break;
+    value /= 1024;
+    unit = next;
+  }
+  return unit === "B" ? `${value} B` : `${value.toFixed(1)} ${unit}`;
+}
+
+function escapeInvalidUtf8(bytes: Buffer): string {
+  let out = "";
+  for (let i = 0; i < bytes.length; ) {
+    const length = utf8Length(bytes, i);
+    out += length > 0 ? bytes.toString("utf8", i, i + length) : `\\x${bytes.toString("hex", i, i + 1)}`;
+    i += Math.max(1, length);
+  }
+  return out;
+}
+
+/** How many bytes the valid UTF-8 character at `start` takes, or 0. */
+function utf8Length(bytes: Buffer, start: number): number {
+  for (let length = 1; length <= 4 && start + length <= bytes.length; length++) {
+    if (!bytes.toString("utf8", start, start + length).includes("\ufffd")) return length;
+  }
+  return bytes.toString("hex", start, start + 3) === "efbfbd" ? 3 : 0;
+}

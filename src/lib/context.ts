@@ -1,0 +1,49 @@
+import type { Disposer } from "./dispose.ts";
+import { FledgeError, isFledgeError } from "./errors.ts";
+
+export type Warning = { readonly message: string; readonly hint?: string | undefined };
+
+/** The environment as read once at the start; nothing below the CLI reads `process.env`. */
+export type Env = Readonly<Record<string, string | undefined>>;
+
+/** What every part of a build is handed: how to stop, where to cache, and where to say what is going on. */
+export type RunContext = {
+  readonly signal: AbortSignal;
+  readonly env: Env;
+  readonly cacheDir: string;
+  readonly disposer: Disposer;
+  /** Seconds since 1970: the mtime of all that fledge adds, and the ceiling of every other (SOURCE_DATE_EPOCH). */
+  readonly epoch: Epoch;
+  /** `doneBytes` of `totalBytes` (when known) of the running stage; `item` says what they are of. */
+  progress(doneBytes: number, totalBytes?: number, item?: string): void;
+  warn(warning: Warning): void;
+  /** A detail for `--verbose`. */
+  log(message: string): void;
+};
+
+export type Epoch = { readonly stampSec: number; readonly ceilingSec: number | undefined };
+
+/**
+ * The rule of reproducible-builds.org: with SOURCE_DATE_EPOCH set, it stamps what the build adds and clamps all
+ * other times; without it what fledge adds is stamped 0 and other times stay.
+ */
+export function epochFrom(env: Env): Epoch {
+  const text = env.SOURCE_DATE_EPOCH;
+  if (text === undefined || text === "") return { stampSec: 0, ceilingSec: undefined };
+  if (!/^\d{1,11}$/.test(text)) {
+    throw new FledgeError("usage", `SOURCE_DATE_EPOCH="${text}" is not a number of seconds since 1970`, {
+      hint: "for instance SOURCE_DATE_EPOCH=$(git log -1 --pretty=%ct)",
+    });
+  }
+  return { stampSec: Number(text), ceilingSec: Number(text) };
+}
+
+/** Throws the `aborted` error once the signal has fired; called between units of synchronous work. */
+export function throwIfAborted(signal: AbortSignal): void {
+  if (signal.aborted) throw abortedError(signal);
+}
+
+export function abortedError(signal: AbortSignal): FledgeError {
+  if (isFledgeError(signal.reason) && signal.reason.code === "aborted") return signal.reason;
+  return new FledgeError("aborted", "the build was interrupted", { cause: signal.reason });
+}

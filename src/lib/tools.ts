@@ -1,0 +1,44 @@
+import { accessSync, constants, statSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import type { Env } from "./context.ts";
+import { FledgeError } from "./errors.ts";
+
+/** An external program that a part of the build needs. Declared where it is used, checked before any work. */
+export type Tool = {
+  readonly name: string;
+  /** Completes "needed to ...". */
+  readonly reason: string;
+  /** The Debian and Ubuntu package that has it. */
+  readonly package: string;
+  /** What to do instead of installing it, if there is something. */
+  readonly instead?: string;
+};
+
+/** The absolute path of an executable on PATH, or undefined. */
+export function findOnPath(name: string, env: Env): string | undefined {
+  for (const folder of (env.PATH ?? "").split(delimiter)) {
+    if (folder === "") continue;
+    const path = join(folder, name);
+    if (isExecutableFile(path)) return path;
+  }
+  return undefined;
+}
+
+/** The absolute path of a tool; throws a `tool` error that says what it is for and how to get it. */
+export function requireTool(tool: Tool, env: Env): string {
+  const path = findOnPath(tool.name, env);
+  if (path !== undefined) return path;
+  const instead = tool.instead === undefined ? "" : `, or ${tool.instead}`;
+  throw new FledgeError("tool", `${tool.name} not found; needed to ${tool.reason}`, {
+    hint: `sudo apt-get install -y ${tool.package}${instead}`,
+  });
+}
+
+function isExecutableFile(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}

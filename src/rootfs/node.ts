@@ -1,0 +1,44 @@
+import type { ByteString } from "../lib/bytes.ts";
+
+/** Seconds since 1970 (may be negative) and nanoseconds 0..999,999,999 on top of them. */
+export type Mtime = { readonly sec: number; readonly nsec: number };
+
+/** A run of data in a sparse file; everything outside the runs is a hole. Bytes. */
+export type Segment = { readonly at: number; readonly length: number };
+
+/** Where the bytes of a regular file are. They are read when the image is written, never before. */
+export type Content =
+  | { readonly kind: "inline"; readonly bytes: Uint8Array }
+  /** A file of the host. */
+  | { readonly kind: "file"; readonly path: string }
+  /** A range of an uncompressed layer in the store; of a sparse file only the `segments` are there, back to back. */
+  | { readonly kind: "stored"; readonly file: string; readonly offset: number; readonly segments?: readonly Segment[] };
+
+/** The metadata that every inode has. `mode` holds the 07777 bits; uid and gid are 32 bits wide. */
+export type Metadata = {
+  mode: number;
+  uid: number;
+  gid: number;
+  mtime: Mtime;
+  /** Full name (`security.capability`) to raw value, in the encoding of the xattr system calls. Replaced, never changed in place. */
+  xattrs: ReadonlyMap<string, Uint8Array>;
+};
+
+export type FileInode = Metadata & { readonly type: "file"; size: number; content: Content };
+export type DirInode = Metadata & { readonly type: "dir"; readonly children: Map<ByteString, Inode> };
+export type SymlinkInode = Metadata & { readonly type: "symlink"; readonly target: ByteString };
+export type DeviceInode = Metadata & {
+  readonly type: "char" | "block";
+  readonly major: number;
+  readonly minor: number;
+};
+export type PipeInode = Metadata & { readonly type: "fifo" | "socket" };
+
+/** One inode; a hard link is a second name for the same object. */
+export type Inode = FileInode | DirInode | SymlinkInode | DeviceInode | PipeInode;
+
+export type InodeType = Inode["type"];
+
+export const NO_XATTRS: ReadonlyMap<string, Uint8Array> = new Map();
+
+export const EPOCH_ZERO: Mtime = { sec: 0, nsec: 0 };
