@@ -35,14 +35,13 @@ export type FledgeErrorOptions = {
 
 // A config is loaded in a module namespace of its own and brings a second copy of this class: the brand
 // is what both copies share, so that `isFledgeError` works across them.
-const BRAND: unique symbol = Symbol.for("fledge.error");
+const BRAND = Symbol.for("fledge.error");
 
 /** Every failure that fledge foresees: what failed and why in `message`, what to do next in `hint`. */
 export class FledgeError extends Error {
   readonly code: ErrorCode;
   readonly hint: string | undefined;
   readonly problems: readonly Problem[];
-  readonly [BRAND]: true = true as const;
 
   constructor(code: ErrorCode, message: string, options: FledgeErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -50,6 +49,7 @@ export class FledgeError extends Error {
     this.code = code;
     this.hint = options.hint;
     this.problems = options.problems ?? [];
+    Object.defineProperty(this, BRAND, { value: true });
   }
 }
 
