@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { closeSync, openSync, readSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { errnoOf, FledgeError, isFledgeError, messageOf } from "../lib/errors.ts";
@@ -7,6 +8,8 @@ import type { FileInode, Segment } from "./node.ts";
 export type Chunk = { readonly at: number; readonly bytes: Uint8Array };
 
 const CHUNK_BYTES = 1024 * 1024;
+
+const ZEROS = Buffer.alloc(CHUNK_BYTES);
 
 /** Where a file has data: one run for a plain file, none for an empty one, the segments of a sparse one. */
 export function segmentsOf(file: FileInode): readonly Segment[] {
@@ -43,6 +46,33 @@ export async function* readContent(file: FileInode): AsyncGenerator<Chunk, void,
   } finally {
     await handle.close();
   }
+}
+
+/** SHA-256, as hex, of a regular file's bytes; a hole counts as zeros. */
+export async function digestContent(file: FileInode): Promise<string> {
+  const hash = createHash("sha256");
+  let at = 0;
+  for await (const part of readDense(file)) {
+    hash.update(part);
+    at += part.length;
+  }
+  if (at !== file.size) throw new FledgeError("internal", `read ${at} of ${file.size} bytes`);
+  return hash.digest("hex");
+}
+
+/** A regular file's bytes from first to last, a hole as zeros, in chunks of at most 1 MiB. */
+export async function* readDense(file: FileInode): AsyncGenerator<Uint8Array, void, undefined> {
+  let at = 0;
+  for await (const chunk of readContent(file)) {
+    yield* zeros(chunk.at - at);
+    yield chunk.bytes;
+    at = chunk.at + chunk.bytes.length;
+  }
+  yield* zeros(file.size - at);
+}
+
+function* zeros(count: number): Generator<Uint8Array, void, undefined> {
+  for (let left = count; left > 0; left -= CHUNK_BYTES) yield ZEROS.subarray(0, Math.min(left, CHUNK_BYTES));
 }
 
 /** The whole of a regular file, holes as zeros: for hooks and checks, which look at small files. */
