@@ -23,6 +23,7 @@ power_off() {
 # die WHY: also into the kernel's log, which reaches every console and not only the last one.
 die() {
   echo "fledge-init: $1; powering off"
+  [ -c /dev/kmsg ] || bb mknod /dev/kmsg c 1 11
   if [ -c /dev/kmsg ]; then echo "<3>fledge-init: $1; powering off" >/dev/kmsg; fi
   power_off
 }
