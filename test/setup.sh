@@ -1,5 +1,6 @@
 #!/bin/sh
 # Installs what the tests run, on Debian 12+ and Ubuntu 22.04+. Run it again at will: what is there already is kept.
+# shellcheck disable=SC2046,SC2086 # Lists of package names are split into words.
 set -eu
 
 PACKAGES="
@@ -11,20 +12,21 @@ PACKAGES="
 KERNELS="linux-image-cloud-amd64 linux-image-kvm linux-image-virtual"
 
 as_root() {
-  if [ "$(id -u)" = 0 ]; then env DEBIAN_FRONTEND=noninteractive "$@"; else sudo DEBIAN_FRONTEND=noninteractive "$@"; fi
+  if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
 }
 
-# The version of a package that is installed, or "(none)"; nothing for a package that apt does not know.
-installed() { apt-cache policy "$1" 2>/dev/null | sed -n 's/^  Installed: //p'; }
+# missing NAME...: those that are not installed.
+missing() {
+  installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "$@" 2>/dev/null | sed -n 's/^installed //p')
+  for name in "$@"; do
+    echo "$installed" | grep -qx "$name" || echo "$name"
+  done
+}
 
-# The version of a package that apt would install, likewise.
-candidate() { apt-cache policy "$1" 2>/dev/null | sed -n 's/^  Candidate: //p'; }
+is_available() { apt-cache policy "$1" 2>/dev/null | grep -q '^  Candidate: [^(]'; }
 
-is_installed() { [ -n "$(installed "$1")" ] && [ "$(installed "$1")" != "(none)" ]; }
-is_available() { [ -n "$(candidate "$1")" ] && [ "$(candidate "$1")" != "(none)" ]; }
-
-first_kernel() {
-  for name in $KERNELS; do
+first_available() {
+  for name in "$@"; do
     if is_available "$name"; then
       echo "$name"
       return
@@ -32,26 +34,23 @@ first_kernel() {
   done
 }
 
-all_installed() {
-  for name in "$@"; do is_installed "$name" || return 1; done
+install_missing() {
+  as_root apt-get update
+  wanted=""
+  for name in $(missing $PACKAGES) $(first_available $KERNELS); do
+    if is_available "$name"; then wanted="$wanted $name"; else echo "test/setup.sh: no package $name here" >&2; fi
+  done
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $wanted
 }
 
 # Ubuntu keeps kernels for root alone, and a test that boots one may run as anybody.
 make_kernels_readable() {
-  for kernel in /boot/vmlinuz-*; do
-    if [ -e "$kernel" ] && [ ! -r "$kernel" ]; then as_root chmod a+r "$kernel"; fi
+  find /boot -maxdepth 1 -type f -name 'vmlinuz-*' ! -perm -o=r | while read -r kernel; do
+    as_root chmod a+r "$kernel"
   done
 }
 
-kernel=$(first_kernel)
-# shellcheck disable=SC2086 # A list of words.
-if [ -z "$kernel" ] || ! all_installed $PACKAGES "$kernel"; then
-  as_root apt-get update
-  kernel=$(first_kernel)
-  wanted=""
-  for name in $PACKAGES $kernel; do
-    if is_available "$name"; then wanted="$wanted $name"; else echo "test/setup.sh: no package $name here" >&2; fi
-  done
-  as_root apt-get install -y --no-install-recommends $wanted
-fi
+# One of the kernels is enough, so all but one may be missing.
+kernels_missing=$(missing $KERNELS | wc -l)
+if [ -n "$(missing $PACKAGES)" ] || [ "$kernels_missing" = "$(echo $KERNELS | wc -w)" ]; then install_missing; fi
 make_kernels_readable

@@ -2,9 +2,9 @@ import { spawn } from "node:child_process";
 import { accessSync, constants, readdirSync } from "node:fs";
 import { type Missing, requireTools } from "./requirements.ts";
 
-export type Drive = { readonly path: string; readonly format: "raw" | "qcow2"; readonly readonly?: boolean };
+type Drive = { readonly path: string; readonly format: "raw" | "qcow2"; readonly readonly?: boolean };
 
-export type PortForward = { readonly hostPort: number; readonly guestPort: number };
+type PortForward = { readonly hostPort: number; readonly guestPort: number };
 
 export type BootOptions = {
   readonly initrd: string;
@@ -58,7 +58,7 @@ export async function bootGuest(options: BootOptions): Promise<BootResult> {
 }
 
 /** The newest bzImage in /boot that this user can read, cloud kernels first (Ubuntu's are for root only). */
-export function findKernel(): string | undefined {
+function findKernel(): string | undefined {
   const byVersion = new Intl.Collator("en", { numeric: true });
   return readdirSync("/boot")
     .filter((name) => name.startsWith("vmlinuz-"))
