@@ -5,7 +5,7 @@ import { carriedJson } from "./carried.ts";
 import type { Manifest } from "./schema.ts";
 
 /** From here on fledge warns. */
-export const BUDGET_WARN_BYTES = 1500;
+const BUDGET_WARN_BYTES = 1500;
 /** Beyond this fledge refuses: with about 200 bytes of other arguments the guest would cut the line at 2048. */
 export const BUDGET_LIMIT_BYTES = 1800;
 

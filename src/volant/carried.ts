@@ -1,6 +1,6 @@
 import { posix } from "node:path";
-import { compareBytes } from "../lib/bytes.ts";
 import type { Manifest } from "./schema.ts";
+import { sortedRecord } from "./sorted.ts";
 
 /**
  * The compact JSON that Volant's Go code makes of a manifest before it encodes it for the kernel command line
@@ -49,16 +49,6 @@ export function carriedJson(manifest: Manifest): string {
     }),
   };
   return escapeAsGo(JSON.stringify(carried));
-}
-
-/** A copy whose keys are in the order of their bytes. */
-export function sortedRecord<T, U = T>(
-  record: Readonly<Record<string, T>> | undefined,
-  map: (value: T) => U = (value) => value as unknown as U,
-): Record<string, U> | undefined {
-  if (record === undefined) return undefined;
-  const entries = Object.entries(record).sort(([a], [b]) => compareBytes(a, b));
-  return Object.fromEntries(entries.map(([key, value]) => [key, map(value)]));
 }
 
 function carriedCloudInit(cloudInit: NonNullable<Manifest["cloud_init"]>) {

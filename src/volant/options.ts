@@ -123,12 +123,10 @@ export const manifestOptions = z.strictObject({
   image: text.optional().describe("Reference of the image; else the source's"),
   imageDigest: text.optional().describe("Digest of the image; else the source's"),
   url: z
-    .union([
-      artifactUrl,
-      z.custom<(fileName: string) => string>((value) => typeof value === "function", {
-        error: "must be a string or a function of the artifact's file name",
-      }),
-    ])
+    .union([artifactUrl, z.custom<(fileName: string) => string>((value) => typeof value === "function")], {
+      error: ({ input }) =>
+        typeof input === "string" ? undefined : "must be a string or a function of the artifact's file name",
+    })
     .optional()
     .describe("Replaces the artifact's relative path: a URL, or a function of its file name that gives one"),
 });

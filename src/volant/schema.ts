@@ -24,7 +24,7 @@ const entrypoint = z
         ? `must be an array of strings, nothing splits a string: write ${splitCommand(issue.input)}`
         : undefined,
   })
-  .min(1, { error: "must name a program" })
+  .min(1, { error: 'must name a program, such as ["/usr/bin/app", "--port", "80"]' })
   .refine((words) => words[0]?.trim() !== "", {
     error: "must begin with the name of a program",
     when: ({ value, issues }) => issues.length === 0 && Array.isArray(value) && value.length > 0,
@@ -125,11 +125,11 @@ export const manifestSchema = z
     image: z.string().optional(),
     image_digest: z.string().optional(),
   })
-  .refine((manifest) => !("rootfs" in manifest && "initramfs" in manifest), {
+  .refine((manifest) => manifest.rootfs === undefined || manifest.initramfs === undefined, {
     error: "has both rootfs and initramfs; a plugin boots from exactly one",
     when: isObject,
   })
-  .refine((manifest) => "rootfs" in manifest || "initramfs" in manifest, {
+  .refine((manifest) => manifest.rootfs !== undefined || manifest.initramfs !== undefined, {
     error: "has neither rootfs nor initramfs; a plugin boots from exactly one",
     when: isObject,
   });

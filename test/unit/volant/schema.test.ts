@@ -81,7 +81,7 @@ const REFUSED: Refusal[] = [
   ["workload.base_url", "http://", "workload.base_url must be an http(s) URL such as http://127.0.0.1:80"],
   ["workload.base_url", "http://[", "workload.base_url must be an http(s) URL such as http://127.0.0.1:80"],
   ["workload.entrypoint", undefined, "workload.entrypoint is missing"],
-  ["workload.entrypoint", [], "workload.entrypoint must name a program"],
+  ["workload.entrypoint", [], 'workload.entrypoint must name a program, such as ["/usr/bin/app", "--port", "80"]'],
   ["workload.entrypoint", ["", "x"], "workload.entrypoint must begin with the name of a program"],
   ["workload.entrypoint", ["/a", 5], "workload.entrypoint[1] must be a string, not 5"],
   [
