@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { didYouMean } from "../lib/suggest.ts";
 import type { FledgeHooks } from "../pipeline/hooks.ts";
-import type { Phase, Stage } from "../pipeline/stage.ts";
+import type { AnyStage, Phase } from "../pipeline/stage.ts";
 import { isPlainObject } from "./variants.ts";
 
 // A Record, so that the compiler asks for a row here whenever the pipeline gains a hook or a phase.
@@ -37,10 +37,10 @@ export const hooksOption = z
 
 /** Steps of the user's own, placed by name. */
 export const stagesOption = z.array(
-  z.custom<Stage>(isPlainObject).superRefine(checkStage).meta({ expected: "a stage" }),
+  z.custom<AnyStage>(isPlainObject).superRefine(checkStage).meta({ expected: "a stage" }),
 );
 
-function checkStage(stage: Stage, ctx: z.core.$RefinementCtx<Stage>): void {
+function checkStage(stage: AnyStage, ctx: z.core.$RefinementCtx<AnyStage>): void {
   const problem = (key: string, message: string, hint?: string) =>
     ctx.addIssue({ code: "custom", path: [key], message, params: { hint } });
   if (typeof stage.name !== "string" || stage.name === "") problem("name", "needs a name");

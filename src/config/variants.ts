@@ -59,18 +59,16 @@ export function takes(schema: z.ZodType, value: unknown): boolean {
 }
 
 function byLiteral(objects: readonly z.ZodObject[], value: Record<string, unknown>): Choice | undefined {
-  const words = new Map<string, unknown[]>();
+  const words = new Map<string, string[]>();
   for (const object of objects) {
-    for (const [key, words_] of literalsOf(object)) {
+    for (const [key, own] of wordsOf(object)) {
       if (!(key in value)) continue;
-      if (words_.includes(value[key])) return variant(object);
-      words.set(key, [...(words.get(key) ?? []), ...words_]);
+      if (own.includes(value[key] as string)) return variant(object);
+      words.set(key, [...(words.get(key) ?? []), ...own]);
     }
   }
-  const [key, known] = [...words][0] ?? [];
-  // A flag such as `none: true` has no other word; a wrong value of it is the variant's own business.
-  if (key === undefined || known === undefined || !known.every((word) => typeof word === "string")) return undefined;
-  return { kind: "word", key, words: known };
+  const [first] = words;
+  return first === undefined ? undefined : { kind: "word", key: first[0], words: first[1] };
 }
 
 function byRequiredKey(objects: readonly z.ZodObject[], value: Record<string, unknown>): Choice {
@@ -87,10 +85,12 @@ function byRequiredKey(objects: readonly z.ZodObject[], value: Record<string, un
   };
 }
 
-function literalsOf(object: z.ZodObject): [string, unknown[]][] {
-  return Object.entries(object.shape).flatMap(([key, schema]): [string, unknown[]][] => {
+/** The keys that hold a word of their own; a flag such as `none: true` names a variant by being there. */
+function wordsOf(object: z.ZodObject): [string, string[]][] {
+  return Object.entries(object.shape).flatMap(([key, schema]): [string, string[]][] => {
     const inner = unwrap(schema as z.ZodType);
-    return inner instanceof z.ZodLiteral ? [[key, [...inner.values]]] : [];
+    const words = inner instanceof z.ZodLiteral ? [...inner.values].filter((word) => typeof word === "string") : [];
+    return words.length > 0 ? [[key, words]] : [];
   });
 }
 

@@ -1,6 +1,11 @@
 import { z } from "zod";
 
 const strings = z.record(z.string(), z.string());
+const words = z.array(z.string()).min(1);
+const word = z.string().refine((text) => !/\s/.test(text), {
+  error: (issue) => `nothing splits it into words: write ${JSON.stringify(String(issue.input).trim().split(/\s+/))}`,
+});
+const command = z.union([words, word]);
 const document = z.strictObject({
   inline: z.boolean().optional(),
   content: z.string().optional(),
@@ -18,16 +23,18 @@ export const manifestOptions = z.strictObject({
     .strictObject({
       type: z.string().optional(),
       baseUrl: z.string().optional(),
-      entrypoint: z.array(z.string()).optional(),
+      entrypoint: command.optional(),
       args: z.array(z.string()).optional(),
       env: strings.optional(),
       workdir: z.string().optional(),
     })
     .optional(),
+  entrypoint: command.optional(),
+  args: z.array(z.string()).optional(),
   env: strings.optional(),
   network: z
     .strictObject({
-      mode: z.enum(["vsock", "bridged", "dhcp"]),
+      mode: z.enum(["vsock", "bridged", "dhcp"]).optional(),
       subnet: z.string().optional(),
       gateway: z.string().optional(),
       autoAssign: z.boolean().optional(),
@@ -84,3 +91,5 @@ export const manifestOptions = z.strictObject({
   openapi: z.string().optional(),
   url: z.union([z.string(), z.custom<(fileName: string) => string>((value) => typeof value === "function")]).optional(),
 });
+
+export type ManifestOptions = z.input<typeof manifestOptions>;

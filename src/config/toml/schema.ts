@@ -64,18 +64,8 @@ export const fledgeTomlSchema = z.strictObject({
   filesystem: filesystem.optional().describe("the disk image of an oci_rootfs"),
 });
 
-const manifest = snakeObject(manifestOptions);
-const words = z.union([z.string().min(1), z.array(z.string())]);
-const workload = manifest.shape.workload as z.ZodOptional<z.ZodObject>;
-
 /** manifest.toml: what the plugin manifest says, with the plugin's name and version. */
-export const manifestTomlSchema = manifest.extend({
+export const manifestTomlSchema = snakeObject(manifestOptions).extend({
   name: rows.name as z.ZodType,
   version: rows.version as z.ZodType,
-  entrypoint: words.optional().describe("the program to run, as a list of its words"),
-  args: z.array(z.string()).optional().describe("appended to entrypoint"),
-  workload: workload
-    .unwrap()
-    .extend({ entrypoint: words.optional().describe("the program to run, as a list of its words") })
-    .optional(),
 });

@@ -14,3 +14,5 @@ export const agentOptions = z.union([
   z.strictObject({ path: z.string().min(1).describe("a file on this machine"), checksum }),
   z.strictObject({ url: z.string().min(1).describe("an http(s) or file URL"), checksum }),
 ]);
+
+export type AgentOptions = z.output<typeof agentOptions>;

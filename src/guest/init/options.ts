@@ -20,3 +20,12 @@ export const initOptions = z
   });
 
 export type InitOptions = z.output<typeof initOptions>;
+
+/**
+ * How /init of the guest goes on after the mounts: it runs `run`, a path in the guest. With `from`, that file of the
+ * project is placed there first. `none`: a mapping provides /init.
+ */
+export type ResolvedInit =
+  | { readonly mode: "default"; readonly run: string }
+  | { readonly mode: "custom"; readonly run: string; readonly from?: string; readonly exec?: boolean }
+  | { readonly mode: "none" };

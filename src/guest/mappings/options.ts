@@ -33,4 +33,14 @@ export const mappingsOptions = z.record(
   ]),
 );
 
+/** A mapping with its host path made absolute. `key` names the config's line: `mappings["./app"]`. */
+export type ResolvedMapping = {
+  readonly from: string;
+  readonly to: string;
+  readonly key: string;
+  readonly mode?: number;
+  readonly uid?: number;
+  readonly gid?: number;
+};
+
 export type MappingsOptions = z.output<typeof mappingsOptions>;

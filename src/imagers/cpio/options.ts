@@ -1,12 +1,24 @@
-import { z } from "zod";
+import * as z from "zod";
 
-/** The archive of an initramfs. */
+export const COMPRESSIONS = ["gzip", "zstd", "xz", "lz4", "none"] as const;
+
+export type Compression = (typeof COMPRESSIONS)[number];
+
+/** How the initramfs archive is compressed. */
 export const cpioOptions = z.strictObject({
   compression: z
-    .enum(["gzip", "zstd", "xz", "lz4", "none"])
-    .default("gzip")
-    .describe("the kernel must have the decompressor; gzip always works"),
-  level: z.int().min(1).max(22).optional().describe("of the compressor; its own default otherwise"),
+    .enum(COMPRESSIONS)
+    .optional()
+    .describe("Codec of the archive. gzip is built in; zstd, xz and lz4 call the program of that name. Default: gzip."),
+  level: z
+    .int()
+    .min(0)
+    .optional()
+    .describe(
+      "Compression level: gzip 0-9 (default 6), zstd 1-19 (default 9), xz 0-9 (default 6), lz4 1-12 (default 9).",
+    ),
 });
 
-export type CpioOptions = z.output<typeof cpioOptions>;
+export type CpioOptions = z.input<typeof cpioOptions>;
+
+export type ResolvedCpioOptions = { readonly compression: Compression; readonly level?: number };

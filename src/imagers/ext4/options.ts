@@ -10,3 +10,5 @@ export const ext4Options = z.strictObject({
   label: z.string().optional(),
   uuid: z.string().optional(),
 });
+
+export type Ext4Options = z.output<typeof ext4Options>;
