@@ -129,7 +129,9 @@ function sentence(issue: z.core.$ZodIssue, value: unknown): string {
       return `must be ${issue.inclusive ? "at most" : "less than"} ${issue.maximum}, got ${show(value)}`;
     default:
       if (issue.message === "Invalid input") return "";
-      return issue.message.startsWith("is ") ? `${show(value)} ${issue.message}` : issue.message;
+      return issue.path.length === 0 && issue.message.startsWith("is ")
+        ? `${show(value)} ${issue.message}`
+        : issue.message;
   }
 }
 
