@@ -1,11 +1,11 @@
 import { dirname } from "node:path";
-import { errnoOf, FledgeError, messageOf } from "./errors.ts";
+import { errnoOf, FledgeError, isFledgeError, messageOf } from "./errors.ts";
 
 export type IoAction = "read" | "write" | "create" | "remove";
 
 /** An `io` error that says what could not be done to `path`, why, and what to do next; errors of fledge's own pass. */
 export function ioError(error: unknown, action: IoAction, path: string): FledgeError {
-  if (error instanceof FledgeError) return error;
+  if (isFledgeError(error)) return error;
   const { reason, hint } = explain(errnoOf(error), path) ?? { reason: messageOf(error), hint: undefined };
   return new FledgeError("io", `cannot ${action} ${path}: ${reason}`, { hint, cause: error });
 }

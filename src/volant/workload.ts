@@ -33,7 +33,10 @@ export function renderWorkload(input: ManifestInput, ports: readonly Port[], rep
  * Docker's rules: an entrypoint of the config drops the image's Cmd, args alone replace it
  * (https://docs.docker.com/reference/dockerfile/#understand-how-cmd-and-entrypoint-interact).
  */
-function resolveEntrypoint({ options = {}, image, defaults }: ManifestInput, report: Report): string[] {
+export function resolveEntrypoint(
+  { options = {}, image, defaults }: Pick<ManifestInput, "options" | "image" | "defaults">,
+  report: Report,
+): string[] {
   const { workload } = options;
   warnOfTwo("entrypoint", workload?.entrypoint, options.entrypoint, report);
   warnOfTwo("args", workload?.args, options.args, report);
