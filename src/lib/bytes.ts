@@ -37,7 +37,7 @@ const UNITS: Readonly<Record<string, number>> = { "": 1, K: 2 ** 10, M: 2 ** 20,
  */
 export function parseSize(text: string | number): number {
   if (typeof text === "number" && Number.isSafeInteger(text) && text >= 0) return text;
-  const match = /^(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?$/i.exec(String(text).trim());
+  const match = /^(\d+(?:\.\d+(?=\s*[KMGT]))?)\s*([KMGT]?)(?:i?B)?$/i.exec(String(text).trim());
   const bytes = match ? Math.round(Number(match[1]) * (UNITS[(match[2] ?? "").toUpperCase()] ?? 1)) : Number.NaN;
   if (!Number.isSafeInteger(bytes)) {
     throw new FledgeError("config", `"${text}" is not a size`, { hint: 'write it like "64M", "1.5G" or 4096 (bytes)' });

@@ -1,11 +1,15 @@
+import { createHash } from "node:crypto";
+import { closeSync, openSync, readSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
-import { errnoOf, FledgeError, messageOf } from "../lib/errors.ts";
+import { errnoOf, FledgeError, isFledgeError, messageOf } from "../lib/errors.ts";
 import type { FileInode, Segment } from "./node.ts";
 
 /** A run of a file's data; `bytes` is valid until the next one is asked for. */
 export type Chunk = { readonly at: number; readonly bytes: Uint8Array };
 
 const CHUNK_BYTES = 1024 * 1024;
+
+const ZEROS = Buffer.alloc(CHUNK_BYTES);
 
 /** Where a file has data: one run for a plain file, none for an empty one, the segments of a sparse one. */
 export function segmentsOf(file: FileInode): readonly Segment[] {
@@ -44,18 +48,75 @@ export async function* readContent(file: FileInode): AsyncGenerator<Chunk, void,
   }
 }
 
-async function openContent(path: string): Promise<FileHandle> {
+/** SHA-256, as hex, of a regular file's bytes; a hole counts as zeros. */
+export async function digestContent(file: FileInode): Promise<string> {
+  const hash = createHash("sha256");
+  let at = 0;
+  for await (const part of readDense(file)) {
+    hash.update(part);
+    at += part.length;
+  }
+  if (at !== file.size) throw new FledgeError("internal", `read ${at} of ${file.size} bytes`);
+  return hash.digest("hex");
+}
+
+/** A regular file's bytes from first to last, a hole as zeros, in chunks of at most 1 MiB. */
+export async function* readDense(file: FileInode): AsyncGenerator<Uint8Array, void, undefined> {
+  let at = 0;
+  for await (const chunk of readContent(file)) {
+    yield* zeros(chunk.at - at);
+    yield chunk.bytes;
+    at = chunk.at + chunk.bytes.length;
+  }
+  yield* zeros(file.size - at);
+}
+
+function* zeros(count: number): Generator<Uint8Array, void, undefined> {
+  for (let left = count; left > 0; left -= CHUNK_BYTES) yield ZEROS.subarray(0, Math.min(left, CHUNK_BYTES));
+}
+
+/** The whole of a regular file, holes as zeros: for hooks and checks, which look at small files. */
+export function readContentSync(file: FileInode): Buffer {
+  const { content } = file;
+  if (content.kind === "inline") return Buffer.from(content.bytes);
+  const bytes = Buffer.alloc(file.size);
+  const path = content.kind === "file" ? content.path : content.file;
+  let position = content.kind === "stored" ? content.offset : 0;
+  let fd: number | undefined;
+  try {
+    fd = openSync(path, "r");
+    for (const segment of segmentsOf(file)) {
+      for (let done = 0; done < segment.length; ) {
+        const count = readSync(fd, bytes, segment.at + done, segment.length - done, position);
+        if (count === 0) throw changed(path);
+        done += count;
+        position += count;
+      }
+    }
+  } catch (error) {
+    throw isFledgeError(error) ? error : unreadable(path, error);
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
+  return bytes;
+}
+
+async function openContent(path: string | Buffer): Promise<FileHandle> {
   try {
     return await open(path, "r");
   } catch (error) {
-    throw new FledgeError("io", `cannot read ${path}: ${errnoOf(error) ?? messageOf(error)}`, { cause: error });
+    throw unreadable(path, error);
   }
 }
 
-async function assertUnchanged(handle: FileHandle, path: string, size: number): Promise<void> {
+function unreadable(path: string | Buffer, error: unknown): FledgeError {
+  return new FledgeError("io", `cannot read ${path}: ${errnoOf(error) ?? messageOf(error)}`, { cause: error });
+}
+
+async function assertUnchanged(handle: FileHandle, path: string | Buffer, size: number): Promise<void> {
   if ((await handle.stat()).size !== size) throw changed(path);
 }
 
-function changed(path: string): FledgeError {
+function changed(path: string | Buffer): FledgeError {
   return new FledgeError("io", `${path} changed while the image was being written`, { hint: "build again" });
 }

@@ -9,8 +9,8 @@ export type Segment = { readonly at: number; readonly length: number };
 /** Where the bytes of a regular file are. They are read when the image is written, never before. */
 export type Content =
   | { readonly kind: "inline"; readonly bytes: Uint8Array }
-  /** A file of the host. */
-  | { readonly kind: "file"; readonly path: string }
+  /** A file of the host; its path is a Buffer where it is not UTF-8. */
+  | { readonly kind: "file"; readonly path: string | Buffer }
   /** A range of an uncompressed layer in the store; of a sparse file only the `segments` are there, back to back. */
   | { readonly kind: "stored"; readonly file: string; readonly offset: number; readonly segments?: readonly Segment[] };
 

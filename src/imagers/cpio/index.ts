@@ -1,0 +1,20 @@
+import type { Imager } from "../imager.ts";
+import { writeHashed } from "../sink.ts";
+import { archiveBlocks } from "./archive.ts";
+import { CODECS, codecTools, compress } from "./codec.ts";
+import { checkLimits } from "./limits.ts";
+import type { ResolvedCpioOptions } from "./options.ts";
+import { verifyArchive } from "./verify.ts";
+
+/** The initramfs: a compressed newc archive that the kernel unpacks into its first root. */
+export const cpioImager: Imager<ResolvedCpioOptions> = {
+  name: "cpio",
+  suffix: ({ compression }) => `.cpio${CODECS[compression].extension}`,
+  tools: codecTools,
+  needsRoot: false,
+  async write(tree, out, options, ctx) {
+    checkLimits(tree, ctx);
+    return await writeHashed(out, compress(archiveBlocks(tree, ctx), options, ctx), ctx);
+  },
+  verify: verifyArchive,
+};

@@ -1,0 +1,28 @@
+import { createHash } from "node:crypto";
+import { open } from "node:fs/promises";
+import { throwIfAborted } from "../lib/context.ts";
+import { digestOf } from "../lib/digest.ts";
+import type { ArtifactFacts, ImagerContext } from "./imager.ts";
+
+/** Writes a stream to a new file and hashes it on the way; the file is on disk when this returns. */
+export async function writeHashed(
+  out: string,
+  chunks: AsyncIterable<Uint8Array>,
+  { signal }: Pick<ImagerContext, "signal">,
+): Promise<ArtifactFacts> {
+  const hash = createHash("sha256");
+  const handle = await open(out, "wx", 0o644);
+  let sizeBytes = 0;
+  try {
+    for await (const chunk of chunks) {
+      throwIfAborted(signal);
+      hash.update(chunk);
+      await handle.writeFile(chunk); // continues at the current position and completes short writes
+      sizeBytes += chunk.length;
+    }
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  return { sizeBytes, digest: digestOf(hash) };
+}

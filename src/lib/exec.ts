@@ -1,0 +1,53 @@
+import { Readable } from "node:stream";
+import { execa } from "execa";
+import { abortedError, type Env } from "./context.ts";
+import { FledgeError, isFledgeError } from "./errors.ts";
+
+export type ExecOptions = { readonly signal: AbortSignal; readonly env: Env; readonly cwd?: string };
+
+/** How much of a failing tool's stderr goes into the error. */
+const STDERR_TAIL_BYTES = 4096;
+
+/**
+ * Streams `input` through a program and yields its stdout. The end of the output means that the program succeeded:
+ * a non-zero exit, a signal or an abort throws, with the tail of its stderr in the error.
+ */
+export async function* pipeThrough(
+  path: string,
+  argv: readonly string[],
+  input: AsyncIterable<Uint8Array>,
+  { signal, env, cwd }: ExecOptions,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const child = execa(path, argv, {
+    ...(cwd !== undefined && { cwd }),
+    env: definedOnly(env),
+    extendEnv: false,
+    input: Readable.from(input, { objectMode: false }),
+    buffer: { stdout: false, stderr: true },
+    maxBuffer: STDERR_TAIL_BYTES * 16,
+    encoding: "buffer",
+    cancelSignal: signal,
+    reject: false,
+  });
+  let finished = false;
+  try {
+    for await (const chunk of child.stdout) yield chunk as Uint8Array;
+    const result = await child;
+    finished = true;
+    if (signal.aborted) throw abortedError(signal);
+    if (isFledgeError(result.cause)) throw result.cause; // what fed the program failed
+    if (result.failed)
+      throw failure(path, argv, result.shortMessage ?? "", Buffer.from(result.stderr ?? "").toString());
+  } finally {
+    if (!finished) child.kill();
+  }
+}
+
+function definedOnly(env: Env): Record<string, string> {
+  return Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined));
+}
+
+function failure(path: string, argv: readonly string[], summary: string, stderr: string): FledgeError {
+  const tail = stderr.slice(-STDERR_TAIL_BYTES).trim();
+  return new FledgeError("stage", `${path} ${argv.join(" ")} failed: ${tail === "" ? summary : tail}`);
+}

@@ -1,0 +1,32 @@
+import picomatch from "picomatch";
+import { type ByteString, compareBytes, fromByteString, toByteString } from "../lib/bytes.ts";
+import { FledgeError } from "../lib/errors.ts";
+import type { DirInode, Inode } from "./node.ts";
+
+/** Absolute paths below `root` that match, sorted by raw bytes. Only the folders the pattern can reach are visited. */
+export function globTree(root: DirInode, pattern: string): string[] {
+  if (!pattern.startsWith("/")) {
+    throw new FledgeError("rootfs", `glob "${pattern}" is not absolute`, {
+      hint: `write "/${pattern}" or "/**/${pattern}"`,
+    });
+  }
+  const bytes = toByteString(pattern);
+  const matches = picomatch(bytes, { dot: true, strictSlashes: true });
+  // The part before the first special character narrows the walk: "/etc/nginx/*.conf" never looks outside /etc/nginx.
+  const base = picomatch.scan(bytes).base.split("/").filter(Boolean);
+
+  const found: ByteString[] = [];
+  const stack: { path: ByteString; node: Inode; depth: number }[] = [{ path: "" as ByteString, node: root, depth: 0 }];
+  for (let top = stack.pop(); top !== undefined; top = stack.pop()) {
+    const { path, node, depth } = top;
+    if (path !== "" && matches(path)) found.push(path);
+    if (node.type !== "dir") continue;
+    const only = base[depth];
+    for (const [name, child] of node.children) {
+      if (only === undefined || only === name) {
+        stack.push({ path: `${path}/${name}` as ByteString, node: child, depth: depth + 1 });
+      }
+    }
+  }
+  return found.sort(compareBytes).map(fromByteString);
+}

@@ -1,0 +1,296 @@
+import { type ByteString, compareBytes, fromByteString, toByteString } from "../lib/bytes.ts";
+import { FledgeError } from "../lib/errors.ts";
+import { CAPABILITY_XATTR, encodeCapability } from "./capability.ts";
+import { readContentSync } from "./content.ts";
+import { globTree } from "./glob.ts";
+import { copyIntoTree } from "./host.ts";
+import { lookup, type Place } from "./lookup.ts";
+import {
+  type DirInode,
+  EPOCH_ZERO,
+  type FileInode,
+  type Inode,
+  type InodeType,
+  type Mtime,
+  NO_XATTRS,
+} from "./node.ts";
+
+/** A path in the guest: absolute, `/`-separated; text is taken as UTF-8, bytes as they are. */
+export type GuestPath = string | Uint8Array;
+
+/** Permission bits 07777 and owner; what is left out is root's and 0644 for files, 0755 for directories. */
+export type Ownership = { readonly mode?: number; readonly uid?: number; readonly gid?: number };
+
+export type Device = Ownership & {
+  readonly type: "char" | "block" | "fifo" | "socket";
+  readonly major?: number;
+  readonly minor?: number;
+};
+
+/** What is known of one path. `size` is in bytes, 0 for all but regular files; `target` is a symlink's. */
+export type Stat = {
+  readonly type: InodeType;
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly mtime: Mtime;
+  readonly size: number;
+  readonly xattrs: ReadonlyMap<string, Uint8Array>;
+  readonly target?: string;
+  readonly major?: number;
+  readonly minor?: number;
+};
+
+/**
+ * The guest's root filesystem in memory: what hooks and stages work on. Nothing of it exists on the host, so owners,
+ * device nodes and setuid bits need no privilege. Every path is resolved inside the guest, symlinks included. Calls
+ * that change one inode follow a symlink under the last name, as the system calls do; `link`, `rm`, `lstat` do not.
+ * Every method throws a `rootfs` error that names the path.
+ */
+export class RootfsTree {
+  readonly root: DirInode;
+  readonly #mtime: Mtime;
+
+  /** `mtime` stamps all that is added through this object. */
+  constructor(mtime: Mtime = EPOCH_ZERO) {
+    this.#mtime = mtime;
+    this.root = newDir(mtime);
+  }
+
+  exists(path: GuestPath): boolean {
+    return this.#find(path, true) !== undefined;
+  }
+
+  stat(path: GuestPath): Stat {
+    return statOf(this.#get(path, true));
+  }
+
+  lstat(path: GuestPath): Stat {
+    return statOf(this.#get(path, false));
+  }
+
+  /** The names in a directory, sorted by raw bytes. */
+  readdir(path: GuestPath): string[] {
+    return [...this.#getDir(path).children.keys()].sort(compareBytes).map(fromByteString);
+  }
+
+  readFile(path: GuestPath): Buffer {
+    const node = this.#get(path, true);
+    if (node.type !== "file") throw failed(path, `is a ${node.type}, not a regular file`);
+    return readContentSync(node);
+  }
+
+  /**
+   * Writes a regular file and makes the directories above it. An existing file keeps its inode (all its names show the
+   * new content), owner and mode but for what `ownership` says.
+   */
+  writeFile(path: GuestPath, data: string | Uint8Array, ownership: Ownership = {}): void {
+    const bytes = typeof data === "string" ? Buffer.from(data, "utf8") : Uint8Array.from(data);
+    this.putFile(path, { size: bytes.length, content: { kind: "inline", bytes } }, ownership);
+  }
+
+  /** `writeFile` for content that is elsewhere and read when the image is written. */
+  putFile(path: GuestPath, file: Pick<FileInode, "size" | "content">, ownership: Ownership = {}): void {
+    const place = this.#place(path, true);
+    if (place.node === undefined) {
+      place.parent.children.set(place.name, { type: "file", ...this.#metadata(ownership, 0o644), ...file });
+      return;
+    }
+    if (place.node.type !== "file") throw failed(path, `is a ${place.node.type}, not a regular file`);
+    place.node.size = file.size;
+    place.node.content = file.content;
+    place.node.mtime = this.#mtime;
+    own(place.node, ownership);
+  }
+
+  /** Makes a directory and those above it. One that exists is kept, with `ownership` applied to it. */
+  mkdir(path: GuestPath, ownership: Ownership = {}): void {
+    const place = this.#place(path, true);
+    if (place.node === undefined) {
+      place.parent.children.set(place.name, this.#newDir(ownership));
+      return;
+    }
+    if (place.node.type !== "dir") throw failed(path, `is a ${place.node.type}, not a directory`);
+    own(place.node, ownership);
+  }
+
+  /** Makes a symlink; `target` is data and is not looked up. */
+  symlink(target: string | Uint8Array, path: GuestPath): void {
+    const place = this.#vacant(path);
+    const metadata = this.#metadata({}, 0o777);
+    place.parent.children.set(place.name, { type: "symlink", ...metadata, target: toByteString(target) });
+  }
+
+  /** Gives `existing` (not a directory; a symlink is not followed) a second name: a hard link. */
+  link(existing: GuestPath, path: GuestPath): void {
+    const node = this.#get(existing, false);
+    if (node.type === "dir") throw failed(existing, "is a directory and cannot have a second name");
+    const place = this.#vacant(path);
+    place.parent.children.set(place.name, node);
+  }
+
+  mknod(path: GuestPath, device: Device): void {
+    const place = this.#vacant(path);
+    const { type } = device;
+    const metadata = this.#metadata(device, type === "fifo" || type === "socket" ? 0o644 : 0o600);
+    if (type === "fifo" || type === "socket") {
+      place.parent.children.set(place.name, { type, ...metadata });
+      return;
+    }
+    const { major, minor } = device;
+    if (!isUint(major, 32) || !isUint(minor, 32)) throw failed(path, "a device needs its major and minor number");
+    place.parent.children.set(place.name, { type, ...metadata, major, minor });
+  }
+
+  chmod(path: GuestPath, mode: number): void {
+    own(this.#get(path, true), { mode });
+  }
+
+  chown(path: GuestPath, uid: number, gid: number): void {
+    own(this.#get(path, true), { uid, gid });
+  }
+
+  /** Sets an extended attribute by its full name; `undefined` removes it. */
+  setXattr(path: GuestPath, name: string, value: Uint8Array | string | undefined): void {
+    const node = this.#get(path, true);
+    const xattrs = new Map(node.xattrs);
+    if (value === undefined) xattrs.delete(name);
+    else xattrs.set(name, typeof value === "string" ? Buffer.from(value, "utf8") : Uint8Array.from(value));
+    node.xattrs = xattrs;
+  }
+
+  /** Sets file capabilities by text: `cap_net_bind_service+ep`. */
+  setCapability(path: GuestPath, text: string): void {
+    if (this.stat(path).type !== "file") throw failed(path, "is not a regular file and cannot have capabilities");
+    this.setXattr(path, CAPABILITY_XATTR, encodeCapability(text));
+  }
+
+  /** Removes a name and all below it; says whether there was anything. */
+  rm(path: GuestPath): boolean {
+    const place = this.#lookup(path, false);
+    if (place?.node === undefined) return false;
+    if (place.node === this.root || place.name === "") throw failed(path, "cannot be removed");
+    return place.parent.children.delete(place.name);
+  }
+
+  /** Paths that match a pattern (`*`, `**`, `?`, `[a-z]`, `{a,b}`), sorted by raw bytes. Symlinks are not followed. */
+  glob(pattern: string): string[] {
+    return globTree(this.root, pattern);
+  }
+
+  /**
+   * Copies a file or a folder of the host, contents being read when the image is written. A folder merges into a
+   * directory that is there, symlinks stay symlinks. Modes are 0755 for folders and executables and 0644 for the
+   * rest, owners root, times the build's: what the host's umask and clock say never reaches the image.
+   */
+  copyFromHost(hostPath: string, path: GuestPath, ownership: Ownership = {}): void {
+    copyIntoTree(this, hostPath, path, (_, entry) => (entry.isDir ? { ...ownership, mode: 0o755 } : ownership));
+  }
+
+  /** Every name but the root's in preorder, siblings sorted by raw bytes. */
+  *walk(): Generator<{ readonly path: string } & Stat> {
+    const stack: { path: ByteString; node: Inode }[] = [{ path: "" as ByteString, node: this.root }];
+    for (let top = stack.pop(); top !== undefined; top = stack.pop()) {
+      if (top.node !== this.root) yield { path: fromByteString(top.path), ...statOf(top.node) };
+      if (top.node.type !== "dir") continue;
+      const names = [...top.node.children.keys()].sort(compareBytes);
+      for (const name of names.reverse()) {
+        stack.push({ path: `${top.path}/${name}` as ByteString, node: top.node.children.get(name) as Inode });
+      }
+    }
+  }
+
+  #lookup(path: GuestPath, followLast: boolean, create = false): Place | undefined {
+    const bytes = toByteString(path);
+    if (!bytes.startsWith("/")) throw failed(path, "is not absolute", "paths in the guest begin with /");
+    if (bytes.includes("\0")) throw failed(path, "holds a NUL byte");
+    return lookup(this.root, bytes, {
+      followLast,
+      ...(create && { makeDir: (parent, name) => this.#makeDir(parent, name) }),
+    });
+  }
+
+  #find(path: GuestPath, followLast: boolean): Inode | undefined {
+    return this.#lookup(path, followLast)?.node;
+  }
+
+  #get(path: GuestPath, followLast: boolean): Inode {
+    const node = this.#find(path, followLast);
+    if (node === undefined) throw failed(path, "does not exist in the guest");
+    return node;
+  }
+
+  #getDir(path: GuestPath): DirInode {
+    const node = this.#get(path, true);
+    if (node.type !== "dir") throw failed(path, `is a ${node.type}, not a directory`);
+    return node;
+  }
+
+  #place(path: GuestPath, followLast: boolean): Place {
+    return this.#lookup(path, followLast, true) as Place; // with directories being made it always leads somewhere
+  }
+
+  #vacant(path: GuestPath): Place {
+    const place = this.#place(path, false);
+    if (place.node !== undefined) throw failed(path, "exists already", "remove it first, with rm()");
+    return place;
+  }
+
+  #makeDir(parent: DirInode, name: ByteString): DirInode {
+    const dir = this.#newDir({});
+    parent.children.set(name, dir);
+    return dir;
+  }
+
+  #newDir(ownership: Ownership): DirInode {
+    return { type: "dir", ...this.#metadata(ownership, 0o755), children: new Map() };
+  }
+
+  #metadata(
+    ownership: Ownership,
+    mode: number,
+  ): { mode: number; uid: number; gid: number; mtime: Mtime; xattrs: typeof NO_XATTRS } {
+    const metadata = { mode, uid: 0, gid: 0, mtime: this.#mtime, xattrs: NO_XATTRS };
+    own(metadata, ownership);
+    return metadata;
+  }
+}
+
+function newDir(mtime: Mtime): DirInode {
+  return { type: "dir", mode: 0o755, uid: 0, gid: 0, mtime, xattrs: NO_XATTRS, children: new Map() };
+}
+
+function own(inode: { mode: number; uid: number; gid: number }, { mode, uid, gid }: Ownership): void {
+  if (mode !== undefined && !(isUint(mode, 32) && mode <= 0o7777)) {
+    throw new FledgeError("rootfs", `mode ${mode} is not within 0 and 0o7777`);
+  }
+  for (const id of [uid, gid]) {
+    if (id !== undefined && !isUint(id, 32)) throw new FledgeError("rootfs", `owner ${id} is not a 32-bit number`);
+  }
+  inode.mode = mode ?? inode.mode;
+  inode.uid = uid ?? inode.uid;
+  inode.gid = gid ?? inode.gid;
+}
+
+function isUint(value: number | undefined, bits: number): value is number {
+  return value !== undefined && Number.isInteger(value) && value >= 0 && value < 2 ** bits;
+}
+
+function statOf(node: Inode): Stat {
+  const { type, mode, uid, gid, mtime, xattrs } = node;
+  return {
+    type,
+    mode,
+    uid,
+    gid,
+    mtime,
+    xattrs,
+    size: node.type === "file" ? node.size : 0,
+    ...(node.type === "symlink" && { target: fromByteString(node.target) }),
+    ...((node.type === "char" || node.type === "block") && { major: node.major, minor: node.minor }),
+  };
+}
+
+function failed(path: GuestPath, what: string, hint?: string): FledgeError {
+  return new FledgeError("rootfs", `${fromByteString(toByteString(path))} ${what}`, { hint });
+}

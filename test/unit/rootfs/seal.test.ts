@@ -1,0 +1,49 @@
+import { expect, test } from "vitest";
+import { sealTree } from "../../../src/rootfs/seal.ts";
+import { RootfsTree } from "../../../src/rootfs/tree.ts";
+
+test("links are counted as Unix does, and later names are marked", () => {
+  const rootfs = new RootfsTree();
+  rootfs.writeFile("/z", "12");
+  rootfs.link("/z", "/a");
+  rootfs.mkdir("/d/e");
+  const sealed = sealTree(rootfs.root);
+  expect(sealed.entries.map(({ path, inode, isFirstName }) => [path, inode.index, inode.nlink, isFirstName])).toEqual([
+    ["", 0, 3, true],
+    ["a", 1, 2, true],
+    ["d", 2, 3, true],
+    ["d/e", 3, 2, true],
+    ["z", 1, 2, false],
+  ]);
+  expect(sealed.contentBytes).toBe(2);
+  expect(sealed.inodes[0]?.entries.map((entry) => entry.name)).toEqual(["a", "d", "z"]);
+});
+
+test("times are clamped to the ceiling, and only down", () => {
+  const rootfs = new RootfsTree({ sec: 100, nsec: 9 });
+  rootfs.writeFile("/a", "");
+  expect(sealTree(rootfs.root, 50).inodes[1]?.mtime).toEqual({ sec: 50, nsec: 0 });
+  expect(sealTree(rootfs.root, 100).inodes[1]?.mtime).toEqual({ sec: 100, nsec: 0 });
+  expect(sealTree(rootfs.root, 101).inodes[1]?.mtime).toEqual({ sec: 100, nsec: 9 });
+});
+
+test("the order of entry does not matter", () => {
+  const paths = ["/b", "/a/x", "/a-", "/a", "/c/d/e"];
+  const listing = (order: string[]): string[] => {
+    const rootfs = new RootfsTree();
+    for (const path of order) rootfs.mkdir(path);
+    return sealTree(rootfs.root).entries.map((entry) => entry.path);
+  };
+  expect(listing(paths)).toEqual(listing([...paths].reverse()));
+});
+
+test("a tree deeper than the call stack is sealed", () => {
+  const rootfs = new RootfsTree();
+  let dir = rootfs.root;
+  for (let depth = 0; depth < 50_000; depth++) {
+    const child = { ...rootfs.root, children: new Map() };
+    dir.children.set("d" as never, child);
+    dir = child;
+  }
+  expect(sealTree(rootfs.root).entries).toHaveLength(50_001);
+});
