@@ -10,7 +10,7 @@ import { userCodeError } from "./user-error.ts";
  * its own. Throws a `config` error that names the line of the user's code.
  */
 export async function importDefault(file: string): Promise<unknown> {
-  installImportHook();
+  await installImportHook();
   const { tsImport } = await import("tsx/esm/api");
   let exported: unknown;
   try {
