@@ -34,19 +34,24 @@ function inspect(schema: z.ZodType, value: unknown, path: Path, word: string): F
   if (schema.safeParse(value).success) return [];
   if (value === undefined) return [finding(path, "is missing", `expected ${expected(schema, word)}`)];
   const inner = unwrap(schema);
-  if (inner instanceof z.ZodUnion) return inspectUnion(inner, value, path, word);
-  if (inner instanceof z.ZodObject && isPlainObject(value)) return inspectObject(inner, value, path, word);
-  if (inner instanceof z.ZodRecord && isPlainObject(value)) {
-    return Object.entries(value).flatMap(([key, item]) => [
-      ...issuesOf(inner.keyType as z.ZodType, key, [...path, key]).map((found) => ({ ...found, at: "key" as const })),
-      ...inspect(inner.valueType as z.ZodType, item, [...path, key], word),
-    ]);
-  }
-  if (inner instanceof z.ZodArray && Array.isArray(value)) {
-    return value.flatMap((item, index) => inspect(inner.element as z.ZodType, item, [...path, index], word));
-  }
+  const inside = inspectInside(inner, value, path, word);
+  if (inside.length > 0) return inside;
   const issues = issuesOf(inner, value, path);
   return issues.some((issue) => issue.message === "") ? [mismatch(inner, value, path, word)] : issues;
+}
+
+/** What is wrong with the parts of a value. */
+function inspectInside(schema: z.ZodType, value: unknown, path: Path, word: string): Finding[] {
+  if (schema instanceof z.ZodUnion) return inspectUnion(schema, value, path, word);
+  if (schema instanceof z.ZodObject && isPlainObject(value)) return inspectObject(schema, value, path, word);
+  if (schema instanceof z.ZodArray && Array.isArray(value)) {
+    return value.flatMap((item, index) => inspect(schema.element as z.ZodType, item, [...path, index], word));
+  }
+  if (!(schema instanceof z.ZodRecord && isPlainObject(value))) return [];
+  return Object.entries(value).flatMap(([key, item]) => [
+    ...issuesOf(schema.keyType as z.ZodType, key, [...path, key]).map((found) => ({ ...found, at: "key" as const })),
+    ...inspect(schema.valueType as z.ZodType, item, [...path, key], word),
+  ]);
 }
 
 function inspectObject(schema: z.ZodObject, value: Record<string, unknown>, path: Path, word: string): Finding[] {
@@ -101,6 +106,8 @@ function wrongWord(value: unknown, words: readonly string[], path: Path): Findin
 function mismatch(schema: z.ZodType, value: unknown, path: Path, word: string): Finding {
   const inner = unwrap(schema);
   if (inner instanceof z.ZodEnum) return wrongWord(value, inner.options as string[], path);
+  const own = schema.safeParse(value).error?.issues[0];
+  if (own !== undefined && !byZod(own)) return finding(path, own.message);
   const hint = inner.meta()?.hint;
   const message = `expected ${expected(inner, word)}, got ${show(value)}`;
   return finding(path, message, typeof hint === "string" ? hint : undefined);
@@ -117,22 +124,26 @@ function issuesOf(schema: z.ZodType, value: unknown, path: Path): Finding[] {
 }
 
 function sentence(issue: z.core.$ZodIssue, value: unknown): string {
+  if (!byZod(issue))
+    return issue.path.length === 0 && issue.message.startsWith("is ")
+      ? `${show(value)} ${issue.message}`
+      : issue.message;
   switch (issue.code) {
-    case "invalid_type":
-    case "invalid_value":
-    case "invalid_union":
-      return "";
     case "too_small":
-      if (value === "") return "must not be empty";
+      if (issue.minimum === 1 && issue.origin !== "number" && issue.origin !== "int") return "must not be empty";
       return `must be ${issue.inclusive ? "at least" : "more than"} ${issue.minimum}, got ${show(value)}`;
     case "too_big":
       return `must be ${issue.inclusive ? "at most" : "less than"} ${issue.maximum}, got ${show(value)}`;
     default:
-      if (issue.message === "Invalid input") return "";
-      return issue.path.length === 0 && issue.message.startsWith("is ")
-        ? `${show(value)} ${issue.message}`
+      return issue.message.startsWith("Invalid input") || issue.message.startsWith("Invalid option")
+        ? ""
         : issue.message;
   }
+}
+
+/** Whether a message is zod's own and not one that an `options.ts` gives. */
+function byZod(issue: z.core.$ZodIssue): boolean {
+  return /^(Invalid|Too small|Too big|Unrecognized)\b/.test(issue.message);
 }
 
 function hintOf(issue: z.core.$ZodIssue): string | undefined {

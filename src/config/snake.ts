@@ -49,9 +49,12 @@ function rebuilt(schema: z.ZodType): z.ZodType {
   if (schema instanceof z.ZodDefault) return snakeSchema(schema.unwrap() as z.ZodType).optional();
   if (schema instanceof z.ZodReadonly) return snakeSchema(schema.unwrap() as z.ZodType);
   if (schema instanceof z.ZodObject) return snakeObject(schema);
-  if (schema instanceof z.ZodArray) return z.array(snakeSchema(schema.element as z.ZodType));
+  // Clones keep the rules of their own, such as a least length.
+  if (schema instanceof z.ZodArray) {
+    return schema.clone({ ...schema.def, element: snakeSchema(schema.element as z.ZodType) });
+  }
   if (schema instanceof z.ZodRecord) {
-    return z.record(schema.keyType as z.ZodString, snakeSchema(schema.valueType as z.ZodType));
+    return schema.clone({ ...schema.def, valueType: snakeSchema(schema.valueType as z.ZodType) });
   }
   if (schema instanceof z.ZodUnion) return snakeUnion(schema);
   return schema;
@@ -61,7 +64,8 @@ function snakeUnion(union: z.ZodUnion): z.ZodType {
   const members = membersOf(union)
     .filter((member) => !isFunction(member))
     .map(snakeSchema);
-  return members.length === 1 && members[0] !== undefined ? members[0] : z.union(members);
+  const [only] = members;
+  return members.length === 1 && only !== undefined ? only : union.clone({ ...union.def, options: members });
 }
 
 function pickSnakeVariant(union: z.ZodUnion, value: unknown): z.ZodType | undefined {
