@@ -1,5 +1,5 @@
 import { type CommandDef, runCommand } from "citty";
-import { exitCodeOf, FledgeError, isFledgeError } from "../lib/errors.ts";
+import { errnoOf, exitCodeOf, FledgeError, isFledgeError } from "../lib/errors.ts";
 import { didYouMean } from "../lib/suggest.ts";
 import { checkFlags } from "./args.ts";
 import { COMMANDS, type Command } from "./commands.ts";
@@ -27,9 +27,9 @@ export async function run(rawArgs: readonly string[]): Promise<number> {
     return typeof result === "number" ? result : 0;
   } catch (error) {
     process.stderr.write(
-      renderError(asUsageError(error), { json: rest.includes("--json"), verbose: wantsDetail(rest) }),
+      renderError(asFledgeError(error), { json: rest.includes("--json"), verbose: wantsDetail(rest) }),
     );
-    return exitCodeOf(asUsageError(error));
+    return exitCodeOf(asFledgeError(error));
   }
 }
 
@@ -49,8 +49,11 @@ function wantsDetail(args: readonly string[]): boolean {
   return args.includes("--verbose") || args.includes("-v");
 }
 
-/** citty's own complaints (a missing argument, a value that is not offered) are bad usage, too. */
-function asUsageError(error: unknown): unknown {
-  if (isFledgeError(error) || !(error instanceof Error) || error.name !== "CLIError") return error;
-  return new FledgeError("usage", error.message, { cause: error });
+/** citty's own complaints (a missing argument, a value that is not offered), and what the operating system refused. */
+function asFledgeError(error: unknown): unknown {
+  if (isFledgeError(error) || !(error instanceof Error)) return error;
+  if (error.name === "CLIError") return new FledgeError("usage", error.message, { cause: error });
+  const { syscall, path } = error as NodeJS.ErrnoException;
+  if (syscall === undefined || path === undefined) return error;
+  return new FledgeError("io", `cannot ${syscall} ${path}: ${errnoOf(error)}`, { cause: error });
 }

@@ -1,4 +1,5 @@
 import type { ResolvedPlugin } from "../config/resolve/plugin.ts";
+import { DEFAULT_REPOSITORY } from "../guest/agent/options.ts";
 
 /** Something that a build reads from outside the config. */
 export type Input = { readonly what: string; readonly from: string; readonly pinned?: string };
@@ -12,7 +13,11 @@ export function inputsOf(plugin: ResolvedPlugin): Input[] {
   const { agent } = plugin;
   if (agent !== undefined) {
     const from =
-      "release" in agent ? `release ${agent.release} of ${agent.repository}` : "url" in agent ? agent.url : agent.path;
+      "release" in agent
+        ? `release ${agent.release} of ${agent.repository ?? DEFAULT_REPOSITORY}`
+        : "url" in agent
+          ? agent.url
+          : agent.path;
     inputs.push(input("agent", from, agent.checksum));
   }
   for (const { from, to } of plugin.mappings) inputs.push(input(`mapping to ${to}`, from));
