@@ -1,4 +1,5 @@
-import { FledgeError } from "../../lib/errors.ts";
+import type { Warning } from "../../lib/context.ts";
+import { FledgeError, isFledgeError, type Problem } from "../../lib/errors.ts";
 import type { Command } from "../commands.ts";
 import { problemLines } from "../render/error.ts";
 
@@ -17,7 +18,12 @@ export const check: Command = {
     const files = args._ as string[];
     if (files.length === 0) throw new FledgeError("usage", "fledge check needs at least one FILE");
     const { checkManifestFile } = await import("../../volant/check.ts");
-    const reports = await Promise.all(files.map(async (file) => ({ file, ...(await checkManifestFile(file)) })));
+    const reports = await Promise.all(
+      files.map(async (file) => {
+        const { problems, warnings } = await checkManifestFile(file, { artifacts: true }).catch(unreadable);
+        return { file, problems, warnings };
+      }),
+    );
     const failed = reports.some(({ problems }) => problems.length > 0);
     if (args.json) {
       process.stdout.write(`${JSON.stringify(reports, undefined, 2)}\n`);
@@ -35,3 +41,13 @@ export const check: Command = {
     return failed ? 1 : 0;
   },
 };
+
+/** A file that cannot be read or is not JSON: a finding like any other, so that the other files are checked too. */
+function unreadable(error: unknown): { problems: readonly Problem[]; warnings: readonly Warning[] } {
+  if (!isFledgeError(error)) throw error;
+  const { message, hint, problems } = error;
+  return {
+    problems: problems.length > 0 ? problems : [{ message, ...(hint !== undefined && { hint }) }],
+    warnings: [],
+  };
+}

@@ -1,3 +1,4 @@
+import { didYouMean } from "../../lib/suggest.ts";
 import type { Platform } from "./plugin.ts";
 import type { Report, ResolveInput } from "./report.ts";
 
@@ -8,6 +9,9 @@ const ARCHITECTURES: Readonly<Record<string, string>> = {
   aarch64: "arm64",
   ia32: "386",
 };
+
+/** Those that container images are published for. */
+const KNOWN = ["amd64", "arm64", "arm", "386", "riscv64", "ppc64le", "s390x", "loong64", "mips64le"];
 
 /** `linux/amd64`, or the architecture alone, as an object. */
 export function parsePlatform(text: string): Platform {
@@ -27,5 +31,9 @@ export function resolvePlatform({ values, platform }: ResolveInput, report: Repo
   const written = platform ?? values.platform;
   const resolved = parsePlatform(written ?? report.note("platform", hostPlatform(), "this machine"));
   if (resolved.os !== "linux") report.problem(`platform: "${written}" is not linux, which every guest of Volant runs`);
+  if (!KNOWN.includes(resolved.architecture)) {
+    const hint = didYouMean(resolved.architecture, KNOWN);
+    report.problem(`platform: "${resolved.architecture}" is not an architecture that Linux guests have`, hint);
+  }
   return resolved;
 }
