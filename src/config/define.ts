@@ -1,4 +1,3 @@
-import type { FledgeHooks } from "../pipeline/hooks.ts";
 import type { Phase, Stage } from "../pipeline/stage.ts";
 import type { LayerInput, Strategy } from "./schema.ts";
 
@@ -61,4 +60,4 @@ export function defineStage<P extends Phase>(stage: Stage<P>): Stage<P> {
   return stage;
 }
 
-export type { FledgeHooks, Phase, Stage, Strategy };
+export type { Strategy };

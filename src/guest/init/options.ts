@@ -19,8 +19,6 @@ export const initOptions = z
       '"path" and "none" exclude each other: "path" runs your own init after the mounts, "none" means that a mapping provides /init',
   });
 
-export type InitOptions = z.output<typeof initOptions>;
-
 /**
  * How /init of the guest goes on after the mounts: it runs `run`, a path in the guest. With `from`, that file of the
  * project is placed there first. `none`: a mapping provides /init.

@@ -42,5 +42,3 @@ export type ResolvedMapping = {
   readonly uid?: number;
   readonly gid?: number;
 };
-
-export type MappingsOptions = z.output<typeof mappingsOptions>;

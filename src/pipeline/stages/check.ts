@@ -45,11 +45,17 @@ function assertInit(rootfs: RootfsTree, architecture: string): void {
 /** A mapped program other than the entrypoint may be a spare part: that it cannot run is a warning. */
 function warnOfMapped({ mappings, platform }: ResolvedPlugin, rootfs: RootfsTree, { warn }: RunContext): void {
   for (const { to, key } of mappings) {
-    for (const path of programsAt(rootfs, to)) {
+    const failing = programsAt(rootfs, to).flatMap((path) => {
       const objection = whyNotRunnable(rootfs, path, platform.architecture);
-      if (objection === undefined) continue;
-      warn({ message: `${path} (${key}) will fail to start in the guest: it ${objection.why}`, hint: objection.hint });
-    }
+      return objection === undefined ? [] : [{ path, ...objection }];
+    });
+    const [first] = failing;
+    if (first === undefined) continue;
+    const others = failing.length > 1 ? `, and so will ${failing.length - 1} more of that mapping` : "";
+    warn({
+      message: `${first.path} (${key}) will fail to start in the guest: it ${first.why}${others}`,
+      hint: first.hint,
+    });
   }
 }
 
