@@ -249,7 +249,7 @@ class ByteReader {
   blob(): Uint8Array {
     const length = this.varint();
     this.#at += length;
-    return Uint8Array.prototype.slice.call(this.#buffer, this.#at - length, this.#at);
+    return new Uint8Array(this.#buffer.subarray(this.#at - length, this.#at));
   }
 }
 
