@@ -37,7 +37,7 @@ export const MAX_MANIFEST_BYTES = 4 * 2 ** 20;
 export function parseManifest(bytes: Uint8Array, label: string, servedAs?: string): Manifest {
   const document = parseJson(bytes, label);
   const mediaType = stringOf(document.mediaType) ?? servedAs ?? "";
-  if (document.schemaVersion === 1 || mediaType.includes("manifest.v1+")) throw tooOld(label);
+  if (document.schemaVersion === 1 || mediaType.includes("docker.distribution.manifest.v1+")) throw tooOld(label);
   if (document.schemaVersion !== 2) {
     throw new FledgeError("source", `${label} is not an image manifest: its schemaVersion is not 2`);
   }

@@ -13,6 +13,8 @@ describe("parseManifest", () => {
   it("tells an image from an index, with and without a media type", () => {
     expect(parse(image)).toMatchObject({ kind: "image", layers: [{ digest: DIGEST, size: 3 }] });
     expect(parse(index)).toMatchObject({ kind: "index", manifests: [{ platform: { architecture: "amd64" } }] });
+    const oci = "application/vnd.oci.image.manifest.v1+json";
+    expect(parse({ ...image, mediaType: oci }, oci)).toMatchObject({ kind: "image" });
     const docker = "application/vnd.docker.distribution.manifest.v2+json";
     expect(parse({ ...image, mediaType: docker }, docker)).toMatchObject({ kind: "image" });
   });
