@@ -8,7 +8,7 @@ import { type Plan, plan } from "./pipeline/plan.ts";
 import { preflight } from "./pipeline/preflight.ts";
 import type { BuildResult } from "./pipeline/result.ts";
 import { runPlan } from "./pipeline/run.ts";
-import { cacheDirFrom } from "./store/cache-dir.ts";
+import { resolveCacheDir } from "./store/cache-dir.ts";
 
 export type BuildOptions = {
   /** Stops the build; it cleans up and rejects with an `aborted` error. */
@@ -59,7 +59,7 @@ async function execute(planned: Plan, options: BuildOptions): Promise<BuildResul
     env,
     signal: options.signal ?? new AbortController().signal,
     epoch: epochFrom(env),
-    cacheDir: cacheDirFrom(env, options.cacheDir),
+    cacheDir: resolveCacheDir(env, options.cacheDir),
     disposer: new Disposer(),
     onEvent: options.onEvent ?? (() => {}),
   });

@@ -3,11 +3,10 @@ import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { RunContext } from "../lib/context.ts";
 import { type Digest, parseDigest } from "../lib/digest.ts";
-import { digestFile, download, wrongDigest } from "../lib/download.ts";
+import { download } from "../lib/download.ts";
 import { FledgeError } from "../lib/errors.ts";
-import type { HttpHeaders } from "../lib/http.ts";
-import { dropSecrets } from "../lib/url.ts";
-import { cachedBlob, storeBlob } from "../store/blobs.ts";
+import { safeUrl } from "../lib/http-errors.ts";
+import { addBlob, ensureBlob, hashFile } from "../store/blobs.ts";
 
 /** The context of a build, and the folder that relative paths of its config start from. */
 export type FetchContext = RunContext & { readonly baseDir: string };
@@ -21,7 +20,7 @@ export type FetchRequest = {
   /** The config's key that says where it is, and the one that pins it. */
   readonly key: string;
   readonly checksumKey: string;
-  readonly headers?: HttpHeaders;
+  readonly headers?: Readonly<Record<string, string>>;
 };
 
 export type Fetched = { readonly path: string; readonly digest: Digest };
@@ -38,29 +37,22 @@ export async function fetchFile(ctx: FetchContext, request: FetchRequest): Promi
     : await openLocal(ctx, request, expected);
 }
 
-async function openLocal(
-  { baseDir }: FetchContext,
-  { from, what, key }: FetchRequest,
-  expected?: Digest,
-): Promise<Fetched> {
-  const path = from.startsWith("file:") ? pathOfUrl(from, key) : resolve(baseDir, from);
+async function openLocal(ctx: FetchContext, { from, what, key }: FetchRequest, expected?: Digest): Promise<Fetched> {
+  const path = from.startsWith("file:") ? pathOfUrl(from, key) : resolve(ctx.baseDir, from);
   if (!existsSync(path))
     throw new FledgeError("config", `${key}: ${path} does not exist`, { hint: `it should be ${what}` });
   if (!statSync(path).isFile()) throw new FledgeError("config", `${key}: ${path} is not a file`);
-  const digest = await digestFile(path);
-  if (expected !== undefined && expected !== digest) throw wrongDigest(path, expected, digest);
-  return { path, digest };
+  const digest = await hashFile(path);
+  if (expected === undefined || expected === digest) return { path, digest };
+  throw new FledgeError("checksum", `${path} is not what the checksum says: expected ${expected}, got ${digest}`, {
+    hint: "if the file was replaced on purpose, pin the new checksum; if not, do not use it",
+  });
 }
 
 async function fetchRemote(ctx: FetchContext, request: FetchRequest, expected?: Digest): Promise<Fetched> {
   const { from, what, checksumKey, headers } = request;
-  const cached = expected === undefined ? undefined : await cachedBlob(ctx, expected);
-  if (cached !== undefined && expected !== undefined) {
-    ctx.log(`${what}: ${expected} is in the cache`);
-    return { path: cached, digest: expected };
-  }
-  const stored = await storeBlob(ctx, what, async (to) =>
-    download({
+  const fetch = async (to: string): Promise<Digest> => {
+    const { digest } = await download({
       url: from,
       to,
       signal: ctx.signal,
@@ -68,15 +60,17 @@ async function fetchRemote(ctx: FetchContext, request: FetchRequest, expected?: 
       ...(headers !== undefined && { headers }),
       ...(expected !== undefined && { expected: { digest: expected } }),
       onProgress: (done, total) => ctx.progress(done, total, what),
-    }),
-  );
-  if (expected === undefined) {
-    ctx.warn({
-      message: `${what} from ${dropSecrets(from)} is not pinned: whatever is there will be built in`,
-      hint: `${checksumKey} = "${stored.digest}"`,
+      log: ctx.log,
     });
-  }
-  return stored;
+    return digest;
+  };
+  if (expected !== undefined) return await ensureBlob(ctx, expected, fetch);
+  const blob = await addBlob(ctx, fetch);
+  ctx.warn({
+    message: `${what} from ${safeUrl(from)} is not pinned: whatever is there will be built in`,
+    hint: `${checksumKey} = "${blob.digest}"`,
+  });
+  return blob;
 }
 
 function pathOfUrl(url: string, key: string): string {

@@ -1,151 +1,191 @@
 import { createHash, type Hash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { type FileHandle, open, rm } from "node:fs/promises";
-import { abortedError } from "./context.ts";
+import { type Env, throwIfAborted } from "./context.ts";
 import { type Digest, digestOf } from "./digest.ts";
-import { FledgeError, isFledgeError, messageOf } from "./errors.ts";
-import { type HttpRequest, type HttpResponse, openHttp } from "./http.ts";
-import { ioError } from "./io-error.ts";
-import { dropSecrets } from "./url.ts";
+import { FledgeError, isFledgeError } from "./errors.ts";
+import { type HttpOptions, type HttpResponse, openHttp } from "./http.ts";
+import { safeUrl } from "./http-errors.ts";
+import { backoffMs, sleep } from "./retry.ts";
 
-export type DownloadOptions = Omit<HttpRequest, "method" | "body" | "allowStatus"> & {
+export type DownloadOptions = Pick<
+  HttpOptions,
+  "headers" | "ca" | "insecure" | "retryDelayMs" | "idleTimeoutMs" | "tries" | "log"
+> & {
   readonly url: string;
-  /** The file to make; it must not exist. */
+  /** The file to write; it is created or emptied, and removed when the download fails. */
   readonly to: string;
   readonly expected?: { readonly digest?: Digest; readonly sizeBytes?: number };
-  /** Bytes so far, and in all where the server says so. */
-  readonly onProgress?: (doneBytes: number, totalBytes?: number) => void;
+  readonly signal: AbortSignal;
+  readonly env: Env;
+  readonly onProgress?: (doneBytes: number, totalBytes: number | undefined) => void;
 };
 
-export type Downloaded = { readonly digest: Digest; readonly sizeBytes: number };
+export type Download = { readonly digest: Digest; readonly sizeBytes: number; readonly url: string };
 
-/** How often a download may break off without having got any further. */
-const MAX_BREAKS = 5;
+/** Attempts in a row that may fail without getting this much further. */
+const ATTEMPTS = 5;
+const PROGRESS_BYTES = 1 << 20;
 
 /**
- * Downloads a file and hashes it on the way. A connection that breaks is resumed where it broke (RFC 9110, 14 and
- * 13.1.5: Range with If-Range), or begun anew when the server cannot resume or the file has changed.
- * Throws `download`, or `checksum` when the bytes are not the expected ones; no file is left then.
+ * Streams a URL into a file, hashing on the way. A connection that drops is resumed where it broke (Range and
+ * If-Range, RFC 9110, 13.1.5 and 14), or started over when the server cannot, or the file changed meanwhile.
+ * Throws `download`, `checksum` (digest), or `aborted`; the file is gone then.
  */
-export async function download(options: DownloadOptions): Promise<Downloaded> {
-  const file = await open(options.to, "wx").catch((error: unknown) => {
-    throw ioError(error, "write", options.to);
-  });
+export async function download(options: DownloadOptions): Promise<Download> {
+  const file = await open(options.to, "w");
   try {
-    const result = await transfer(file, options);
-    assertExpected(result, options);
-    await file.sync();
-    return result;
-  } catch (error) {
-    await rm(options.to, { force: true });
-    throw isFledgeError(error) ? error : ioError(error, "write", options.to);
-  } finally {
+    const state: State = { file, size: 0, hash: createHash("sha256"), validator: undefined };
+    const url = await receive(state, options);
+    const digest = digestOf(state.hash);
+    checkSize(state.size, options);
+    checkDigest(digest, options);
     await file.close();
-  }
-}
-
-type Progress = { hash: Hash; done: number; total: number | undefined; validator: string | undefined };
-
-async function transfer(file: FileHandle, options: DownloadOptions): Promise<Downloaded> {
-  const state: Progress = { hash: createHash("sha256"), done: 0, total: undefined, validator: undefined };
-  for (let breaks = 0; ; ) {
-    const before = state.done;
-    const failure = await attempt(file, state, options);
-    if (failure === undefined) return { digest: digestOf(state.hash), sizeBytes: state.done };
-    breaks = state.done > before ? 0 : breaks + 1;
-    if (breaks >= MAX_BREAKS) throw failure;
-    options.onProgress?.(state.done, state.total);
-  }
-}
-
-/** One connection's worth; returns why it ended too early. */
-async function attempt(file: FileHandle, state: Progress, options: DownloadOptions): Promise<FledgeError | undefined> {
-  const response = await openHttp(options.url, { ...options, ...rangeFrom(state, options), allowStatus: [416] });
-  if (!continues(response, state)) await restart(file, state, response);
-  if (response.status === 416) {
-    await response.body.dump();
-    return brokenOff(state, options, "the server cannot resume it");
-  }
-  try {
-    for await (const chunk of response.body) {
-      await file.write(chunk, 0, chunk.length, state.done);
-      state.hash.update(chunk);
-      state.done += chunk.length;
-      options.onProgress?.(state.done, state.total);
-    }
+    return { digest, sizeBytes: state.size, url };
   } catch (error) {
-    if (options.signal.aborted) throw abortedError(options.signal);
-    if (isFileError(error)) throw error;
-    return brokenOff(state, options, messageOf(error));
+    await file.close().catch(() => {});
+    await rm(options.to, { force: true });
+    throw error;
   }
-  if (state.total !== undefined && state.done < state.total)
-    return brokenOff(state, options, "the connection was closed");
-  return undefined;
 }
 
-function rangeFrom({ done, validator }: Progress, { headers }: DownloadOptions): Pick<HttpRequest, "headers"> {
-  if (done === 0 || validator === undefined) return headers === undefined ? {} : { headers };
-  return { headers: { ...headers, range: `bytes=${done}-`, "if-range": validator } };
+type State = {
+  readonly file: FileHandle;
+  /** Bytes written and hashed so far. */
+  size: number;
+  hash: Hash;
+  /** What `If-Range` may name: the file on the server is still the one that these bytes came from. */
+  validator: string | undefined;
+};
+
+async function receive(state: State, options: DownloadOptions): Promise<string> {
+  let furthest = 0;
+  for (let failed = 1; ; failed++) {
+    throwIfAborted(options.signal);
+    try {
+      const response = await request(state, options);
+      await writeBody(state, response, options);
+      return response.url;
+    } catch (error) {
+      if (!(error instanceof Interrupted)) throw error;
+      if (state.size >= furthest + PROGRESS_BYTES) failed = 1;
+      furthest = Math.max(furthest, state.size);
+      if (failed >= ATTEMPTS) throw error.reported(state, options);
+      options.log?.(`${error.message} after ${state.size} bytes, trying again`);
+      await sleep(backoffMs(failed, options.retryDelayMs), options.signal);
+    }
+  }
 }
 
-/** Whether an answer goes on exactly where the last one ended. */
-function continues({ status, headers }: HttpResponse, { done, total }: Progress): boolean {
-  const match = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(headers["content-range"] ?? "");
-  return (
-    status === 206 && done > 0 && Number(match?.[1]) === done && (match?.[2] === "*" || Number(match?.[2]) === total)
-  );
+/** Asks for what is missing; on return the state fits the body that follows. */
+async function request(state: State, options: DownloadOptions): Promise<HttpResponse> {
+  const resume: Record<string, string> =
+    state.size > 0 && state.validator !== undefined
+      ? { range: `bytes=${state.size}-`, "if-range": state.validator }
+      : {};
+  const response = await openHttp(options.url, {
+    ...options,
+    headers: { ...options.headers, ...resume },
+    // 416: the file became shorter than what is already here.
+    allowStatus: "range" in resume ? [416] : [],
+  });
+  if (response.status === 206 && "range" in resume && continues(state, response)) return response;
+  await restart(state);
+  if (response.status === 206 || response.status === 416) {
+    await response.discard();
+    throw new Interrupted(`GET ${safeUrl(options.url)}: the file changed on the server`);
+  }
+  state.validator = validatorOf(response);
+  return response;
 }
 
-async function restart(file: FileHandle, state: Progress, { headers, status }: HttpResponse): Promise<void> {
-  await file.truncate(0);
-  const length = status === 200 ? headers["content-length"] : undefined;
-  Object.assign(state, {
-    hash: createHash("sha256"),
-    done: 0,
-    total: length !== undefined && /^\d+$/.test(length) ? Number(length) : undefined,
-    validator: strongValidator(headers),
+function continues(state: State, response: HttpResponse): boolean {
+  const start = /^bytes (\d+)-/.exec(response.headers["content-range"] ?? "")?.[1];
+  const validator = validatorOf(response);
+  return Number(start) === state.size && (validator === undefined || validator === state.validator);
+}
+
+/** A strong ETag, else the date; a weak ETag does not promise the same bytes. */
+function validatorOf({ headers }: HttpResponse): string | undefined {
+  return headers.etag?.startsWith('"') ? headers.etag : headers["last-modified"];
+}
+
+async function restart(state: State): Promise<void> {
+  await state.file.truncate(0);
+  state.size = 0;
+  state.hash = createHash("sha256");
+  state.validator = undefined;
+}
+
+async function writeBody(state: State, response: HttpResponse, options: DownloadOptions): Promise<void> {
+  const total = totalBytes(state, response);
+  const expected = options.expected?.sizeBytes;
+  if (total !== undefined && expected !== undefined && total !== expected) {
+    await response.discard();
+    throw sizeError(total, expected, options);
+  }
+  options.onProgress?.(state.size, total ?? expected);
+  const body = response.body[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const next = await body.next().catch(interrupted);
+      if (next.done === true) break;
+      // The position is explicit: after a restart the handle's own would point past the end.
+      await writeAll(state.file, next.value, state.size);
+      state.hash.update(next.value);
+      state.size += next.value.length;
+      if (expected !== undefined && state.size > expected) throw sizeError(state.size, expected, options);
+      options.onProgress?.(state.size, total ?? expected);
+    }
+  } finally {
+    await body.return?.();
+  }
+  if (total !== undefined && state.size < total) throw new Interrupted(`GET ${safeUrl(options.url)}: ended early`);
+}
+
+async function writeAll(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    done += (await file.write(bytes, done, bytes.length - done, position + done)).bytesWritten;
+  }
+}
+
+function totalBytes(state: State, { headers }: HttpResponse): number | undefined {
+  const length = headers["content-length"];
+  return length === undefined ? undefined : state.size + Number(length);
+}
+
+function checkSize(size: number, options: DownloadOptions): void {
+  const expected = options.expected?.sizeBytes;
+  if (expected !== undefined && size !== expected) throw sizeError(size, expected, options);
+}
+
+function sizeError(size: number, expected: number, options: DownloadOptions): FledgeError {
+  return new FledgeError("download", `GET ${safeUrl(options.url)}: ${size} bytes where ${expected} were expected`, {
+    hint: "the file on the server is another one, or incomplete",
   });
 }
 
-/** If-Range takes a strong ETag or a date. */
-function strongValidator(headers: HttpResponse["headers"]): string | undefined {
-  const { etag } = headers;
-  return etag !== undefined && !etag.startsWith("W/") ? etag : headers["last-modified"];
-}
-
-function brokenOff({ done, total }: Progress, { url }: DownloadOptions, why: string): FledgeError {
-  const of = total === undefined ? "" : ` of ${total}`;
-  return new FledgeError(
-    "download",
-    `${dropSecrets(url)} broke off after ${done}${of} bytes, ${MAX_BREAKS} times: ${why}`,
-    {
-      hint: "try again; what keeps breaking off may be a proxy's limit",
-    },
-  );
-}
-
-function assertExpected({ digest, sizeBytes }: Downloaded, { url, expected }: DownloadOptions): void {
-  const where = dropSecrets(url);
-  if (expected?.sizeBytes !== undefined && expected.sizeBytes !== sizeBytes) {
-    throw new FledgeError("checksum", `${where} has ${sizeBytes} bytes, expected ${expected.sizeBytes}`);
-  }
-  if (expected?.digest !== undefined && expected.digest !== digest) throw wrongDigest(where, expected.digest, digest);
-}
-
-/** What is at `where` is not what was pinned. */
-export function wrongDigest(where: string, expected: Digest, actual: Digest): FledgeError {
-  return new FledgeError("checksum", `${where} is not what the checksum says: expected ${expected}, got ${actual}`, {
-    hint: "if the file was replaced on purpose, pin the new checksum; if not, do not use it",
+function checkDigest(actual: Digest, options: DownloadOptions): void {
+  const expected = options.expected?.digest;
+  if (expected === undefined || actual === expected) return;
+  throw new FledgeError("checksum", `${safeUrl(options.url)} has ${actual}; expected ${expected}`, {
+    hint: "the file is not the one that the checksum was made for: check the URL, then the checksum",
   });
 }
 
-/** The digest of a file on disk. */
-export async function digestFile(path: string): Promise<Digest> {
-  const hash = createHash("sha256");
-  for await (const chunk of createReadStream(path, { highWaterMark: 1024 * 1024 })) hash.update(chunk as Buffer);
-  return digestOf(hash);
+function interrupted(error: unknown): never {
+  if (isFledgeError(error) && error.code === "download") throw new Interrupted(error.message, { cause: error });
+  throw error;
 }
 
-function isFileError(error: unknown): boolean {
-  return (error as { syscall?: string }).syscall === "write";
+/** A transfer that broke off and may be taken up again. */
+class Interrupted extends Error {
+  reported(state: State, options: DownloadOptions): FledgeError {
+    const hint = isFledgeError(this.cause) ? this.cause.hint : "try again later";
+    const size = options.expected?.sizeBytes;
+    const of = size === undefined ? "" : ` of ${size}`;
+    return new FledgeError("download", `${this.message}, after ${state.size}${of} bytes and ${ATTEMPTS} tries`, {
+      hint,
+      cause: this,
+    });
+  }
 }

@@ -1,229 +1,214 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { rootCertificates } from "node:tls";
 import { Agent, type Dispatcher, EnvHttpProxyAgent, request } from "undici";
-import { abortedError, type Env } from "./context.ts";
-import { errnoOf, FledgeError, messageOf } from "./errors.ts";
-import { dropSecrets, isLoopback } from "./url.ts";
+import { abortedError, type Env, throwIfAborted } from "./context.ts";
+import { FledgeError, isFledgeError } from "./errors.ts";
+import { connectionError, isPassingFailure, safeUrl, statusError } from "./http-errors.ts";
+import { firstStep, nextStep, redirectTarget, type Step } from "./http-step.ts";
+import { isLoopback, proxySettings } from "./proxy.ts";
+import { backoffMs, isPassingStatus, LONGEST_WAIT_MS, retryAfterMs, sleep } from "./retry.ts";
 
-export type HttpHeaders = Readonly<Record<string, string>>;
-
-export type HttpRequest = {
-  readonly method?: "GET" | "HEAD" | "POST";
-  readonly headers?: HttpHeaders;
-  readonly body?: string;
+export type HttpOptions = {
   readonly signal: AbortSignal;
-  /** Proxy variables (http_proxy, https_proxy, no_proxy, in either case) are read from here. */
+  /** Where the proxy variables are; connections are kept and reused per environment object. */
   readonly env: Env;
-  /** PEM certificates to trust instead of Node's. */
+  /** Default `GET`. */
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** In memory, so that it can be sent again. */
+  readonly body?: string | Uint8Array;
+  /** PEM certificates to trust besides those that Node trusts. */
   readonly ca?: string;
-  /** Do not check the server's certificate. */
+  /** Accepts any certificate. Default false. */
   readonly insecure?: boolean;
-  /** Statuses other than 2xx that the caller handles itself. */
+  /** Default 10. */
+  readonly maxRedirects?: number;
+  /** Statuses outside 2xx that the caller wants to see as an answer, not as an error. */
   readonly allowStatus?: readonly number[];
-  /** First pause before a retry; each further one is twice as long. Default 500. */
+  /** Times a request is sent before its last failure counts. Default 4, and 1 for POST and PATCH. */
+  readonly tries?: number;
+  /** Wait before the second try; doubles after each. Default 500. */
   readonly retryDelayMs?: number;
+  /** Longest wait for the headers, and between two pieces of the body. Default 60,000. */
+  readonly idleTimeoutMs?: number;
+  /** Told about each try that failed and will be repeated. */
+  readonly log?: (message: string) => void;
 };
 
 export type HttpResponse = {
   readonly status: number;
-  /** Names in lower case; of a repeated header the values, joined by commas. */
-  readonly headers: Readonly<Record<string, string | undefined>>;
-  /** The bytes on the wire: nothing decodes them. Consume them, or the connection stays busy. */
-  readonly body: AsyncIterable<Uint8Array> & { text(): Promise<string>; dump(): Promise<void> };
-  /** Where the redirects ended. */
+  /** Lower-case names; a header that came several times is joined with ", ". */
+  readonly headers: Readonly<Record<string, string>>;
+  /** The bytes as they were on the wire, never decoded. Read it, or call `discard`. */
+  readonly body: AsyncIterable<Uint8Array>;
+  /** Where the answer came from, after redirects. */
   readonly url: string;
+  discard(): Promise<void>;
 };
 
-const MAX_REDIRECTS = 10;
-const TRIES = 5;
-const DEFAULT_RETRY_DELAY_MS = 500;
-const MAX_RETRY_DELAY_MS = 60_000;
-const RETRIED_STATUS = new Set([408, 425, 429, 500, 502, 503, 504]);
-const CONNECT_TIMEOUT_MS = 20_000;
-const IDLE_TIMEOUT_MS = 60_000;
+const CONNECT_TIMEOUT_MS = 15_000;
+// Sent twice they may act twice (RFC 9110, 9.2.2); a caller that knows better sets `tries`.
+const NOT_IDEMPOTENT = new Set(["POST", "PATCH"]);
 
 /**
- * Sends a request, follows redirects and retries what may pass: connection errors, 408, 429 and 5xx, with backoff and
- * Retry-After (RFC 9110, 10.2.3). Credentials are not sent on to another origin. Throws a `download` error that names
- * the URL without its secrets.
+ * Sends a request, follows redirects and repeats what may pass (connection failures, 408, 429, 5xx).
+ * Credentials do not follow a redirect to another origin, and no redirect leads from https to http.
+ * Throws a `download` error that names the URL without its secrets, or the `aborted` error.
  */
-export async function openHttp(url: string, options: HttpRequest): Promise<HttpResponse> {
-  let delay = options.retryDelayMs ?? DEFAULT_RETRY_DELAY_MS;
-  for (let attempt = 1; ; attempt++) {
-    const outcome = await followRedirects(url, options).catch((error: unknown) => failure(url, error, options));
-    const isFinal = attempt === TRIES;
-    if (outcome instanceof RetryableFailure) {
-      if (isFinal) throw outcome.error;
-    } else if (isExpected(outcome.status, options)) {
-      return outcome;
+export async function openHttp(url: string, options: HttpOptions): Promise<HttpResponse> {
+  let step: Step = firstStep(url, options);
+  for (let redirects = 0; ; redirects++) {
+    const response = await sendWithRetries(step, options);
+    const location = redirectTarget(response);
+    if (location === undefined) return response;
+    await response.discard();
+    if (redirects >= (options.maxRedirects ?? 10)) {
+      throw new FledgeError("download", `${step.method} ${safeUrl(url)}: more than ${redirects} redirects`, {
+        hint: "check the URL; the server sends it in circles",
+      });
+    }
+    step = nextStep(step, location, response.status);
+  }
+}
+
+/** Reads a small answer (JSON, a token) whole; more than `maxBytes` is a `download` error. */
+export async function readBody(response: HttpResponse, maxBytes: number): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of response.body) {
+    size += chunk.length;
+    if (size > maxBytes) {
+      throw new FledgeError("download", `${safeUrl(response.url)}: the answer is longer than ${maxBytes} bytes`, {
+        hint: "check the URL: this is not the kind of answer that was expected",
+      });
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+/** Closes the connections that were opened for an environment. Idle ones do not keep the process alive anyway. */
+export async function closeHttp(env: Env): Promise<void> {
+  const open = dispatchers.get(env);
+  dispatchers.delete(env);
+  await Promise.all([...(open?.values() ?? [])].map((dispatcher) => dispatcher.destroy()));
+}
+
+async function sendWithRetries(step: Step, options: HttpOptions): Promise<HttpResponse> {
+  const tries = options.tries ?? (NOT_IDEMPOTENT.has(step.method) ? 1 : 4);
+  for (let count = 1; ; count++) {
+    throwIfAborted(options.signal);
+    const outcome = await sendOnce(step, options);
+    const last = count >= tries;
+    if (!isFledgeError(outcome)) {
+      const { status } = outcome;
+      const asked = retryAfterMs(outcome.headers["retry-after"]);
+      const tooLong = asked !== undefined && asked > LONGEST_WAIT_MS;
+      if (last || tooLong || !isPassingStatus(status)) return await accept(step, outcome, options, asked);
+      await outcome.discard();
+      options.log?.(`${step.method} ${safeUrl(step.url)}: ${status}, trying again`);
+      await sleep(asked ?? backoffMs(count, options.retryDelayMs), options.signal);
     } else {
-      const detail = await errorText(outcome);
-      if (isFinal || !RETRIED_STATUS.has(outcome.status)) throw statusError(outcome, detail, options.env);
+      if (last || !isPassingFailure(outcome.cause)) throw outcome;
+      options.log?.(`${outcome.message}, trying again`);
+      await sleep(backoffMs(count, options.retryDelayMs), options.signal);
     }
-    const wanted = outcome instanceof RetryableFailure ? undefined : retryAfterMs(outcome.headers["retry-after"]);
-    await pause(Math.min(wanted ?? delay, MAX_RETRY_DELAY_MS), options.signal);
-    delay *= 2;
   }
 }
 
-/** A failure that another attempt may not meet; carried as a value, so that only the last one is thrown. */
-class RetryableFailure {
-  readonly error: FledgeError;
-  constructor(error: FledgeError) {
-    this.error = error;
-  }
+async function accept(step: Step, response: HttpResponse, options: HttpOptions, waitMs?: number) {
+  const { status } = response;
+  const wanted = (status >= 200 && status < 300) || (options.allowStatus ?? []).includes(status);
+  if (wanted || redirectTarget(response) !== undefined) return response;
+  await response.discard();
+  throw statusError(step.method, step.url, status, isPassingStatus(status) ? waitMs : undefined);
 }
 
-async function followRedirects(start: string, options: HttpRequest): Promise<HttpResponse> {
-  let url = parseUrl(start);
-  let headers: HttpHeaders = { "accept-encoding": "identity", "user-agent": "fledge", ...lowerCased(options.headers) };
-  for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
-    const { method = "GET", body, signal } = options;
-    const response = await request(url, {
-      method,
-      headers,
-      signal,
-      dispatcher: dispatcherFor(options),
-      ...(body !== undefined && { body }),
+/** One request on the wire; a failed connection comes back as the error it will be if no try succeeds. */
+async function sendOnce(step: Step, options: HttpOptions): Promise<HttpResponse | FledgeError> {
+  const idleMs = options.idleTimeoutMs ?? 60_000;
+  const bare = new URL(step.url);
+  bare.username = bare.password = "";
+  const fail = (thrown: unknown) =>
+    options.signal.aborted ? abortedError(options.signal) : connectionError(step.method, step.url, thrown, options.env);
+  const dispatcher = dispatcherFor(step.url, options);
+  try {
+    const { statusCode, headers, body } = await request(bare, {
+      dispatcher,
+      method: step.method,
+      headers: { ...step.headers },
+      body: step.body === undefined ? null : typeof step.body === "string" ? step.body : Buffer.from(step.body),
+      signal: options.signal,
+      headersTimeout: idleMs,
+      bodyTimeout: idleMs,
     });
-    const plain = flatten(response.headers);
-    const { location } = plain;
-    if (
-      response.statusCode < 300 ||
-      response.statusCode >= 400 ||
-      location === undefined ||
-      response.statusCode === 304
-    ) {
-      return { status: response.statusCode, headers: plain, body: response.body, url: url.href };
-    }
-    await response.body.dump();
-    const next = parseUrl(location, url);
-    if (url.protocol === "https:" && next.protocol === "http:" && !isLoopback(next.hostname)) {
-      throw new FledgeError(
-        "download",
-        `${dropSecrets(url.href)} redirects from https to http (${dropSecrets(next.href)})`,
-      );
-    }
-    if (next.origin !== url.origin) headers = withoutCredentials(headers);
-    url = next;
-  }
-  throw new FledgeError("download", `${dropSecrets(start)}: more than ${MAX_REDIRECTS} redirects`);
-}
-
-function isExpected(status: number, { allowStatus = [] }: HttpRequest): boolean {
-  return (status >= 200 && status < 300) || allowStatus.includes(status);
-}
-
-function failure(url: string, error: unknown, { signal, env }: HttpRequest): RetryableFailure {
-  if (signal.aborted) throw abortedError(signal);
-  if (error instanceof FledgeError) throw error;
-  const why = errnoOf(error) ?? messageOf(error);
-  const hint =
-    proxyOf(env) === undefined ? networkHint(why) : `is the proxy ${dropSecrets(proxyOf(env) ?? "")} the right one?`;
-  return new RetryableFailure(
-    new FledgeError("download", `cannot reach ${dropSecrets(url)}: ${messageOf(error) || why}`, { cause: error, hint }),
-  );
-}
-
-function statusError({ status, url }: HttpResponse, detail: string, env: Env): FledgeError {
-  const hints: Readonly<Record<number, string>> = {
-    401: "are the credentials right?",
-    403: "may these credentials read it?",
-    404: "check the URL; there is nothing at it",
-    407: `the proxy ${dropSecrets(proxyOf(env) ?? "")} wants credentials: http://USER:PASSWORD@HOST:PORT`,
-    429: "the server limits requests; wait a while, or log in",
-  };
-  const text = detail === "" ? "" : `: ${detail}`;
-  return new FledgeError("download", `${dropSecrets(url)} answered ${status}${text}`, {
-    hint: hints[status] ?? (status >= 500 ? "the server is in trouble; try again later" : undefined),
-  });
-}
-
-/** The first line of an answer that is an error, for people. */
-async function errorText({ body }: HttpResponse): Promise<string> {
-  const text = await body.text().catch(() => "");
-  return /^\s*</.test(text) ? "" : (text.trim().split("\n")[0] ?? "").slice(0, 300);
-}
-
-/** Milliseconds that a Retry-After header asks for: seconds or an HTTP date. */
-function retryAfterMs(value: string | undefined): number | undefined {
-  if (value === undefined) return undefined;
-  if (/^\d+$/.test(value)) return Number(value) * 1000;
-  const date = Date.parse(value);
-  return Number.isNaN(date) ? undefined : Math.max(0, date - Date.now());
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await sleep(ms, undefined, { signal }).catch(() => {
-    throw abortedError(signal);
-  });
-}
-
-// One connection pool per set of network options, for the life of the process. Idle connections close soon, so they
-// do not keep the process alive.
-const dispatchers = new Map<string, Dispatcher>();
-
-function dispatcherFor({ env, ca, insecure = false }: HttpRequest): Dispatcher {
-  const proxies = [proxy(env, "http"), proxy(env, "https"), proxy(env, "no")];
-  const key = JSON.stringify([proxies, ca, insecure]);
-  let dispatcher = dispatchers.get(key);
-  if (dispatcher === undefined) {
-    const tls = { ...(ca !== undefined && { ca }), rejectUnauthorized: !insecure };
-    const shared = {
-      headersTimeout: IDLE_TIMEOUT_MS,
-      bodyTimeout: IDLE_TIMEOUT_MS,
-      keepAliveTimeout: 1_000,
-      keepAliveMaxTimeout: 1_000,
-      connect: { ...tls, timeout: CONNECT_TIMEOUT_MS },
+    return {
+      status: statusCode,
+      headers: flat(headers),
+      url: step.url.href,
+      body: withErrors(body, fail),
+      discard: async () => void (await body.dump({ limit: 16_384 }).catch(() => {})),
     };
-    const [httpProxy, httpsProxy, noProxy] = proxies;
-    dispatcher =
-      httpProxy === undefined && httpsProxy === undefined
-        ? new Agent(shared)
-        : new EnvHttpProxyAgent({
-            ...shared,
-            requestTls: tls,
-            httpProxy: httpProxy ?? "",
-            httpsProxy: httpsProxy ?? "",
-            noProxy: noProxy ?? "",
-          });
-    dispatchers.set(key, dispatcher);
+  } catch (thrown) {
+    const error = fail(thrown);
+    if (error.code === "aborted") throw error;
+    return error;
   }
+}
+
+async function* withErrors(body: AsyncIterable<Uint8Array>, fail: (thrown: unknown) => FledgeError) {
+  const chunks = body[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const next = await chunks.next().catch((thrown) => {
+        throw fail(thrown);
+      });
+      if (next.done === true) return;
+      yield next.value;
+    }
+  } finally {
+    // A reader that stops early must free the connection.
+    await chunks.return?.();
+  }
+}
+
+function flat(headers: Readonly<Record<string, string | string[] | undefined>>): Record<string, string> {
+  const out: Record<string, string> = {};
+  for (const [name, value] of Object.entries(headers)) {
+    if (value !== undefined) out[name.toLowerCase()] = typeof value === "string" ? value : value.join(", ");
+  }
+  return out;
+}
+
+// Connections outlive a request so that they can be reused; they are found again by what they were opened for.
+const dispatchers = new WeakMap<Env, Map<string, Dispatcher>>();
+
+function dispatcherFor(url: URL, options: HttpOptions): Dispatcher {
+  const proxies = proxySettings(options.env);
+  // undici sends https through http_proxy when https_proxy is not set; curl and Go do not, nor do they use a proxy
+  // for the machine itself.
+  const direct = isLoopback(url) || (url.protocol === "https:" ? proxies.https : proxies.http) === undefined;
+  const key = JSON.stringify([direct, options.insecure ?? false, options.ca ?? ""]);
+  const open = dispatchers.get(options.env) ?? new Map<string, Dispatcher>();
+  dispatchers.set(options.env, open);
+  const known = open.get(key);
+  if (known !== undefined) return known;
+  const tls = {
+    rejectUnauthorized: options.insecure !== true,
+    ...(options.ca === undefined ? {} : { ca: [...rootCertificates, options.ca] }),
+  };
+  const connect = { ...tls, timeout: CONNECT_TIMEOUT_MS };
+  const dispatcher = direct
+    ? new Agent({ connect })
+    : new EnvHttpProxyAgent({
+        // An empty text keeps undici from looking at process.env.
+        httpProxy: proxies.http ?? "",
+        httpsProxy: proxies.https ?? "",
+        noProxy: proxies.none,
+        proxyTunnel: false, // plain http goes to the proxy as it is: many refuse CONNECT to port 80
+        requestTls: tls,
+        proxyTls: connect,
+        connect,
+      });
+  open.set(key, dispatcher);
   return dispatcher;
-}
-
-function proxy(env: Env, kind: "http" | "https" | "no"): string | undefined {
-  return env[`${kind}_proxy`] || env[`${kind}_proxy`.toUpperCase()] || undefined;
-}
-
-function proxyOf(env: Env): string | undefined {
-  return proxy(env, "https") ?? proxy(env, "http");
-}
-
-function networkHint(why: string): string | undefined {
-  if (why === "ENOTFOUND" || why === "EAI_AGAIN")
-    return "is the host's name right, and is there a network? (proxies: set https_proxy)";
-  if (why === "ECONNREFUSED") return "nothing listens there; check host and port";
-  if (/CERT|SELF_SIGNED|UNABLE_TO/.test(why)) return "the server's certificate is not trusted; set NODE_EXTRA_CA_CERTS";
-  return undefined;
-}
-
-function parseUrl(text: string, base?: URL): URL {
-  const url = URL.canParse(text, base?.href) ? new URL(text, base?.href) : undefined;
-  if (url !== undefined && (url.protocol === "http:" || url.protocol === "https:")) return url;
-  throw new FledgeError("download", `"${dropSecrets(text)}" is not an http or https URL`);
-}
-
-function withoutCredentials(headers: HttpHeaders): HttpHeaders {
-  const { authorization: _a, cookie: _c, ...rest } = headers;
-  return rest;
-}
-
-function lowerCased(headers: HttpHeaders = {}): HttpHeaders {
-  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
-}
-
-function flatten(headers: Record<string, string | string[] | undefined>): Record<string, string | undefined> {
-  return Object.fromEntries(
-    Object.entries(headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(", ") : value]),
-  );
 }

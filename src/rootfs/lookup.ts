@@ -10,6 +10,8 @@ export type LookupOptions = {
   readonly followLast: boolean;
   /** Makes a directory that is missing on the way; without it the lookup finds nothing. */
   readonly makeDir?: (parent: DirInode, name: ByteString) => DirInode;
+  /** Lets `makeDir` replace what is no directory, but for what a symlink led to. */
+  readonly replaceFiles?: boolean;
 };
 
 /** As the kernel's MAXSYMLINKS: a chain longer than this is a loop. */
@@ -30,9 +32,13 @@ export function lookup(root: DirInode, path: ByteString, options: LookupOptions)
   const trail: DirInode[] = [root];
   const rest = splitPath(path).reverse();
   let hops = 0;
+  /** How many names of the path itself are left; those above them on the stack came from a symlink. */
+  let ownLeft = rest.length;
   let place: Place = { parent: root, name: "" as ByteString, node: root };
 
   for (let name = rest.pop(); name !== undefined; name = rest.pop()) {
+    const isOwn = rest.length < ownLeft;
+    if (isOwn) ownLeft = rest.length;
     if (name === "..") {
       if (trail.length > 1) trail.pop();
       const here = last(trail);
@@ -55,7 +61,7 @@ export function lookup(root: DirInode, path: ByteString, options: LookupOptions)
     if (node?.type === "dir") {
       trail.push(node);
     } else if (!isLast) {
-      if (node !== undefined) throw notADirectory(path, name);
+      if (node !== undefined && !(options.replaceFiles && isOwn)) throw notADirectory(path, name);
       if (options.makeDir === undefined) return undefined;
       trail.push(options.makeDir(parent, name));
     }

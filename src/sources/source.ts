@@ -15,6 +15,8 @@ export type ImageConfig = {
   readonly raw: Uint8Array;
   readonly os: string;
   readonly architecture: string;
+  /** Of the architecture: `v7`. */
+  readonly variant?: string;
   readonly entrypoint: readonly string[];
   readonly cmd: readonly string[];
   readonly env: Readonly<Record<string, string>>;

@@ -1,69 +1,99 @@
-import { mkdir, open, rename, rm, stat } from "node:fs/promises";
+import { createHash, randomUUID } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { open, readdir, rename, rm, stat } from "node:fs/promises";
+import { hostname } from "node:os";
 import { dirname, join } from "node:path";
-import { temporarySibling } from "../lib/atomic.ts";
-import type { RunContext } from "../lib/context.ts";
-import { type Digest, hexOf } from "../lib/digest.ts";
-import { digestFile } from "../lib/download.ts";
+import { nowMs } from "../lib/clock.ts";
+import { type Digest, digestOf, hexOf } from "../lib/digest.ts";
 import { errnoOf, FledgeError, isFledgeError, messageOf } from "../lib/errors.ts";
+import { ensureCacheFolder } from "./cache-dir.ts";
+import { isAlive, type LockContext, withLock } from "./lock.ts";
 
-type StoreContext = Pick<RunContext, "cacheDir" | "log">;
+export type StoreContext = LockContext & { log(message: string): void };
 
-/** Makes a file at the path that it is given, and says what it holds. */
-export type Fetch = (path: string) => Promise<{ readonly digest: Digest }>;
+/** Writes a blob to the path it is given and says what it wrote; it must not leave the path open. */
+export type FetchBlob = (path: string) => Promise<Digest>;
 
-/**
- * The path of a blob in the cache, laid out as an OCI image layout: `blobs/sha256/HEX`. What is there is hashed again
- * before it is used, and fetched anew if it was damaged.
- */
-export async function cachedBlob(ctx: StoreContext, digest: Digest): Promise<string | undefined> {
-  const path = blobPath(ctx, digest);
-  if (!(await isFile(path))) return undefined;
-  if ((await digestFile(path)) === digest) return path;
-  ctx.log(`the cached ${digest} was damaged; fetching it again`);
-  await rm(path, { force: true });
-  return undefined;
-}
+export type Blob = { readonly digest: Digest; readonly path: string };
 
-/**
- * Puts what `fetch` makes into the cache and returns its path. It becomes visible whole or not at all, whoever else
- * builds at the same time and whenever the process dies. Throws a `store` error when the cache cannot be written.
- */
-export async function storeBlob(
-  ctx: StoreContext,
-  name: string,
-  fetch: Fetch,
-): Promise<{ path: string; digest: Digest }> {
-  const ingest = join(ctx.cacheDir, "ingest");
-  let temporary: string | undefined;
-  try {
-    await mkdir(ingest, { recursive: true });
-    temporary = await temporarySibling(join(ingest, name));
-    const { digest } = await fetch(temporary);
-    const path = blobPath(ctx, digest);
-    await mkdir(dirname(path), { recursive: true });
-    await rename(temporary, path);
-    await syncFolder(dirname(path));
-    return { path, digest };
-  } catch (error) {
-    if (temporary !== undefined) await rm(temporary, { force: true });
-    throw isFledgeError(error) && error.code !== "io" ? error : unwritable(ctx, error);
-  }
-}
-
-function blobPath({ cacheDir }: StoreContext, digest: Digest): string {
+/** Where a blob lies: `blobs/sha256/HEX` below the cache folder, as in an OCI image layout (image-layout.md). */
+export function blobPath(cacheDir: string, digest: Digest): string {
   return join(cacheDir, "blobs", "sha256", hexOf(digest));
 }
 
-async function isFile(path: string): Promise<boolean> {
-  return await stat(path).then(
-    (found) => found.isFile(),
-    () => false,
-  );
+/**
+ * The path of a blob, fetched unless it is there. A stored blob is hashed again on each use, so one that was damaged
+ * on disk is noticed and fetched anew. Throws `checksum` when what was fetched is not what was asked for, and `store`
+ * when the cache cannot be written to.
+ */
+export async function ensureBlob(ctx: StoreContext, digest: Digest, fetch: FetchBlob): Promise<Blob> {
+  const path = blobPath(ctx.cacheDir, digest);
+  if (await isIntact(path, digest, ctx)) return { digest, path };
+  return await withLock(ctx, digest, async () => {
+    // Someone else may have fetched it while this one waited.
+    if (await isIntact(path, digest)) return { digest, path };
+    return await ingest(ctx, fetch, digest);
+  });
 }
 
-/** A rename is on disk once its folder is. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, "r");
+/** Stores a blob whose digest is not known before it is fetched. */
+export async function addBlob(ctx: StoreContext, fetch: FetchBlob): Promise<Blob> {
+  return await ingest(ctx, fetch);
+}
+
+/** The digest of a file. */
+export async function hashFile(path: string): Promise<Digest> {
+  const hash = createHash("sha256");
+  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 18 })) hash.update(chunk);
+  return digestOf(hash);
+}
+
+async function isIntact(path: string, digest: Digest, ctx?: StoreContext): Promise<boolean> {
+  try {
+    if ((await hashFile(path)) === digest) return true;
+    ctx?.log(`${path} is damaged; fetching it again`);
+    return false;
+  } catch (error) {
+    if (errnoOf(error) !== "ENOENT") ctx?.log(`${path} cannot be read (${messageOf(error)}); fetching it again`);
+    return false;
+  }
+}
+
+async function ingest(ctx: StoreContext, fetch: FetchBlob, expected?: Digest): Promise<Blob> {
+  const folder = await ensureCacheFolder(ctx.cacheDir, "ingest");
+  await ensureCacheFolder(ctx.cacheDir, "blobs", "sha256");
+  await removeStale(folder);
+  const temporary = join(folder, `${hostname()}.${process.pid}.${randomUUID()}`);
+  try {
+    const digest = await fetch(temporary);
+    if (expected !== undefined && digest !== expected) {
+      throw new FledgeError("checksum", `a blob has ${digest}; expected ${expected}`, {
+        hint: "the file is not the one that the checksum was made for",
+      });
+    }
+    const path = blobPath(ctx.cacheDir, digest);
+    await publish(temporary, path);
+    return { digest, path };
+  } catch (error) {
+    if (isFledgeError(error) || errnoOf(error) === undefined) throw error;
+    throw new FledgeError("store", `cannot write to the cache folder ${ctx.cacheDir}: ${messageOf(error)}`, {
+      hint: "check its free space and permissions, or choose another with --cache-dir DIR",
+      cause: error,
+    });
+  } finally {
+    await rm(temporary, { force: true });
+  }
+}
+
+/** After a crash at any moment the blob is either whole or absent: data first, then the name, then the folder. */
+async function publish(temporary: string, path: string): Promise<void> {
+  await sync(temporary);
+  await rename(temporary, path);
+  await sync(dirname(path));
+}
+
+async function sync(path: string): Promise<void> {
+  const handle = await open(path, "r");
   try {
     await handle.sync();
   } finally {
@@ -71,10 +101,26 @@ async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-function unwritable({ cacheDir }: StoreContext, error: unknown): FledgeError {
-  const why = errnoOf(error) === "ENOSPC" ? "the disk is full" : messageOf(error);
-  return new FledgeError("store", `cannot write to the cache ${cacheDir}: ${why}`, {
-    cause: error,
-    hint: "choose another folder with --cache-dir or FLEDGE_CACHE_DIR",
-  });
+const A_DAY_MS = 86_400_000;
+
+/**
+ * Removes what a killed process left. A pid says nothing about a process of another host or container that shares
+ * the folder, so of those only what nobody wrote to for a day goes.
+ */
+async function removeStale(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const match = /^(.*)\.(\d+)\.[0-9a-f-]{36}$/.exec(name);
+    if (match === null) continue;
+    const path = join(folder, name);
+    const stale = match[1] === hostname() ? !isAlive(Number(match[2])) : await isOld(path);
+    if (stale) await rm(path, { force: true });
+  }
+}
+
+async function isOld(path: string): Promise<boolean> {
+  const age = await stat(path).then(
+    (stats) => nowMs() - stats.mtimeMs,
+    () => 0,
+  );
+  return age > A_DAY_MS;
 }

@@ -1,9 +1,11 @@
 import * as z from "zod";
 import { FledgeError } from "../../lib/errors.ts";
-import { type HttpHeaders, openHttp } from "../../lib/http.ts";
-import { dropSecrets } from "../../lib/url.ts";
+import { openHttp, readBody } from "../../lib/http.ts";
+import { safeUrl } from "../../lib/http-errors.ts";
 import type { FetchContext } from "../fetch.ts";
 import { DEFAULT_REPOSITORY, type ReleaseOptions } from "./options.ts";
+
+const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 
 /** What fledge reads of GitHub's answer to "Get a release" (REST API, releases). */
 const releaseSchema = z.object({
@@ -15,7 +17,7 @@ export type ReleaseAsset = {
   readonly tag: string;
   readonly url: string;
   readonly digest?: string;
-  readonly headers: HttpHeaders;
+  readonly headers: Readonly<Record<string, string>>;
 };
 
 /**
@@ -35,7 +37,7 @@ export async function findRelease(options: ReleaseOptions, { env, signal }: Fetc
     env,
     allowStatus: [401, 403, 404],
   });
-  const text = await response.body.text();
+  const text = (await readBody(response, MAX_ANSWER_BYTES)).toString("utf8");
   if (response.status !== 200) throw refused(response.status, release, repository, url);
 
   const { tag_name: tag, assets } = parseRelease(text, url);
@@ -68,7 +70,7 @@ function parseRelease(text: string, url: string): z.output<typeof releaseSchema>
 }
 
 function notTheApi(url: string, cause: unknown): FledgeError {
-  return new FledgeError("download", `${dropSecrets(url)} did not answer as the GitHub API does`, {
+  return new FledgeError("download", `${safeUrl(url)} did not answer as the GitHub API does`, {
     cause,
     hint: "check agent.apiUrl; it is the base URL of the API, not of the web site",
   });
@@ -77,11 +79,11 @@ function notTheApi(url: string, cause: unknown): FledgeError {
 function refused(status: number, release: string, repository: string, url: string): FledgeError {
   if (status === 404) {
     const what = release === "latest" ? "has no release" : `has no release "${release}"`;
-    return new FledgeError("download", `${repository} ${what} (${dropSecrets(url)} answered 404)`, {
+    return new FledgeError("download", `${repository} ${what} (${safeUrl(url)} answered 404)`, {
       hint: "check agent.release and agent.repository; a private repository needs GITHUB_TOKEN",
     });
   }
-  return new FledgeError("download", `${dropSecrets(url)} answered ${status}`, {
+  return new FledgeError("download", `${safeUrl(url)} answered ${status}`, {
     hint: "GitHub limits anonymous requests: set GITHUB_TOKEN, or pin the agent with agent.url and agent.checksum",
   });
 }

@@ -1,0 +1,103 @@
+import { STATUS_CODES } from "node:http";
+import type { Env } from "./context.ts";
+import { errnoOf, FledgeError, messageOf } from "./errors.ts";
+import { isLoopback, proxySettings, proxyVariable } from "./proxy.ts";
+
+/** A URL as it may be shown: without `user:password@`, and without the query, where signed URLs keep their secrets. */
+export function safeUrl(url: string | URL): string {
+  const parsed = typeof url === "string" && URL.canParse(url) ? new URL(url) : url;
+  if (typeof parsed === "string") return scrub(parsed).replace(/[?#].*$/s, "");
+  return `${parsed.protocol}//${parsed.host}${parsed.pathname}`;
+}
+
+/** The error for an answer that is not what was asked for. */
+export function statusError(method: string, url: URL, status: number, waitMs?: number): FledgeError {
+  const text = STATUS_CODES[status] === undefined ? "" : ` ${STATUS_CODES[status]}`;
+  const wait = waitMs === undefined ? "" : `; the server asks to wait ${Math.ceil(waitMs / 1000)} s`;
+  return new FledgeError("download", `${method} ${safeUrl(url)}: ${status}${text}${wait}`, {
+    hint: statusHint(status),
+  });
+}
+
+/** The error for a connection that could not be made, broke, or stood still. */
+export function connectionError(method: string, url: URL, thrown: unknown, env: Env): FledgeError {
+  const code = codeOf(thrown);
+  const what = CONNECTION_TEXTS[code] ?? scrub(messageOf(innermost(thrown)));
+  const name = code === "" || what.includes(code) ? "" : ` (${code})`;
+  return new FledgeError("download", `${method} ${safeUrl(url)}: ${what}${name}`, {
+    hint: connectionHint(code, url, env),
+    cause: thrown,
+  });
+}
+
+/** False for what a second try cannot cure: a certificate that is not trusted, a request that is malformed. */
+export function isPassingFailure(thrown: unknown): boolean {
+  const code = codeOf(thrown);
+  return !isTlsFailure(code) && !code.startsWith("ERR_INVALID") && !code.startsWith("UND_ERR_INVALID");
+}
+
+const CONNECTION_TEXTS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "connection refused",
+  ECONNRESET: "the connection was dropped",
+  EPIPE: "the connection was dropped",
+  ENOTFOUND: "no such host",
+  EAI_AGAIN: "the host name could not be looked up",
+  ENETUNREACH: "the network is unreachable",
+  EHOSTUNREACH: "the host is unreachable",
+  ETIMEDOUT: "the connection timed out",
+  UND_ERR_CONNECT_TIMEOUT: "no connection in time",
+  UND_ERR_HEADERS_TIMEOUT: "no answer in time",
+  UND_ERR_BODY_TIMEOUT: "the server stopped sending",
+  UND_ERR_SOCKET: "the connection was dropped",
+};
+
+const UNREACHED = new Set([
+  ..."ECONNREFUSED ENOTFOUND EAI_AGAIN ENETUNREACH EHOSTUNREACH ETIMEDOUT".split(" "),
+  "UND_ERR_CONNECT_TIMEOUT",
+  "UND_ERR_ABORTED", // undici: the proxy refused the tunnel
+]);
+
+function statusHint(status: number): string {
+  if (status === 401 || status === 403) return "the server wants credentials that may read this";
+  if (status === 404 || status === 410) return "check the URL";
+  if (status === 407) return "the proxy wants credentials: http_proxy=http://USER:PASSWORD@HOST:PORT";
+  if (status === 408 || status === 429 || status >= 500) return "the server is busy or in trouble: try again later";
+  return "check the URL, and what the server expects";
+}
+
+function connectionHint(code: string, url: URL, env: Env): string {
+  if (isTlsFailure(code)) {
+    return "if you trust the server, NODE_EXTRA_CA_CERTS=FILE.pem adds its certificate authority";
+  }
+  if (!UNREACHED.has(code)) return "try again; the server or the network is in trouble";
+  const settings = proxySettings(env);
+  const variable = proxyVariable(url);
+  const proxy = variable === "https_proxy" ? settings.https : settings.http;
+  if (proxy !== undefined && !isLoopback(url)) {
+    const shown = safeUrl(proxy).replace(/\/$/, "");
+    return `the proxy ${shown} is set (${variable}): check it, or add ${url.hostname} to no_proxy`;
+  }
+  if (isLoopback(url)) return "is the server running?";
+  return `check the host name and the network; behind a proxy, set ${variable}`;
+}
+
+function isTlsFailure(code: string): boolean {
+  return /^(?:ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|HOSTNAME_MISMATCH|INVALID_CA)/.test(code);
+}
+
+function codeOf(thrown: unknown): string {
+  for (let at = thrown; at instanceof Error; at = at.cause) {
+    const code = errnoOf(at);
+    // "other side closed" is undici's wrapper; a cause below it says more.
+    if (code !== undefined && !(code === "UND_ERR_SOCKET" && errnoOf(at.cause) !== undefined)) return code;
+  }
+  return "";
+}
+
+function innermost(thrown: unknown): unknown {
+  return thrown instanceof Error && thrown.cause instanceof Error ? innermost(thrown.cause) : thrown;
+}
+
+function scrub(text: string): string {
+  return text.replace(/\/\/[^/@\s]*@/g, "//");
+}

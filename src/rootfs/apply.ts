@@ -1,0 +1,191 @@
+import { type ByteString, fromByteString } from "../lib/bytes.ts";
+import { throwIfAborted, type Warning } from "../lib/context.ts";
+import { assertNever, FledgeError, isFledgeError } from "../lib/errors.ts";
+import type { Layer, LayerEntry } from "./layer.ts";
+import { meaningOf, namesOf } from "./layer-path.ts";
+import { guestXattrs } from "./layer-xattrs.ts";
+import { type LayerLimits, LimitCounter } from "./limits.ts";
+import { lookup, type Place } from "./lookup.ts";
+import { type DirInode, EPOCH_ZERO, type Inode, type Metadata, NO_XATTRS } from "./node.ts";
+import { RootfsTree } from "./tree.ts";
+import { applyWhiteouts, type Whiteout } from "./whiteouts.ts";
+
+export type ApplyOptions = {
+  readonly limits?: LayerLimits | undefined;
+  readonly warn?: ((warning: Warning) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+};
+
+/** The tree of a stack of layers, the bottom one first. Throws as `applyLayer` does. */
+export async function mergeLayers(
+  layers: AsyncIterable<Layer> | Iterable<Layer>,
+  options: ApplyOptions = {},
+): Promise<RootfsTree> {
+  const tree = new RootfsTree();
+  for await (const layer of layers) await applyLayer(tree.root, layer, options);
+  return tree;
+}
+
+/**
+ * Lays a layer over a tree (image-spec, layer.md, "Applying Changesets"): first its whiteouts take away what lower layers
+ * have, then its entries come in, in order, the later one of two for the same path winning. Linear in the entries.
+ * Throws a `source` error that names the layer and the entry.
+ */
+export async function applyLayer(root: DirInode, layer: Layer, options: ApplyOptions = {}): Promise<void> {
+  const { entries, whiteouts } = await sortOut(layer, options);
+  applyWhiteouts(
+    root,
+    whiteouts,
+    memoize(() => replacedPaths(entries, whiteouts)),
+  );
+  for (const { entry, names } of entries) applyEntry(root, entry, names, { ...options, label: layer.label });
+}
+
+type Scope = ApplyOptions & { readonly label: string };
+
+type Named = { readonly entry: LayerEntry; readonly names: readonly ByteString[] };
+
+async function sortOut(layer: Layer, options: ApplyOptions): Promise<{ entries: Named[]; whiteouts: Whiteout[] }> {
+  const counter = new LimitCounter(layer.label, options.limits);
+  const entries: Named[] = [];
+  const whiteouts: Whiteout[] = [];
+  const add = (entry: LayerEntry): void => {
+    const target = entry.type === "symlink" || entry.type === "hardlink" ? entry.target : "";
+    counter.addEntry(entry.path, entry.type === "file" ? entry.size : 0, target);
+    const names = namesOf(entry.path);
+    const meaning = meaningOf(names);
+    switch (meaning.kind) {
+      case "entry":
+        entries.push({ entry, names });
+        return;
+      case "whiteout":
+        whiteouts.push({ folder: names.slice(0, -1), name: meaning.name });
+        return;
+      case "ignored":
+        return;
+      case "invalid":
+        throw failed(layer.label, entry, "is a whiteout that names nothing");
+      default:
+        assertNever(meaning);
+    }
+  };
+  const all = layer.entries();
+  if (options.signal) throwIfAborted(options.signal);
+  // Awaiting each of a hundred thousand entries that are there already would cost as much as merging them.
+  if (Symbol.iterator in all) for (const entry of all) add(entry);
+  else for await (const entry of all) add(entry);
+  return { entries, whiteouts };
+}
+
+function replacedPaths(entries: readonly Named[], whiteouts: readonly Whiteout[]): Set<string> {
+  const paths = new Set<string>();
+  for (const { entry, names } of entries) if (entry.type !== "symlink") paths.add(names.join("/"));
+  for (const { folder, name } of whiteouts) if (name !== undefined) paths.add([...folder, name].join("/"));
+  return paths;
+}
+
+function applyEntry(root: DirInode, entry: LayerEntry, names: readonly ByteString[], scope: Scope): void {
+  if (names.length === 0) {
+    if (entry.type !== "dir") throw failed(scope.label, entry, `would make the root a ${entry.type}`);
+    Object.assign(root, metadataOf(entry, scope));
+    return;
+  }
+  // Before its own name is made: what is in the way of that may lead to the target.
+  const linked = entry.type === "hardlink" ? linkTarget(root, entry, scope) : undefined;
+  const { parent, name, node } = placeOf(root, entry, names, scope);
+  if (entry.type === "dir" && node?.type === "dir") {
+    Object.assign(node, metadataOf(entry, scope));
+    return;
+  }
+  parent.children.set(name, linked ?? inodeOf(entry, scope));
+}
+
+/** Where an entry goes: its parent resolved inside the guest, missing directories made. */
+function placeOf(root: DirInode, entry: LayerEntry, names: readonly ByteString[], scope: Scope): Place {
+  try {
+    const path = names.join("/") as ByteString;
+    // With directories being made it always leads somewhere.
+    return lookup(root, path, { followLast: false, replaceFiles: true, makeDir: makeParent }) as Place;
+  } catch (error) {
+    throw isFledgeError(error) ? failed(scope.label, entry, `cannot be placed: ${error.message}`, error) : error;
+  }
+}
+
+function makeParent(parent: DirInode, name: ByteString): DirInode {
+  const dir: DirInode = {
+    type: "dir",
+    mode: 0o755,
+    uid: 0,
+    gid: 0,
+    mtime: EPOCH_ZERO,
+    xattrs: NO_XATTRS,
+    children: new Map(),
+  };
+  parent.children.set(name, dir);
+  return dir;
+}
+
+function linkTarget(root: DirInode, entry: LayerEntry & { type: "hardlink" }, scope: Scope): Inode {
+  const target = namesOf(entry.target).join("/") as ByteString;
+  const shown = fromByteString(entry.target);
+  let node: Inode | undefined;
+  try {
+    node = lookup(root, target, { followLast: false })?.node;
+  } catch (error) {
+    if (!isFledgeError(error)) throw error;
+    throw failed(scope.label, entry, `is a hard link to ${shown}, which is not there`, error);
+  }
+  if (node === undefined) throw failed(scope.label, entry, `is a hard link to ${shown}, which is not there`);
+  if (node.type === "dir") throw failed(scope.label, entry, `is a hard link to ${shown}, which is a directory`);
+  return node;
+}
+
+function inodeOf(entry: LayerEntry, scope: Scope): Inode {
+  const metadata = metadataOf(entry, scope);
+  switch (entry.type) {
+    case "file":
+      return { type: "file", ...metadata, size: entry.size, content: entry.content };
+    case "dir":
+      return { type: "dir", ...metadata, children: new Map() };
+    case "symlink":
+      // Linux gives every symlink this mode; what the archive says would only make images differ.
+      return { type: "symlink", ...metadata, mode: 0o777, target: entry.target };
+    case "char":
+    case "block":
+      return { type: entry.type, ...metadata, major: entry.major, minor: entry.minor };
+    case "fifo":
+    case "socket":
+      return { type: entry.type, ...metadata };
+    case "hardlink":
+      throw new FledgeError("internal", "a hard link is no inode of its own");
+    default:
+      return assertNever(entry);
+  }
+}
+
+function metadataOf(entry: LayerEntry, scope: Scope): Metadata {
+  const { metadata } = entry;
+  return {
+    mode: metadata.mode,
+    uid: metadata.uid,
+    gid: metadata.gid,
+    mtime: metadata.mtime,
+    xattrs: guestXattrs(metadata.xattrs, (name) =>
+      scope.warn?.({
+        message: `layer ${scope.label}: ${fromByteString(entry.path)} has the extended attribute ${name}, which Linux cannot store; left out`,
+      }),
+    ),
+  };
+}
+
+function memoize<T>(compute: () => T): () => T {
+  let value: { readonly of: T } | undefined;
+  return () => {
+    value ??= { of: compute() };
+    return value.of;
+  };
+}
+
+function failed(label: string, entry: LayerEntry, what: string, cause?: unknown): FledgeError {
+  return new FledgeError("source", `layer ${label}: ${fromByteString(entry.path)} ${what}`, { cause });
+}

@@ -1,0 +1,103 @@
+import type { Segment } from "./node.ts";
+import type { PaxRecord } from "./pax.ts";
+import { parsePaxNumber } from "./pax.ts";
+import { decodeNumber } from "./tar-header.ts";
+
+/** The map of a sparse file: its apparent size and its runs of data, which the archive holds back to back. */
+export type SparseMap = { readonly size: number; readonly segments: readonly Segment[] };
+
+// struct oldgnu_header (GNU tar manual, "Old GNU Format"): 386 sp[4] of {offset[12] numbytes[12]}  482 isextended
+//   483 realsize[12]; while isextended: a block of sp[21], 504 isextended.
+const OLD_GNU_AT = 386;
+const OLD_GNU_SLOTS = 4;
+const OLD_GNU_EXTENDED_AT = 482;
+const OLD_GNU_REALSIZE_AT = 483;
+const EXTENSION_SLOTS = 21;
+const EXTENSION_EXTENDED_AT = 504;
+
+export function oldGnuHeader(block: Buffer): { size: number; runs: number[]; isExtended: boolean } {
+  return {
+    size: decodeNumber(block, OLD_GNU_REALSIZE_AT, 12),
+    runs: slots(block, OLD_GNU_AT, OLD_GNU_SLOTS),
+    isExtended: block[OLD_GNU_EXTENDED_AT] !== 0,
+  };
+}
+
+export function oldGnuExtension(block: Buffer): { runs: number[]; isExtended: boolean } {
+  return { runs: slots(block, 0, EXTENSION_SLOTS), isExtended: block[EXTENSION_EXTENDED_AT] !== 0 };
+}
+
+/** How a PAX header says that its file is sparse (GNU tar manual, "PAX Format"), or undefined for a plain file. */
+export type PaxSparse =
+  | { readonly version: "0"; readonly size: number; readonly runs: readonly number[] }
+  /** The map is at the start of the data: see `parseSparseMap`. */
+  | { readonly version: "1.0"; readonly size: number };
+
+export function paxSparse(records: readonly PaxRecord[]): PaxSparse | undefined {
+  const runs: number[] = [];
+  let size = Number.NaN;
+  let isSparse = false;
+  let isVersion1 = false;
+  for (const [key, value] of records) {
+    if (!key.startsWith("GNU.sparse.")) continue;
+    const name = key.slice("GNU.sparse.".length);
+    if (name === "size" || name === "realsize") size = decimal(value);
+    if (name === "major") isVersion1 = value === "1";
+    // 0.0 repeats the keys; 0.1 has all numbers in one.
+    if (name === "offset" || name === "numbytes") runs.push(decimal(value));
+    if (name === "map" && value !== "") runs.push(...value.split(",").map(decimal));
+    if (name === "map" || name === "numblocks" || name === "major") isSparse = true;
+  }
+  if (!isSparse) return undefined;
+  return isVersion1 ? { version: "1.0", size } : { version: "0", size, runs };
+}
+
+/**
+ * The map at the start of a 1.0 file's data: decimal lines, the first their number of pairs. Returns undefined while
+ * `text` does not hold all of it.
+ */
+export function parseSparseMap(text: string): number[] | undefined {
+  const lines = text.split("\n");
+  const count = decimal(lines[0] ?? "");
+  if (lines.length < 2) return undefined;
+  if (!(count >= 0)) return [Number.NaN];
+  if (lines.length < 2 * count + 2) return undefined;
+  return lines.slice(1, 2 * count + 1).map(decimal);
+}
+
+/** Checks that the runs ascend within the file and make up the stored bytes; undefined where they do not. */
+export function sparseMap(size: number, runs: readonly number[], storedBytes: number): SparseMap | undefined {
+  const segments: Segment[] = [];
+  let end = 0;
+  let stored = 0;
+  if (!(size >= 0) || runs.length % 2 !== 0) return undefined;
+  for (let i = 0; i < runs.length; i += 2) {
+    const at = runs[i] as number;
+    const length = runs[i + 1] as number;
+    if (!(at >= end && length >= 0 && at + length <= size)) return undefined;
+    stored += length;
+    // A run without bytes only marks the file's end.
+    if (length === 0) continue;
+    const last = segments.at(-1);
+    if (last !== undefined && last.at + last.length === at) segments.pop();
+    segments.push(
+      last !== undefined && last.at + last.length === at
+        ? { at: last.at, length: last.length + length }
+        : { at, length },
+    );
+    end = at + length;
+  }
+  return stored === storedBytes ? { size, segments } : undefined;
+}
+
+function slots(block: Buffer, at: number, count: number): number[] {
+  const runs: number[] = [];
+  for (let i = 0; i < count && block[at + i * 24] !== 0; i++) {
+    runs.push(decodeNumber(block, at + i * 24, 12), decodeNumber(block, at + i * 24 + 12, 12));
+  }
+  return runs;
+}
+
+function decimal(value: string): number {
+  return parsePaxNumber(value) ?? Number.NaN;
+}

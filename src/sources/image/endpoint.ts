@@ -1,0 +1,133 @@
+import { readFile } from "node:fs/promises";
+import type { RunContext } from "../../lib/context.ts";
+import { errnoOf, FledgeError, isFledgeError, messageOf } from "../../lib/errors.ts";
+import { type HttpResponse, openHttp } from "../../lib/http.ts";
+import { isLoopback } from "../../lib/proxy.ts";
+import type { RegistriesOptions } from "../registries-options.ts";
+import { type AuthTarget, authorize, refused } from "./auth.ts";
+import { parseChallenges } from "./challenge.ts";
+
+/** Where a repository is asked for: the registry itself, or a mirror of it. */
+export type Place = {
+  /** `docker.io`, `mirror:5000`: the key of its options and credentials. */
+  readonly host: string;
+  /** Given for a mirror that was written with `http://` or `https://`. */
+  readonly scheme?: "http" | "https";
+  readonly repository: string;
+  /** How often a request is sent before this place is given up; the default of `openHttp` when left out. */
+  readonly tries?: number;
+};
+
+type Reached = { readonly origin: string; readonly tls: { readonly ca?: string; readonly insecure?: boolean } };
+
+const DOCKER_HUB = "registry-1.docker.io";
+
+/** One repository at one place: finds out how it is reached, and shows the credentials that it asks for. */
+export class Endpoint {
+  readonly place: Place;
+  readonly #registries: RegistriesOptions;
+  readonly #ctx: RunContext;
+  #reached: Promise<Reached> | undefined;
+  #authorization: Promise<string> | undefined;
+
+  constructor(place: Place, registries: RegistriesOptions, ctx: RunContext) {
+    this.place = place;
+    this.#registries = registries;
+    this.#ctx = ctx;
+  }
+
+  /** `GET /v2/REPOSITORY/PATH`; answers with 2xx or one of `allowStatus`. Throws a `download` error for all else. */
+  async get(
+    path: string,
+    headers: Readonly<Record<string, string>>,
+    allowStatus: readonly number[] = [],
+  ): Promise<HttpResponse> {
+    this.#reached ??= this.#reach();
+    const reached = await this.#reached;
+    const url = `${reached.origin}/v2/${this.place.repository}/${path}`;
+    for (let round = 0; ; round++) {
+      const shown = this.#authorization;
+      const authorization = await shown;
+      const response = await openHttp(url, {
+        ...this.#common(reached),
+        headers: { ...headers, ...(authorization !== undefined && { authorization }) },
+        allowStatus: [401, 403, ...allowStatus],
+      });
+      const { status } = response;
+      if (status !== 401 && status !== 403) return response;
+      await response.discard();
+      const isOwn = new URL(response.url).origin === reached.origin;
+      // Once without credentials, once with, and once more when the token had run out.
+      if (status === 403 || !isOwn || round >= 2) throw refused(this.#target(reached), `it answers ${status}`);
+      if (this.#authorization === shown) this.#authorization = this.#authorize(response, reached);
+    }
+  }
+
+  #authorize(response: HttpResponse, reached: Reached): Promise<string> {
+    const challenges = parseChallenges(response.headers["www-authenticate"]);
+    const promise = authorize(challenges, this.#target(reached), this.#ctx);
+    // Whoever comes next asks anew instead of failing for ever.
+    promise.catch(() => {
+      if (this.#authorization === promise) this.#authorization = undefined;
+    });
+    return promise;
+  }
+
+  #target(reached: Reached): AuthTarget {
+    return { registry: this.place.host, repository: this.place.repository, ...reached };
+  }
+
+  /** TLS where it is spoken. Plain HTTP only on the machine itself or when the config says `insecure`. */
+  async #reach(): Promise<Reached> {
+    const { host, scheme } = this.place;
+    const { insecure = false, ca: caFile } = this.#registries[host] ?? {};
+    const ca = caFile === undefined ? undefined : await readCa(caFile, host);
+    const tls = { ...(ca !== undefined && { ca }), ...(insecure && { insecure }) };
+    const name = host === "docker.io" ? DOCKER_HUB : host;
+    const https = { origin: `https://${name}`, tls };
+    const http = { origin: `http://${name}`, tls };
+    if (scheme !== undefined) return scheme === "http" ? http : https;
+    if (!insecure && !isLoopback(new URL(https.origin))) return https;
+    try {
+      const response = await openHttp(`${https.origin}/v2/`, { ...this.#common(https), allowStatus: ANY, tries: 1 });
+      await response.discard();
+      return https;
+    } catch (error) {
+      // A certificate that does not convince is no reason to give up TLS.
+      if (!isFledgeError(error) || error.code === "aborted" || isCertificateError(error)) throw error;
+      return http;
+    }
+  }
+
+  #common({ tls }: Reached) {
+    const { tries } = this.place;
+    return {
+      signal: this.#ctx.signal,
+      env: this.#ctx.env,
+      log: this.#ctx.log,
+      ...(tries !== undefined && { tries }),
+      ...tls,
+    };
+  }
+}
+
+const ANY = [400, 401, 403, 404, 405, 408, 429, 500, 502, 503, 504];
+
+function isCertificateError(error: FledgeError): boolean {
+  for (let at: unknown = error; at instanceof Error; at = at.cause) {
+    if (/^(?:CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|ERR_TLS_CERT|HOSTNAME_MISMATCH)/.test(errnoOf(at) ?? ""))
+      return true;
+  }
+  return false;
+}
+
+async function readCa(path: string, host: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (cause) {
+    throw new FledgeError("config", `cannot read ${path}: ${errnoOf(cause) ?? messageOf(cause)}`, {
+      hint: `it is registries["${host}"].ca, a PEM file`,
+      cause,
+    });
+  }
+}

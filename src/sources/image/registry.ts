@@ -1,0 +1,82 @@
+import type { RunContext } from "../../lib/context.ts";
+import type { Digest } from "../../lib/digest.ts";
+import { FledgeError, isFledgeError } from "../../lib/errors.ts";
+import { readBody } from "../../lib/http.ts";
+import { INDEX_TYPES, MANIFEST_TYPES, MAX_MANIFEST_BYTES } from "../oci/manifest.ts";
+import { checkDigest, type ImageStorage } from "../oci/storage.ts";
+import type { RegistryReference } from "../reference.ts";
+import { formatReference } from "../reference.ts";
+import type { RegistriesOptions } from "../registries-options.ts";
+import { streamBlob } from "./blob-stream.ts";
+import { Endpoint, type Place } from "./endpoint.ts";
+
+// Old registries convert to schema 1 unless they are told what is understood; that one is listed for the error it gets.
+const ACCEPT = [...MANIFEST_TYPES, ...INDEX_TYPES, "application/vnd.docker.distribution.manifest.v1+prettyjws;q=0.1"];
+
+/** A mirror that is in trouble is not waited for long: somebody else has the image. */
+const MIRROR_TRIES = 2;
+
+type Served = { readonly bytes: Uint8Array; readonly mediaType: string | undefined };
+
+/** A repository, asked for at its mirrors first, then at its registry. */
+export function openRepository(
+  reference: RegistryReference,
+  registries: RegistriesOptions,
+  ctx: RunContext,
+): ImageStorage {
+  const endpoints = placesOf(reference, registries).map((place) => new Endpoint(place, registries, ctx));
+  return {
+    label: formatReference(reference),
+    places: endpoints.length,
+    manifest: (name) => firstOf(endpoints, (endpoint) => readManifest(endpoint, name), ctx),
+    blob: (descriptor, place) => streamBlob(endpoints.slice(place), descriptor, ctx),
+  };
+}
+
+function placesOf({ registry, repository }: RegistryReference, registries: RegistriesOptions): Place[] {
+  const mirrors = (registries[registry]?.mirrors ?? []).map((text) => {
+    const [, scheme, host = "", prefix = ""] = /^(?:(https?):\/\/)?([^/]+)(?:\/(.*?))?\/*$/.exec(text) ?? [];
+    const path = prefix === "" ? repository : `${prefix}/${repository}`;
+    return {
+      host,
+      repository: path,
+      tries: MIRROR_TRIES,
+      ...(scheme !== undefined && { scheme: scheme as "http" | "https" }),
+    };
+  });
+  return [...mirrors, { host: registry, repository }];
+}
+
+/** The first place's answer; of failures the last one counts, which is the registry's own. */
+async function firstOf<T>(
+  endpoints: readonly Endpoint[],
+  ask: (endpoint: Endpoint) => Promise<T>,
+  ctx: RunContext,
+): Promise<T> {
+  for (const [i, endpoint] of endpoints.entries()) {
+    try {
+      return await ask(endpoint);
+    } catch (error) {
+      if (!isFledgeError(error) || error.code === "aborted" || i === endpoints.length - 1) throw error;
+      ctx.log(`mirror ${endpoint.place.host}: ${error.message}`);
+    }
+  }
+  throw new FledgeError("internal", "a repository without a place");
+}
+
+async function readManifest(endpoint: Endpoint, name: string): Promise<Served> {
+  const response = await endpoint.get(`manifests/${name}`, { accept: ACCEPT.join(", ") }, [404]);
+  if (response.status === 404) {
+    await response.discard();
+    throw missing(endpoint.place, name);
+  }
+  const bytes = await readBody(response, MAX_MANIFEST_BYTES);
+  // Checked here too, so that a mirror that is wrong does not keep the registry from being asked.
+  if (name.startsWith("sha256:")) checkDigest(bytes, name as Digest, `manifest ${name} of ${endpoint.place.host}`);
+  return { bytes, mediaType: response.headers["content-type"]?.split(";")[0]?.trim() };
+}
+
+function missing({ host, repository }: Place, name: string): FledgeError {
+  const shown = name.startsWith("sha256:") ? `${repository}@${name}` : `${repository}:${name}`;
+  return new FledgeError("source", `${host} has no image ${shown}`, { hint: "check its name and tag" });
+}

@@ -1,0 +1,63 @@
+import { createHash } from "node:crypto";
+import { type Digest, digestOf, sha256 } from "../../lib/digest.ts";
+import { FledgeError, isFledgeError } from "../../lib/errors.ts";
+import type { Descriptor } from "./manifest.ts";
+
+/** Where the parts of an image come from: a registry, a layout folder, an archive. */
+export type ImageStorage = {
+  /** What errors call the image: `nginx:alpine`. */
+  readonly label: string;
+  /** A manifest by tag or digest; one asked for by digest has that digest. */
+  manifest(name: string): Promise<{ readonly bytes: Uint8Array; readonly mediaType?: string | undefined }>;
+  /** Content from its first byte, not verified. `place` counts from 0. */
+  blob(descriptor: Descriptor, place: number): AsyncIterable<Uint8Array>;
+  /** How many places a blob may come from: the mirrors and the registry. */
+  readonly places: number;
+};
+
+/** A whole blob in memory, verified; for configs. Throws what `storage` throws, and a `checksum` error for wrong bytes. */
+export async function readBlob(storage: ImageStorage, descriptor: Descriptor, maxBytes: number): Promise<Uint8Array> {
+  const label = `blob ${descriptor.digest} of ${storage.label}`;
+  if (descriptor.size > maxBytes) {
+    throw new FledgeError("source", `${label} has ${descriptor.size} bytes; an image's config has at most ${maxBytes}`);
+  }
+  for (let place = 0; ; place++) {
+    try {
+      return await readVerified(storage.blob(descriptor, place), descriptor, label);
+    } catch (error) {
+      if (!isFledgeError(error) || error.code === "aborted" || place + 1 >= storage.places) throw error;
+    }
+  }
+}
+
+/** Throws a `checksum` error when a document is not the one that was asked for. */
+export function checkDigest(bytes: Uint8Array, expected: Digest, label: string): void {
+  const actual = sha256(bytes);
+  if (actual !== expected) throw wrongBytes(`${label} has the digest ${actual} instead of ${expected}`);
+}
+
+async function readVerified(
+  stream: AsyncIterable<Uint8Array>,
+  { digest, size }: Descriptor,
+  label: string,
+): Promise<Uint8Array> {
+  const hash = createHash("sha256");
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of stream) {
+    bytes += chunk.length;
+    if (bytes > size) throw wrongBytes(`${label} has more than ${size} bytes`);
+    hash.update(chunk);
+    chunks.push(chunk);
+  }
+  if (bytes !== size) throw wrongBytes(`${label} has ${bytes} bytes instead of ${size}`);
+  const actual = digestOf(hash);
+  if (actual !== digest) throw wrongBytes(`${label} has the digest ${actual}`);
+  return Buffer.concat(chunks);
+}
+
+function wrongBytes(message: string): FledgeError {
+  return new FledgeError("checksum", message, {
+    hint: "nothing of it is kept; if it happens again the registry, mirror or file is damaged",
+  });
+}

@@ -1,0 +1,130 @@
+import { createHash } from "node:crypto";
+import { open, readFile, rename, stat, utimes, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { throwIfAborted, type Warning } from "../lib/context.ts";
+import { type Digest, digestOf, hexOf } from "../lib/digest.ts";
+import { errnoOf, FledgeError, messageOf } from "../lib/errors.ts";
+import type { Layer } from "../rootfs/layer.ts";
+import { decodeIndex } from "../rootfs/layer-index.ts";
+import { bootId, ownerName } from "./owner.ts";
+
+// CACHE/layers/sha256/HEX/  one layer, HEX being its diff_id
+//   layer.tar     the archive, uncompressed
+//   layer.index   its entries (rootfs/layer-index.ts)
+//   layer.json    LayerRecord; its mtime is when the layer was last used
+export const TAR = "layer.tar";
+export const INDEX = "layer.index";
+export const RECORD = "layer.json";
+
+/** What is known of a layer's files. */
+export type LayerRecord = {
+  readonly version: 1;
+  readonly diffId: Digest;
+  readonly tarBytes: number;
+  /** A tar changed since then is hashed again before it is used. */
+  readonly tarMtimeMs: number;
+  /** Of the kernel that ran when the tar was written, without fsync; after another start it is hashed once. */
+  readonly boot?: string;
+  readonly entries: number;
+  /** What reading the archive had to say; said again for every build that uses it. */
+  readonly warnings: readonly Warning[];
+};
+
+export type FoundLayer =
+  | { readonly kind: "absent" }
+  | { readonly kind: "damaged"; readonly why: string }
+  | { readonly kind: "found"; readonly record: LayerRecord; readonly index: Uint8Array };
+
+export function layersFolder(cacheDir: string): string {
+  return join(cacheDir, "layers/sha256");
+}
+
+export function layerFolder(cacheDir: string, diffId: Digest): string {
+  return join(layersFolder(cacheDir), hexOf(diffId));
+}
+
+/** Looks a layer up and checks what can be checked without reading all of it, unless there is reason to. */
+export async function findLayer(folder: string, diffId: Digest, signal: AbortSignal): Promise<FoundLayer> {
+  const record = await readRecord(folder, diffId);
+  if (record === undefined) return { kind: "absent" };
+  if (typeof record === "string") return { kind: "damaged", why: record };
+  const tar = await stat(join(folder, TAR)).catch(() => undefined);
+  if (tar === undefined || tar.size !== record.tarBytes) return { kind: "damaged", why: "its tar is cut short" };
+  const index = await readFile(join(folder, INDEX)).catch(() => undefined);
+  if (index === undefined || !isWhole(index, folder)) return { kind: "damaged", why: "its index is damaged" };
+  const isSettled = record.boot === undefined || record.boot === bootId();
+  if (tar.mtimeMs === record.tarMtimeMs && isSettled) return { kind: "found", record, index };
+  const actual = await hashFile(join(folder, TAR), signal);
+  if (actual !== diffId) return { kind: "damaged", why: `its tar has the digest ${actual}` };
+  const { boot: _, ...rest } = record;
+  const settled = { ...rest, tarMtimeMs: tar.mtimeMs };
+  await writeRecord(folder, settled).catch(() => undefined); // A read-only cache is hashed every time.
+  return { kind: "found", record: settled, index };
+}
+
+/** A layer that was found; notes that it is used. */
+export async function layerOf(
+  folder: string,
+  found: Extract<FoundLayer, { kind: "found" }>,
+  label: string,
+  usedSec: number,
+): Promise<Layer> {
+  await utimes(join(folder, RECORD), usedSec, usedSec).catch(() => undefined); // Not ours to write: not ours to prune.
+  const entries = decodeIndex(found.index, { storedFile: join(folder, TAR) });
+  return { label, entries: () => entries };
+}
+
+export async function writeRecord(folder: string, record: LayerRecord): Promise<void> {
+  const temporary = join(folder, `${RECORD}.${ownerName()}`);
+  await writeFile(temporary, `${JSON.stringify(record)}\n`);
+  await rename(temporary, join(folder, RECORD));
+}
+
+/** The record of a layer, undefined where there is no layer, or why it cannot be used. */
+export async function readRecord(folder: string, diffId: Digest): Promise<LayerRecord | string | undefined> {
+  let text: string;
+  try {
+    text = await readFile(join(folder, RECORD), "utf8");
+  } catch (error) {
+    if (errnoOf(error) !== "ENOENT") throw unusable(folder, error);
+    return (await stat(folder).catch(() => undefined)) === undefined ? undefined : "it has no record";
+  }
+  try {
+    const record = JSON.parse(text) as LayerRecord;
+    return record.version === 1 && record.diffId === diffId ? record : "its record is of another layer or version";
+  } catch {
+    return "its record is damaged";
+  }
+}
+
+export async function hashFile(path: string, signal: AbortSignal): Promise<Digest> {
+  const hash = createHash("sha256");
+  const buffer = Buffer.allocUnsafe(2 ** 20);
+  const handle = await open(path, "r");
+  try {
+    for (;;) {
+      throwIfAborted(signal);
+      const { bytesRead } = await handle.read(buffer, 0, buffer.length);
+      if (bytesRead === 0) return digestOf(hash);
+      hash.update(buffer.subarray(0, bytesRead));
+    }
+  } finally {
+    await handle.close();
+  }
+}
+
+export function unusable(path: string, error: unknown): FledgeError {
+  return new FledgeError("store", `the cache ${path} cannot be used: ${errnoOf(error) ?? messageOf(error)}`, {
+    hint: "check its owner and the space on its disk, or choose another with --cache-dir or FLEDGE_CACHE_DIR",
+    cause: error,
+  });
+}
+
+function isWhole(index: Uint8Array, storedFile: string): boolean {
+  try {
+    decodeIndex(index, { storedFile });
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,32 @@
+import type { Env } from "../../src/lib/context.ts";
+import { Disposer } from "../../src/lib/dispose.ts";
+import { mergeLayers } from "../../src/rootfs/apply.ts";
+import type { ImageConfig, Pin, Source } from "../../src/sources/source.ts";
+import type { TestContext } from "./context.ts";
+import { testContext } from "./context.ts";
+import { type Listing, listTree } from "./listing.ts";
+import { tempDir } from "./temp.ts";
+
+export type Pulled = {
+  readonly pin: Pin;
+  readonly config: ImageConfig | undefined;
+  readonly listing: Listing;
+  readonly ctx: TestContext;
+};
+
+/** A context with a cache of its own and no credentials of the machine that the tests run on. */
+export function pullContext(env: Env = {}, cacheDir: string = tempDir()): TestContext {
+  return testContext({
+    cacheDir,
+    disposer: new Disposer(),
+    env: { PATH: process.env.PATH, HOME: "/nonexistent", ...env },
+  });
+}
+
+/** Pins a source, fetches its layers and merges them. */
+export async function pull(source: Source, ctx: TestContext = pullContext()): Promise<Pulled> {
+  const pin = await source.pin(ctx);
+  const tree = await mergeLayers(source.layers(pin, ctx));
+  const config = await source.image?.(pin, ctx);
+  return { pin, config, listing: listTree(tree.root), ctx };
+}

@@ -1,0 +1,141 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import type { ByteString } from "../../../src/lib/bytes.ts";
+import type { Warning } from "../../../src/lib/context.ts";
+import { applyLayer, mergeLayers } from "../../../src/rootfs/apply.ts";
+import type { LayerEntry } from "../../../src/rootfs/layer.ts";
+import { DEFAULT_LIMITS } from "../../../src/rootfs/limits.ts";
+import { type DirInode, type Inode, NO_XATTRS } from "../../../src/rootfs/node.ts";
+import { RootfsTree } from "../../../src/rootfs/tree.ts";
+import { LayerModel, type Op, stacks } from "../../helpers/layer-model.ts";
+
+// What single stacks mean is in test/conformance/layers.test.ts, beside what umoci makes of them.
+
+const metadata = { mode: 0o644, uid: 0, gid: 0, mtime: { sec: 1, nsec: 0 }, xattrs: NO_XATTRS };
+
+function entryOf(op: Op): LayerEntry {
+  const path = op.path as ByteString;
+  switch (op.op) {
+    case "file":
+      return { path, metadata, type: "file", size: 1, content: { kind: "inline", bytes: Buffer.from(op.data) } };
+    case "dir":
+      return { path, metadata: { ...metadata, mode: op.mode }, type: "dir" };
+    case "symlink":
+      return { path, metadata, type: "symlink", target: op.target as ByteString };
+    case "link":
+      return { path, metadata, type: "hardlink", target: op.target as ByteString };
+    default: {
+      const hidden = op.op === "hide" ? op.path.replace(/[^/]+$/, ".wh.$&") : `${op.path}/.wh..wh..opq`;
+      return { path: hidden as ByteString, metadata, type: "fifo" };
+    }
+  }
+}
+
+function flatten(root: DirInode): Map<string, Inode> {
+  const all = new Map<string, Inode>();
+  const visit = (path: string, node: Inode): void => {
+    all.set(path, node);
+    if (node.type === "dir") for (const [name, child] of node.children) visit(`${path}/${name}`, child);
+  };
+  visit("", root);
+  return all;
+}
+
+/** Both sides as plain data: what each path is, and which paths are one inode. */
+function shown(nodes: ReadonlyMap<string, object>, describe: (node: never) => string): string[] {
+  const first = new Map<object, string>();
+  const lines = [...nodes.keys()].sort().map((path) => {
+    const node = nodes.get(path) as object;
+    if (!first.has(node)) first.set(node, path);
+    return `${path} ${describe(node as never)} = ${first.get(node)}`;
+  });
+  return lines;
+}
+
+test("random stacks mean what the image-spec says", async () => {
+  let merged = 0;
+  await fc.assert(
+    fc.asyncProperty(stacks({ whiteoutsFirst: false }), async (stack) => {
+      const model = new LayerModel();
+      const tree = new RootfsTree();
+      for (const ops of stack) {
+        let isPossible = true;
+        try {
+          model.apply(ops);
+        } catch {
+          isPossible = false;
+        }
+        const applied = applyLayer(tree.root, { label: "l", entries: () => ops.map(entryOf) });
+        if (!isPossible) return void (await expect(applied).rejects.toMatchObject({ code: "source" }));
+        await applied;
+      }
+      merged++;
+      expect(
+        shown(flatten(tree.root), (node: Inode) =>
+          node.type === "file"
+            ? `file ${node.content.kind === "inline" ? Buffer.from(node.content.bytes) : ""}`
+            : node.type === "symlink"
+              ? `-> ${node.target}`
+              : `${node.type} ${node.mode.toString(8)}`,
+        ),
+      ).toEqual(
+        shown(model.nodes, (node: { type: string; data?: string; target?: string; mode?: number }) =>
+          node.type === "file"
+            ? `file ${node.data}`
+            : node.type === "symlink"
+              ? `-> ${node.target}`
+              : `dir ${node.mode?.toString(8)}`,
+        ),
+      );
+    }),
+    { numRuns: 3000 },
+  );
+  expect(merged).toBeGreaterThan(1000);
+});
+
+test("entries that arrive one by one", async () => {
+  async function* entries(): AsyncGenerator<LayerEntry> {
+    yield entryOf({ op: "file", path: "a", data: "1" });
+    yield entryOf({ op: "hide", path: "b" });
+  }
+  async function* layers(): AsyncGenerator<{ label: string; entries: () => AsyncIterable<LayerEntry> }> {
+    yield { label: "one", entries };
+  }
+  expect((await mergeLayers(layers())).readFile("/a").toString()).toBe("1");
+});
+
+test("limits hold for entries that come from no tar", async () => {
+  const big: LayerEntry = { ...entryOf({ op: "file", path: "big", data: "" }), size: 2 ** 40 } as LayerEntry;
+  await expect(mergeLayers([{ label: "bomb", entries: () => [big] }])).rejects.toMatchObject({
+    code: "source",
+    message: "layer bomb unpacks to more than 64.0 GiB, the limit maxUnpackedBytes",
+    hint: expect.stringContaining("limits.maxUnpackedBytes"),
+  });
+  const limits = { ...DEFAULT_LIMITS, maxEntries: 0 };
+  await expect(mergeLayers([{ label: "l", entries: () => [big] }], { limits })).rejects.toThrow("the limit maxEntries");
+});
+
+test("xattrs are sorted, foreign ones go, those that Linux cannot store go with a warning", async () => {
+  const value = Buffer.from("1");
+  const names = [
+    "user.z",
+    "user.a",
+    "security.selinux",
+    "trusted.overlay.x",
+    "user.overlay.y",
+    "user.rootlesscontainers",
+  ];
+  const xattrs = new Map([...names, "com.apple.quarantine", "security.capability"].map((name) => [name, value]));
+  const warnings: Warning[] = [];
+  const entry: LayerEntry = { path: "d" as ByteString, metadata: { ...metadata, xattrs }, type: "dir" };
+  const tree = await mergeLayers([{ label: "l", entries: () => [entry] }], { warn: (one) => void warnings.push(one) });
+  expect([...tree.stat("/d").xattrs.keys()]).toEqual(["security.capability", "user.a", "user.z"]);
+  expect(warnings.map(({ message }) => message)).toEqual([
+    "layer l: d has the extended attribute com.apple.quarantine, which Linux cannot store; left out",
+  ]);
+});
+
+test("an interrupted merge says so", async () => {
+  const signal = AbortSignal.abort();
+  await expect(mergeLayers([{ label: "l", entries: () => [] }], { signal })).rejects.toMatchObject({ code: "aborted" });
+});
