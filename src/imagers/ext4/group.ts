@@ -74,11 +74,15 @@ export function blockBitmapChecksum(bitmap: Buffer, blocksPerGroup: number, seed
 }
 
 function clearBits(bitmap: Buffer, from: number, to: number): void {
-  let bit = from;
-  for (; bit < to && bit % 8 !== 0; bit++) clearBit(bitmap, bit);
-  const wholeBytes = Math.max(0, Math.floor((to - bit) / 8));
-  bitmap.fill(0, bit / 8, bit / 8 + wholeBytes);
-  for (bit += wholeBytes * 8; bit < to; bit++) clearBit(bitmap, bit);
+  const firstByte = Math.ceil(from / 8);
+  const endByte = Math.floor(to / 8);
+  for (let bit = from; bit < Math.min(to, firstByte * 8); bit++) clearBit(bitmap, bit);
+  if (firstByte >= endByte) {
+    for (let bit = firstByte * 8; bit < to; bit++) clearBit(bitmap, bit);
+    return;
+  }
+  bitmap.fill(0, firstByte, endByte);
+  for (let bit = endByte * 8; bit < to; bit++) clearBit(bitmap, bit);
 }
 
 function clearBit(bitmap: Buffer, bit: number): void {

@@ -6,6 +6,8 @@ import type { ResolvedExt4Options } from "./options.ts";
 
 const MIN_FREE_INODES = 256;
 const BYTES_PER_FREE_INODE = 16 * 1024;
+const KERNEL_RESERVE_PART = 50;
+const KERNEL_RESERVE_MAX = 4096;
 const MAX_BLOCKS = 2 ** 32 - 1;
 
 /** What the tree takes: blocks behind the inode tables, and inodes with the reserved ones. */
@@ -17,7 +19,7 @@ export type Usage = { readonly slots: number; readonly inodes: number };
  */
 export function chooseGeometry(usage: Usage, options: ResolvedExt4Options): Geometry {
   if (options.sizeBytes !== undefined) return chooseFixed(usage, options.sizeBytes);
-  const geometry = fitGeometry(demandFor(usage, options.headroomBytes));
+  const geometry = fitWithHeadroom(demandFor(usage, options.headroomBytes));
   if (geometry.totalBlocks > MAX_BLOCKS) {
     throw new FledgeError(
       "image",
@@ -54,6 +56,17 @@ function chooseFixed(usage: Usage, sizeBytes: number): Geometry {
     fixedGeometry(demandFor(usage, 0), totalBlocks) ??
     exact
   );
+}
+
+/**
+ * The kernel keeps a fiftieth of the blocks, 4096 at most, for its own conversions of extents (`ext4_calculate_resv_clusters`)
+ * and refuses them to everyone: headroom is what is free beyond them.
+ */
+function fitWithHeadroom(demand: Demand): Geometry {
+  if (demand.freeBlocks === 0) return fitGeometry(demand);
+  const base = fitGeometry(demand).totalBlocks;
+  const reserved = Math.min(KERNEL_RESERVE_MAX, Math.ceil(base / (KERNEL_RESERVE_PART - 1)) + 1);
+  return fitGeometry({ ...demand, freeBlocks: demand.freeBlocks + reserved });
 }
 
 function demandFor(usage: Usage, freeBytes: number): Demand {
