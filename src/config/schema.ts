@@ -14,7 +14,6 @@ export type Strategy = (typeof strategies)[number];
 
 export const NAME_RULE = /^[a-z0-9][a-z0-9._-]*$/;
 
-const filesystemOption = ext4Options.extend({ type: z.literal("ext4").default("ext4").describe("the filesystem") });
 const extendsOption = z.array(z.union([z.string().min(1), z.tuple([z.string().min(1), z.unknown()])]));
 
 const commonShape = {
@@ -45,7 +44,7 @@ const strategyShapes = {
       .describe("where the static BusyBox comes from; false leaves it out"),
     archive: cpioOptions.describe("the cpio archive"),
   },
-  oci_rootfs: { filesystem: filesystemOption.describe("the disk image") },
+  oci_rootfs: { filesystem: ext4Options.describe("the disk image") },
 };
 
 /** The keys that only one strategy knows. */

@@ -74,6 +74,6 @@ function ociRootfs(input: ResolveInput, common: Common, report: Report): Resolve
     ...common,
     strategy: "oci_rootfs",
     ...(agent !== undefined && { agent }),
-    filesystem: resolveFilesystem(input, report),
+    filesystem: resolveFilesystem(input, common, report),
   };
 }
