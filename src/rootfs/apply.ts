@@ -148,6 +148,7 @@ function inodeOf(entry: LayerEntry, scope: Scope): Inode {
     case "dir":
       return { type: "dir", ...metadata, children: new Map() };
     case "symlink":
+      if (entry.target === "") throw failed(scope.label, entry, "is a symbolic link to nothing");
       // Linux gives every symlink this mode; what the archive says would only make images differ.
       return { type: "symlink", ...metadata, mode: 0o777, target: entry.target };
     case "char":

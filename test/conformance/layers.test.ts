@@ -207,6 +207,7 @@ const ERRORS: readonly (readonly [...Case, message: string])[] = [
   ],
   ["a hard link through a file", [[file("a"), link("b", "a/c")]], "b is a hard link to a/c, which is not there"],
   ["a hard link to a directory", [[dir("g"), link("f", "g")]], "f is a hard link to g, which is a directory"],
+  ["a symlink without a target", [[symlink("l", "")]], "l is a symbolic link to nothing"],
   ["a root that is no directory", [[file(".", "x")]], ". would make the root a file"],
   ["a whiteout of no name", [[dir("d"), file("d/x")], [hide("d/.wh.")]], "d/.wh. is a whiteout that names nothing"],
   ["a whiteout of ..", [[dir("d")], [hide("d/.wh...")]], "d/.wh... is a whiteout that names nothing"],
