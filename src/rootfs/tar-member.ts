@@ -170,6 +170,7 @@ function metadataOf(member: Member, sink: Sink): Metadata {
   const gid = numberOf(records, "gid", header.gid);
   if (!isOwner(uid) || !isOwner(gid)) throw unreadable(member, sink, "owner");
   if (!(header.mode >= 0)) throw unreadable(member, sink, "mode");
+  warnOfTextAcls(member, sink);
   // -2 was a way to write nobody's id; in 32 bits it is 4294967294.
   return {
     mode: header.mode & 0o7777,
@@ -178,6 +179,16 @@ function metadataOf(member: Member, sink: Sink): Metadata {
     mtime: mtimeOf(member, sink),
     xattrs: xattrsOf(records),
   };
+}
+
+/** star's notation of ACLs names users; what is in the encoding of the system calls comes as an xattr. */
+function warnOfTextAcls({ path, records }: Member, sink: Sink): void {
+  for (const key of records.keys()) {
+    if (!key.startsWith("SCHILY.acl.")) continue;
+    sink.warn?.({
+      message: `layer ${sink.label}: ${fromByteString(path)} has an ACL as text (${key}), which is not carried over; left out`,
+    });
+  }
 }
 
 function mtimeOf(member: Member, sink: Sink): Mtime {
