@@ -28,6 +28,9 @@ export type TarOptions = {
 /** Extension headers and maps larger than this are no real ones; they have to fit in memory. */
 export const MAX_EXTENSION_BYTES = 8 * 2 ** 20;
 
+/** A number for each offset and each length: as many as so much map can hold. */
+const MAX_OLD_GNU_RUNS = MAX_EXTENSION_BYTES / 12;
+
 /**
  * `position` is the offset after the bytes that were handed over, `mayEnd` says whether an archive can stop here, and
  * `held` is a block that was taken too early.
@@ -102,11 +105,12 @@ function* readFile(member: Member, reader: Reader, sink: Sink): Parser<void> {
     const first = oldGnuHeader(member.block);
     const runs = [...first.runs];
     for (let isExtended = first.isExtended; isExtended; ) {
+      if (runs.length > MAX_OLD_GNU_RUNS) break;
       const extension = oldGnuExtension(yield BLOCK_BYTES);
       runs.push(...extension.runs);
       isExtended = extension.isExtended;
     }
-    map = sparseMap(first.size, runs, stored);
+    map = runs.length > MAX_OLD_GNU_RUNS ? undefined : sparseMap(first.size, runs, stored);
   } else if (member.sparse?.version === "1.0") {
     const { runs, bytes } = yield* readSparseMap(stored);
     stored -= bytes;

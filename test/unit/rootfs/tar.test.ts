@@ -364,6 +364,16 @@ describe("sparse files", () => {
     expect(contentOf(archive, next)).toBe("x");
   });
 
+  test("old GNU, with a map that never ends", () => {
+    const head = member({ name: "s", type: "S", format: "gnu", patch: (block) => void block.write("1", 482) });
+    const block = Buffer.alloc(512);
+    for (let at = 0; at < 42; at++) block.write(octal(1), at * 12);
+    block[504] = 1;
+    const archive = Buffer.concat([head, ...Array<Buffer>(20_000).fill(block)]);
+    const indexer = createTarIndexer({ label: "test", storedFile: "x" }, () => {});
+    expect(() => indexer.write(archive)).toThrow("the map of its sparse data of s cannot be read");
+  });
+
   const version1 = [
     ["GNU.sparse.major", "1"],
     ["GNU.sparse.minor", "0"],
@@ -453,7 +463,13 @@ describe("damage", () => {
     ["a PAX header that is none", tar(extension("x", Buffer.from("oops")), { name: "f" }), "a PAX header is malformed"],
     ["a PAX header before the end", tar(extension("x", paxBody([["uid", "1"]]))), "is followed by nothing"],
     ["a lone block of zeros", Buffer.concat([Buffer.alloc(512), archive]), "a lone block of zeros"],
-    ["an endless extension", tar({ name: "x", type: "x", size: 2 ** 30 }), "an extension header has the size"],
+    ["an endless extension", tar({ name: "x", type: "x", size: 2 ** 30 }), "extension headers have 1073741824 bytes"],
+    [
+      "extensions without end",
+      tar(...Array(9).fill(extension("x", paxBody([["k", "x".repeat(2 ** 20)]])))),
+      "extension headers have",
+    ],
+    ["globals without end", tar(extension("g", paxBody([["k", "x".repeat(70_000)]]))), "extension headers have"],
     ["one volume of several", tar({ name: "f", type: "M" }), "one volume of several"],
     ["a NUL in a name", tar({ name: "f", pax: [["path", "a\0b"]] }), "which holds a NUL byte"],
   ])("%s is an error", (_, bytes, message) => {
@@ -476,6 +492,7 @@ describe("limits", () => {
         ],
       }),
     ],
+    ["maxUnpackedBytes", 5000, Buffer.concat([tar({ name: "a" }), Buffer.alloc(4000)])],
     ["maxPathBytes", 10, tar({ name: "a/b/c/d/e/f" })],
     ["maxPathBytes", 10, tar({ name: "a", type: "2", linkname: "a/b/c/d/e/f" })],
   ] as const)("%s = %d", (name, value, archive) => {
