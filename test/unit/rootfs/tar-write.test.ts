@@ -1,13 +1,13 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { sealTree } from "../../../src/rootfs/seal.ts";
 import { writeTar } from "../../../src/rootfs/tar-write.ts";
 import { RootfsTree } from "../../../src/rootfs/tree.ts";
 import { merge } from "../../helpers/layers.ts";
 import { listFolder, listTree } from "../../helpers/listing.ts";
-import { requireRoot, requireTools } from "../../helpers/requirements.ts";
+import { describeWith, requireRoot, requireTools } from "../../helpers/requirements.ts";
 import { sampleTree } from "../../helpers/sample-tree.ts";
 import { tar } from "../../helpers/tar-writer.ts";
 import { tempDir } from "../../helpers/temp.ts";
@@ -82,7 +82,7 @@ test("a reader may stop early", async () => {
   for await (const _ of writeTar(sealTree(hardTree().root))) break;
 });
 
-describe.skipIf(requireTools("tar", "bsdtar", "getfattr") || requireRoot())("other tars read it", () => {
+describeWith("other tars read it", [requireTools("tar", "bsdtar", "getfattr"), requireRoot()], () => {
   test.each([
     [
       "tar",
