@@ -8,6 +8,5 @@ export default defineConfig({
     globalSetup: "test/helpers/global-setup.ts",
     testTimeout: 60_000,
     hookTimeout: 120_000,
-    benchmark: { include: ["test/bench/**/*.bench.ts"] },
   },
 });

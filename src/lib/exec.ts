@@ -43,6 +43,33 @@ export async function* pipeThrough(
   }
 }
 
+export type Captured = {
+  readonly failed: boolean;
+  readonly exitCode: number | undefined;
+  readonly timedOut: boolean;
+  readonly stdout: string;
+  readonly stderr: string;
+};
+
+/** Runs a short program to its end, whatever that is; only an abort throws. */
+export async function capture(
+  path: string,
+  argv: readonly string[],
+  { signal, env, cwd, input = "", timeoutMs }: ExecOptions & { readonly input?: string; readonly timeoutMs: number },
+): Promise<Captured> {
+  const { failed, exitCode, timedOut, stdout, stderr } = await execa(path, argv, {
+    ...(cwd !== undefined && { cwd }),
+    env: definedOnly(env),
+    extendEnv: false,
+    input,
+    reject: false,
+    timeout: timeoutMs,
+    cancelSignal: signal,
+  });
+  if (signal.aborted) throw abortedError(signal);
+  return { failed, exitCode, timedOut, stdout, stderr };
+}
+
 function definedOnly(env: Env): Record<string, string> {
   return Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined));
 }

@@ -77,21 +77,29 @@ function* zeros(count: number): Generator<Uint8Array, void, undefined> {
 
 /** The whole of a regular file, holes as zeros: for hooks and checks, which look at small files. */
 export function readContentSync(file: FileInode): Buffer {
+  return readRangeSync(file, 0, file.size);
+}
+
+/** `length` bytes of a regular file from `offset`, fewer at its end; holes as zeros. */
+export function readRangeSync(file: FileInode, offset: number, length: number): Buffer {
   const { content } = file;
-  if (content.kind === "inline") return Buffer.from(content.bytes);
-  const bytes = Buffer.alloc(file.size);
+  const end = Math.min(file.size, offset + length);
+  if (content.kind === "inline") return Buffer.from(content.bytes.subarray(offset, end));
+  const bytes = Buffer.alloc(Math.max(0, end - offset));
   const path = content.kind === "file" ? content.path : content.file;
   let position = content.kind === "stored" ? content.offset : 0;
   let fd: number | undefined;
   try {
     fd = openSync(path, "r");
     for (const segment of segmentsOf(file)) {
-      for (let done = 0; done < segment.length; ) {
-        const count = readSync(fd, bytes, segment.at + done, segment.length - done, position);
+      const from = Math.max(segment.at, offset);
+      const to = Math.min(segment.at + segment.length, end);
+      for (let at = from; at < to; ) {
+        const count = readSync(fd, bytes, at - offset, to - at, position + at - segment.at);
         if (count === 0) throw changed(path);
-        done += count;
-        position += count;
+        at += count;
       }
+      position += segment.length;
     }
   } catch (error) {
     throw isFledgeError(error) ? error : unreadable(path, error);

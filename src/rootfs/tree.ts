@@ -1,7 +1,7 @@
 import { type ByteString, compareBytes, fromByteString, toByteString } from "../lib/bytes.ts";
 import { FledgeError } from "../lib/errors.ts";
 import { CAPABILITY_XATTR, encodeCapability } from "./capability.ts";
-import { readContentSync } from "./content.ts";
+import { readContentSync, readRangeSync } from "./content.ts";
 import { globTree } from "./glob.ts";
 import { copyIntoTree } from "./host.ts";
 import { lookup, type Place } from "./lookup.ts";
@@ -75,9 +75,12 @@ export class RootfsTree {
   }
 
   readFile(path: GuestPath): Buffer {
-    const node = this.#get(path, true);
-    if (node.type !== "file") throw failed(path, `is a ${node.type}, not a regular file`);
-    return readContentSync(node);
+    return readContentSync(this.#getFile(path));
+  }
+
+  /** `length` bytes from `offset`, fewer at the end of the file. */
+  readRange(path: GuestPath, offset: number, length: number): Buffer {
+    return readRangeSync(this.#getFile(path), offset, length);
   }
 
   /**
@@ -85,7 +88,7 @@ export class RootfsTree {
    * new content), owner and mode but for what `ownership` says.
    */
   writeFile(path: GuestPath, data: string | Uint8Array, ownership: Ownership = {}): void {
-    const bytes = typeof data === "string" ? Buffer.from(data, "utf8") : Uint8Array.from(data);
+    const bytes = typeof data === "string" ? Buffer.from(data, "utf8") : Buffer.from(data);
     this.putFile(path, { size: bytes.length, content: { kind: "inline", bytes } }, ownership);
   }
 
@@ -155,7 +158,7 @@ export class RootfsTree {
     const node = this.#get(path, true);
     const xattrs = new Map(node.xattrs);
     if (value === undefined) xattrs.delete(name);
-    else xattrs.set(name, typeof value === "string" ? Buffer.from(value, "utf8") : Uint8Array.from(value));
+    else xattrs.set(name, typeof value === "string" ? Buffer.from(value, "utf8") : Buffer.from(value));
     node.xattrs = xattrs;
   }
 
@@ -217,6 +220,12 @@ export class RootfsTree {
   #get(path: GuestPath, followLast: boolean): Inode {
     const node = this.#find(path, followLast);
     if (node === undefined) throw failed(path, "does not exist in the guest");
+    return node;
+  }
+
+  #getFile(path: GuestPath): FileInode {
+    const node = this.#get(path, true);
+    if (node.type !== "file") throw failed(path, `is a ${node.type}, not a regular file`);
     return node;
   }
 

@@ -19,6 +19,4 @@ export const cpioOptions = z.strictObject({
     ),
 });
 
-export type CpioOptions = z.input<typeof cpioOptions>;
-
 export type ResolvedCpioOptions = { readonly compression: Compression; readonly level?: number };

@@ -1,6 +1,6 @@
-import { execa } from "execa";
-import { abortedError, type Env } from "../../lib/context.ts";
+import type { Env } from "../../lib/context.ts";
 import { FledgeError } from "../../lib/errors.ts";
+import { capture } from "../../lib/exec.ts";
 import { requireTool } from "../../lib/tools.ts";
 import { parseJson, stringOf } from "../oci/json.ts";
 import type { Credentials } from "./credentials.ts";
@@ -27,15 +27,7 @@ export async function askHelper(
     },
     env,
   );
-  const result = await execa(path, ["get"], {
-    input: server,
-    env: { ...env },
-    extendEnv: false,
-    reject: false,
-    timeout: TIMEOUT_MS,
-    cancelSignal: signal,
-  });
-  if (signal.aborted) throw abortedError(signal);
+  const result = await capture(path, ["get"], { input: server, env, signal, timeoutMs: TIMEOUT_MS });
   if (result.failed) {
     // The protocol has no exit code for "nothing stored", only this text.
     if (/credentials not found/i.test(`${result.stdout}${result.stderr}`)) return undefined;

@@ -1,0 +1,2 @@
+#!/bin/sh
+echo "greet: ${GREETING:-Hello} from $(cat /srv/www/index.html)"

@@ -1,0 +1,17 @@
+import type { ArgsDef, CommandDef } from "citty";
+
+/** A command: citty's definition with examples for its help. */
+export type Command = Omit<CommandDef, "meta" | "args"> & {
+  readonly meta: { readonly name: string; readonly description: string };
+  readonly args?: ArgsDef;
+  readonly examples: readonly (readonly [command: string, what: string])[];
+};
+
+/** Every command, loaded when it is asked for. */
+export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  build: async () => (await import("./commands/build.ts")).build,
+  check: async () => (await import("./commands/check.ts")).check,
+  plan: async () => (await import("./commands/plan.ts")).plan,
+  schema: async () => (await import("./commands/schema.ts")).schema,
+  version: async () => (await import("./commands/version.ts")).version,
+};

@@ -1,0 +1,55 @@
+import { relative } from "node:path";
+import { colors } from "consola/utils";
+import { formatSize } from "../../lib/bytes.ts";
+import type { BuildResult } from "../../pipeline/result.ts";
+import type { Renderer, RenderOptions } from "./renderer.ts";
+
+/** One line per finished stage on stderr; the result on stdout. */
+export function plainRenderer({ quiet = false, verbose = false, plugins }: RenderOptions): Renderer {
+  const titles = new Map<string, string>();
+  const say = (plugin: string, line: string): void => {
+    process.stderr.write(`${plugins.length > 1 ? `${colors.gray(plugin)} ` : ""}${line}\n`);
+  };
+  return {
+    onEvent(event) {
+      switch (event.type) {
+        case "stage:start":
+          titles.set(event.stage, event.title);
+          return;
+        case "stage:done":
+          if (!quiet)
+            say(event.plugin, `${colors.green("✔")} ${titles.get(event.stage)} ${duration(event.durationMs)}`);
+          return;
+        case "stage:failed":
+          if (!quiet) say(event.plugin, `${colors.red("✖")} ${titles.get(event.stage)} ${duration(event.durationMs)}`);
+          return;
+        case "warning":
+          say(event.plugin, `${colors.yellow("warning")} ${event.message}`);
+          if (event.hint !== undefined) say(event.plugin, `  ${colors.cyan("hint")} ${event.hint}`);
+          return;
+        case "log":
+          if (verbose && !quiet) say(event.plugin, colors.gray(`  ${event.message}`));
+          return;
+        case "build:done":
+          if (!quiet) process.stdout.write(summary(event.result));
+          return;
+        case "stage:progress":
+          return;
+      }
+    },
+    end: () => {},
+  };
+}
+
+function summary({ name, artifact, manifestPath, commandLineBytes, durationMs }: BuildResult): string {
+  return [
+    `${colors.bold(name)} built in ${(durationMs / 1000).toFixed(1)} s`,
+    `  artifact  ${relative("", artifact.path)}  ${formatSize(artifact.sizeBytes)}  ${colors.gray(artifact.digest)}`,
+    `  manifest  ${relative("", manifestPath)}  ${colors.gray(`${commandLineBytes} bytes on the kernel command line`)}`,
+    "",
+  ].join("\n");
+}
+
+function duration(ms: number): string {
+  return colors.gray(ms < 1000 ? `${ms.toFixed(0)} ms` : `${(ms / 1000).toFixed(1)} s`);
+}

@@ -1,0 +1,52 @@
+import { relative } from "node:path";
+import { colors, formatTree } from "consola/utils";
+import type { Plan } from "../../pipeline/plan.ts";
+
+/** The plan as data: what `fledge plan --json` prints. */
+export function planData({ plugin, steps, inputs, tools, needsRoot, outputs, warnings }: Plan): object {
+  const { name, version, strategy, platform, notes } = plugin;
+  return {
+    name,
+    version,
+    strategy,
+    platform,
+    inputs,
+    stages: steps.map(({ name, phase, kind, title, origins }) => ({
+      name,
+      phase,
+      kind,
+      title,
+      ...(origins && { origins }),
+    })),
+    outputs,
+    tools,
+    needsRoot,
+    notes,
+    warnings,
+  };
+}
+
+/** The plan as a tree for people. */
+export function renderPlan({ plugin, steps, inputs, tools, needsRoot, outputs, warnings }: Plan): string {
+  const needs = [...tools.map(({ name, reason }) => `${name}, to ${reason}`), ...(needsRoot ? ["root"] : [])];
+  const branches: [title: string, leaves: string[]][] = [
+    ["inputs", inputs.map(({ what, from, pinned }) => `${what}: ${from}${pinned === undefined ? "" : ` (${pinned})`}`)],
+    [
+      "stages",
+      steps.map(
+        ({ name, title, origins }) => `${colors.bold(name)}  ${title}${origins ? ` (${origins.join(", ")})` : ""}`,
+      ),
+    ],
+    ["outputs", [relative("", outputs.artifact), relative("", outputs.manifest)]],
+    ["needs", needs.length > 0 ? needs : ["nothing but Node"]],
+    [
+      "decided for you",
+      plugin.notes.map(({ key, value, from }) => `${key} = ${JSON.stringify(value)}  ${colors.gray(from)}`),
+    ],
+    ["warnings", warnings.map(({ message }) => message)],
+  ];
+  const children = branches
+    .filter(([, leaves]) => leaves.length > 0)
+    .map(([title, leaves]) => ({ text: colors.cyan(title), children: leaves.map((text) => ({ text })) }));
+  return formatTree([{ text: `${colors.bold(plugin.name)} ${plugin.version} (${plugin.strategy})`, children }]);
+}

@@ -1,0 +1,59 @@
+import { type CommandDef, runCommand } from "citty";
+import { errnoOf, exitCodeOf, FledgeError, isFledgeError } from "../lib/errors.ts";
+import { didYouMean } from "../lib/suggest.ts";
+import { checkFlags } from "./args.ts";
+import { COMMANDS, type Command } from "./commands.ts";
+import { renderHelp, renderOverview } from "./help.ts";
+import { renderError } from "./render/error.ts";
+
+/** Runs one command line and returns the exit code. Nothing below this folder knows argv, stdout or exit codes. */
+export async function run(rawArgs: readonly string[]): Promise<number> {
+  const [name, ...rest] = rawArgs;
+  try {
+    if (name === undefined || name === "help" || name === "--help" || name === "-h") {
+      const topic = name === "help" ? rest[0] : undefined;
+      const text =
+        topic === undefined ? await renderOverview(COMMANDS) : await renderHelp(await commandOf(topic), topic);
+      (name === undefined ? process.stderr : process.stdout).write(text);
+      return name === undefined ? 2 : 0;
+    }
+    const command = await commandOf(name === "--version" || name === "-V" ? "version" : name);
+    if (asksForHelp(rest)) {
+      process.stdout.write(await renderHelp(command, name));
+      return 0;
+    }
+    checkFlags(rest, command.args ?? {}, name);
+    const { result } = await runCommand(command as CommandDef, { rawArgs: [...rest] });
+    return typeof result === "number" ? result : 0;
+  } catch (error) {
+    process.stderr.write(
+      renderError(asFledgeError(error), { json: rest.includes("--json"), verbose: wantsDetail(rest) }),
+    );
+    return exitCodeOf(asFledgeError(error));
+  }
+}
+
+async function commandOf(name: string): Promise<Command> {
+  const load = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (load !== undefined) return await load();
+  const what = name.startsWith("-") ? "flag" : "command";
+  throw new FledgeError("usage", `there is no ${what} "${name}"`, { hint: didYouMean(name, Object.keys(COMMANDS)) });
+}
+
+function asksForHelp(args: readonly string[]): boolean {
+  const end = args.indexOf("--");
+  return args.slice(0, end < 0 ? undefined : end).some((arg) => arg === "--help" || arg === "-h");
+}
+
+function wantsDetail(args: readonly string[]): boolean {
+  return args.includes("--verbose") || args.includes("-v");
+}
+
+/** citty's own complaints (a missing argument, a value that is not offered), and what the operating system refused. */
+function asFledgeError(error: unknown): unknown {
+  if (isFledgeError(error) || !(error instanceof Error)) return error;
+  if (error.name === "CLIError") return new FledgeError("usage", error.message, { cause: error });
+  const { syscall, path } = error as NodeJS.ErrnoException;
+  if (syscall === undefined || path === undefined) return error;
+  return new FledgeError("io", `cannot ${syscall} ${path}: ${errnoOf(error)}`, { cause: error });
+}

@@ -1,0 +1,63 @@
+import type { Phase, Stage } from "../pipeline/stage.ts";
+import type { LayerInput, Strategy } from "./schema.ts";
+
+type Awaitable<T> = T | Promise<T>;
+
+/** What a config that is a function is told. */
+export type ConfigEnv = {
+  /** What the build is for, e.g. "production"; `mode` of `loadPlugins`. */
+  readonly mode: string;
+  /** The platform asked for, e.g. "linux/amd64". */
+  readonly platform: string;
+  /** The environment, with what `.env` beside the config adds. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+};
+
+type InitramfsKey = "init" | "busybox" | "archive";
+type OciRootfsKey = "filesystem";
+
+/** What both strategies know. */
+export type CommonConfig = Omit<LayerInput, InitramfsKey | OciRootfsKey | "strategy" | "meta">;
+
+type StrategyConfig = {
+  initramfs: Pick<LayerInput, InitramfsKey>;
+  oci_rootfs: Pick<LayerInput, OciRootfsKey>;
+};
+
+/** The recipe of one plugin. `S` decides which keys there are. */
+export type PluginConfig<S extends Strategy = Strategy> = CommonConfig & { strategy: S } & StrategyConfig[S];
+
+/** A recipe of either strategy, as a union that tells them apart. */
+export type AnyPlugin = { [S in Strategy]: PluginConfig<S> }[Strategy];
+
+/** What a config file may export for one plugin: the recipe, a promise of it, or a function that makes it. */
+export type PluginExport = Awaitable<AnyPlugin> | ((env: ConfigEnv) => Awaitable<AnyPlugin>);
+
+/** Part of a recipe, for others to `extends`; `meta` says whose it is. */
+export type PresetConfig = Omit<LayerInput, "meta"> & { meta: { name: string; description?: string } };
+
+/** A preset that takes options: `extends: [["name", options]]`. */
+export type PresetFunction<Options> = (options: Options, env: ConfigEnv) => Awaitable<PresetConfig>;
+
+/** Returns the recipe as it is; it is there for the types. */
+export function definePlugin<R extends Awaitable<AnyPlugin>>(config: (env: ConfigEnv) => R): (env: ConfigEnv) => R;
+export function definePlugin<S extends Strategy>(config: Promise<PluginConfig<S>>): Promise<PluginConfig<S>>;
+// Last, because TypeScript reports what the last overload says.
+export function definePlugin<S extends Strategy>(config: PluginConfig<S>): PluginConfig<S>;
+export function definePlugin(config: unknown): unknown {
+  return config;
+}
+
+/** Returns the preset as it is; it is there for the types. */
+export function definePreset(preset: PresetConfig): PresetConfig;
+export function definePreset<Options>(preset: PresetFunction<Options>): PresetFunction<Options>;
+export function definePreset(preset: unknown): unknown {
+  return preset;
+}
+
+/** Returns the stage as it is; `phase` types what its `run` may touch. */
+export function defineStage<P extends Phase>(stage: Stage<P>): Stage<P> {
+  return stage;
+}
+
+export type { Strategy };

@@ -1,0 +1,64 @@
+import { dirname } from "node:path";
+import type { Warning } from "../lib/context.ts";
+import type { FledgeHooks } from "../pipeline/hooks.ts";
+import type { AnyStage } from "../pipeline/stage.ts";
+import { explain } from "./explain.ts";
+import { configError } from "./problems.ts";
+import { rebase } from "./rebase.ts";
+import { type LayerInput, layerSchema } from "./schema.ts";
+import { withPath } from "./toml/position.ts";
+
+/** The keys of a layer that are merged; hooks and stages accumulate instead. */
+export type LayerValues = Omit<LayerInput, "hooks" | "stages" | "extends" | "meta">;
+
+/** One valid contribution to a plugin, its paths made absolute. */
+export type Layer = {
+  /** Whose it is, for messages: a preset's name, or the file. */
+  readonly origin: string;
+  readonly file: string;
+  readonly values: LayerValues;
+  readonly hooks: Partial<FledgeHooks> | undefined;
+  readonly stages: readonly AnyStage[];
+  /** Absolute host path of a mapping -> the key as it was written. */
+  readonly mappingKeys: ReadonlyMap<string, string>;
+  readonly warnings: readonly Warning[];
+  readonly inferred: readonly { readonly key: string; readonly from: string }[];
+};
+
+/** What was read from a file, before it is checked. */
+export type RawLayer = {
+  readonly file: string;
+  readonly value: unknown;
+  /** How the layer was named by what extends it. */
+  readonly spec?: string | undefined;
+  /** What `[name, options]` gave it. */
+  readonly options?: unknown;
+  readonly warnings?: readonly Warning[];
+  readonly inferred?: Layer["inferred"];
+};
+
+/** Checks a layer. Throws one `config` error with every problem in it. */
+export function toLayer(raw: RawLayer): Layer {
+  const findings = explain(layerSchema, raw.value);
+  if (findings.length > 0) {
+    throw configError(
+      findings.map((finding) => ({
+        message: withPath(finding),
+        file: raw.file,
+        ...(finding.hint === undefined ? {} : { hint: finding.hint }),
+      })),
+    );
+  }
+  const { hooks, stages, extends: _extends, meta, ...values } = raw.value as LayerInput;
+  const rebased = rebase(values, dirname(raw.file));
+  return {
+    origin: meta?.name ?? raw.spec ?? raw.file,
+    file: raw.file,
+    values: rebased.values,
+    hooks,
+    stages: stages ?? [],
+    mappingKeys: rebased.mappingKeys,
+    warnings: raw.warnings ?? [],
+    inferred: raw.inferred ?? [],
+  };
+}

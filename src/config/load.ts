@@ -1,0 +1,98 @@
+import { basename, dirname } from "node:path";
+import type { ConfigLayer, LoadConfigOptions } from "c12";
+import type { Env } from "../lib/context.ts";
+import type { ConfigEnv } from "./define.ts";
+import { evaluateConfig } from "./evaluate.ts";
+import { type Extension, extensionsOf, readExtension } from "./extends.ts";
+import { type Layer, type RawLayer, toLayer } from "./layer.ts";
+
+export type LoadContext = { readonly mode: string; readonly platform: string; readonly env: Env };
+
+/**
+ * The layers of each plugin of a config file, low first: presets, manifest.toml, the config itself. Throws a `config`
+ * error for the first file with problems.
+ */
+export async function loadLayers(
+  file: string,
+  manifestFile: string | undefined,
+  context: LoadContext,
+): Promise<(readonly Layer[])[]> {
+  const env: ConfigEnv = { ...context, env: await withDotenv(dirname(file), context.env) };
+  const manifest = manifestFile === undefined ? [] : [await manifestLayer(manifestFile)];
+  const plugins: Layer[][] = [];
+  for (const main of await evaluateConfig(file, env)) {
+    const layers = await collect(main, env);
+    plugins.push([...layers.slice(0, -1), ...manifest, main].map(toLayer));
+  }
+  return plugins;
+}
+
+async function manifestLayer(file: string): Promise<RawLayer> {
+  const { readManifestToml } = await import("./toml/read.ts");
+  const { values, warnings } = await readManifestToml(file);
+  return { file, value: values, warnings };
+}
+
+/** The environment with what `.env` adds; real variables win, and `process.env` stays as it is. */
+async function withDotenv(cwd: string, env: Env): Promise<Env> {
+  const { setupDotenv } = await import("c12");
+  const merged = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined));
+  await setupDotenv({ cwd, env: merged as Record<string, string> });
+  return merged;
+}
+
+type Node = { raw: RawLayer; extends: string[] };
+
+/**
+ * The layers of one plugin, low first: of `extends: [a, b]` b goes over a, as in tsconfig. c12 walks the tree; it is
+ * given ids for the entries, since it would resolve `./dir/file.toml` wrongly, warn where we must fail, recurse for
+ * ever on a cycle, and merge arrays by appending.
+ */
+async function collect(main: RawLayer, env: ConfigEnv): Promise<RawLayer[]> {
+  const { loadConfig } = await import("c12");
+  const extensions = new Map<string, Extension>();
+  const register = (raw: RawLayer, above: readonly string[]): Node => ({
+    raw,
+    // c12 lists the first entry highest.
+    extends: extensionsOf(raw, [...above, raw.file])
+      .reverse()
+      .map((extension) => {
+        const id = String(extensions.size);
+        extensions.set(id, extension);
+        return id;
+      }),
+  });
+  const loaded = await loadConfig<Node>({
+    ...C12_OPTIONS,
+    cwd: dirname(main.file),
+    configFile: basename(main.file),
+    resolve: async (id) => {
+      const extension = extensions.get(id);
+      const raw = extension === undefined ? main : await readExtension(extension, env);
+      const config = register(raw, extension?.chain ?? []);
+      return { config, cwd: dirname(raw.file), configFile: raw.file, _configFile: raw.file, source: raw.file };
+    },
+  });
+  return distinct((loaded.layers ?? []).flatMap((layer: ConfigLayer<Node>) => layer.config?.raw ?? []).reverse());
+}
+
+const C12_OPTIONS = {
+  name: "fledge",
+  rcFile: false,
+  globalRc: false,
+  packageJson: false,
+  giget: false,
+  envName: false,
+  merger: (...configs: unknown[]) => Object.assign({}, ...configs.reverse()),
+  // Never called, since `resolve` always answers; without it c12 would set up its own importer.
+  jiti: {} as NonNullable<LoadConfigOptions["jiti"]>,
+} satisfies LoadConfigOptions;
+
+/** A preset that two others extend is there once, at its lowest place; its hooks must not run twice. */
+function distinct(layers: readonly RawLayer[]): RawLayer[] {
+  const seen = new Set<string>();
+  return layers.filter((layer) => {
+    const key = `${layer.file}\0${layer.spec === undefined ? "" : JSON.stringify(layer.options ?? null)}`;
+    return !seen.has(key) && seen.add(key);
+  });
+}

@@ -1,0 +1,79 @@
+import { dirname } from "node:path";
+import { configError } from "../problems.ts";
+import type { Strategy } from "../schema.ts";
+import { deepFreeze } from "./freeze.ts";
+import { resolveAgent, resolveBusybox, resolveInit, resolveMappings } from "./guest.ts";
+import { resolveName, resolveStrategy, resolveVersion } from "./identity.ts";
+import { resolveArchive, resolveFilesystem, resolveOutputs } from "./outputs.ts";
+import { resolvePlatform } from "./platform.ts";
+import type { ResolvedPlugin } from "./plugin.ts";
+import { Report, type ResolveInput } from "./report.ts";
+import { resolveSource } from "./source.ts";
+
+/** Merged layers with every default filled in. Throws one `config` error with all that does not go together. */
+export function resolvePlugin(input: ResolveInput): ResolvedPlugin {
+  const report = new Report(input.file);
+  const strategy = resolveStrategy(input, report);
+  // Without it there is no saying what else is missing.
+  if (strategy === undefined) throw configError(report.problems);
+  const common = resolveCommon(input, strategy, report);
+  const plugin = strategy === "initramfs" ? initramfs(input, common, report) : ociRootfs(input, common, report);
+  if (report.problems.length > 0) throw configError(report.problems);
+  return deepFreeze({ ...plugin, notes: report.notes, warnings: report.warnings });
+}
+
+type Common = ReturnType<typeof resolveCommon>;
+
+function resolveCommon(input: ResolveInput, strategy: Strategy, report: Report) {
+  const { values, merged, layers, file } = input;
+  report.warnings.push(...layers.flatMap((layer) => layer.warnings));
+  const name = resolveName(input, report);
+  const version = resolveVersion(input, report);
+  const platform = resolvePlatform(input, report);
+  const source = resolveSource(input, { strategy }, report);
+  const runtime = values.manifest?.runtime;
+  return {
+    name,
+    version,
+    ...(runtime !== undefined && { runtime }),
+    baseDir: dirname(file),
+    configFile: file,
+    ...resolveOutputs(input, report),
+    platform,
+    mappings: resolveMappings(input),
+    ...(source !== undefined && { source }),
+    registries: values.registries ?? {},
+    guest: values.guest ?? { kernel: "stock" as const },
+    manifest: values.manifest ?? {},
+    // Copies, since the freezing must not reach what belongs to the user.
+    hooks: merged.hooks.map(({ origin, hooks }) => ({ origin, hooks: { ...hooks } })),
+    stages: merged.stages.map(({ origin, stage }) => ({ origin, stage: { ...stage } })),
+    notes: report.notes,
+    warnings: report.warnings,
+  };
+}
+
+function initramfs(input: ResolveInput, common: Common, report: Report): ResolvedPlugin {
+  const init = resolveInit(input);
+  const agent = resolveAgent(input, { strategy: "initramfs", init }, report);
+  const busybox = resolveBusybox(input, { init, platform: common.platform }, report);
+  const archive = resolveArchive(input, report);
+  return {
+    ...common,
+    strategy: "initramfs",
+    init,
+    ...(agent !== undefined && { agent }),
+    ...(busybox !== undefined && { busybox }),
+    archive,
+  };
+}
+
+function ociRootfs(input: ResolveInput, common: Common, report: Report): ResolvedPlugin {
+  const agent = resolveAgent(input, { strategy: "oci_rootfs", init: { mode: "none" } }, report);
+  return {
+    ...common,
+    strategy: "oci_rootfs",
+    ...(agent !== undefined && { agent }),
+    filesystem: resolveFilesystem(input, report),
+  };
+}

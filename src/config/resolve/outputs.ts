@@ -1,0 +1,23 @@
+import { dirname } from "node:path";
+import type { ResolvedCpioOptions } from "../../imagers/cpio/options.ts";
+import type { Ext4Options } from "../../imagers/ext4/options.ts";
+import type { Report, ResolveInput } from "./report.ts";
+
+/** Where the artifacts go: as asked for on the command line, else as the config says, else beside the config. */
+export function resolveOutputs(
+  { values, file, outDir, outFile }: ResolveInput,
+  report: Report,
+): { outDir: string; outFile?: string } {
+  if (outFile !== undefined) return { outDir: dirname(outFile), outFile };
+  const written = outDir ?? values.outDir;
+  return { outDir: written ?? report.note("outDir", dirname(file), "the folder of the config") };
+}
+
+export function resolveArchive({ values: { archive } }: ResolveInput, report: Report): ResolvedCpioOptions {
+  const compression = archive?.compression ?? report.note("archive.compression", "gzip", "default");
+  return archive?.level === undefined ? { compression } : { compression, level: archive.level };
+}
+
+export function resolveFilesystem({ values: { filesystem } }: ResolveInput, report: Report): Ext4Options {
+  return filesystem ?? { type: report.note("filesystem.type", "ext4", "default") };
+}

@@ -1,0 +1,62 @@
+import type { AgentOptions } from "../../guest/agent/options.ts";
+import type { BusyboxOptions } from "../../guest/busybox/options.ts";
+import type { ResolvedInit } from "../../guest/init/options.ts";
+import type { ResolvedMapping } from "../../guest/mappings/options.ts";
+import type { ResolvedCpioOptions } from "../../imagers/cpio/options.ts";
+import type { Ext4Options } from "../../imagers/ext4/options.ts";
+import type { Warning } from "../../lib/context.ts";
+import type { HookLayer } from "../../pipeline/hooks.ts";
+import type { AnyStage } from "../../pipeline/stage.ts";
+import type { GuestOptions, RegistriesOptions, SourceOptions } from "../../sources/options.ts";
+import type { ManifestOptions } from "../../volant/options.ts";
+
+/** What the guest runs on, in the words of the OCI image-spec. */
+export type Platform = { readonly os: string; readonly architecture: string; readonly variant?: string };
+
+/** A value that the user did not write, and what it was concluded from. */
+export type Note = { readonly key: string; readonly value: unknown; readonly from: string };
+
+/** A stage of the config's or of a preset's, and who wrote it. */
+export type StageLayer = { readonly origin: string; readonly stage: AnyStage };
+
+type ResolvedCommon = {
+  readonly name: string;
+  readonly version: string;
+  /** Volant's runtime identifier; the plugin's name unless given. */
+  readonly runtime?: string;
+  /** The folder of the config. */
+  readonly baseDir: string;
+  readonly configFile?: string;
+  readonly outDir: string;
+  /** Where the artifact goes, when a file was asked for. */
+  readonly outFile?: string;
+  readonly platform: Platform;
+  /** Sorted by the bytes of the guest path, then of the host path. */
+  readonly mappings: readonly ResolvedMapping[];
+  readonly agent?: AgentOptions;
+  readonly source?: SourceOptions;
+  readonly registries: RegistriesOptions;
+  readonly guest: GuestOptions;
+  /** What the config says of the manifest; fledge adds the artifact and what the image says. */
+  readonly manifest: ManifestOptions;
+  /** The lowest layer first. */
+  readonly hooks: readonly HookLayer[];
+  readonly stages: readonly StageLayer[];
+  readonly notes: readonly Note[];
+  readonly warnings: readonly Warning[];
+};
+
+export type ResolvedInitramfs = ResolvedCommon & {
+  readonly strategy: "initramfs";
+  readonly init: ResolvedInit;
+  readonly busybox?: BusyboxOptions;
+  readonly archive: ResolvedCpioOptions;
+};
+
+export type ResolvedOciRootfs = ResolvedCommon & {
+  readonly strategy: "oci_rootfs";
+  readonly filesystem: Ext4Options;
+};
+
+/** A plugin with every default in place and every path absolute; deeply frozen, but for what users' functions hold. */
+export type ResolvedPlugin = ResolvedInitramfs | ResolvedOciRootfs;

@@ -1,0 +1,40 @@
+import type { Warning } from "../../lib/context.ts";
+import type { Problem } from "../../lib/errors.ts";
+import type { Layer } from "../layer.ts";
+import type { Merged } from "../merge.ts";
+import type { LayerOutput } from "../schema.ts";
+import type { Note } from "./plugin.ts";
+
+/** What every resolver reads. */
+export type ResolveInput = {
+  /** The config's file. */
+  readonly file: string;
+  readonly layers: readonly Layer[];
+  readonly merged: Merged;
+  /** The merged values, checked again. */
+  readonly values: LayerOutput;
+  readonly platform?: string | undefined;
+  readonly outDir?: string | undefined;
+  readonly outFile?: string | undefined;
+};
+
+/** What resolvers say beside their result. A problem does not stop the others; all are reported together. */
+export class Report {
+  readonly notes: Note[] = [];
+  readonly warnings: Warning[] = [];
+  readonly problems: Problem[] = [];
+  readonly #file: string;
+
+  constructor(file: string) {
+    this.#file = file;
+  }
+
+  note<T>(key: string, value: T, from: string): T {
+    this.notes.push({ key, value, from });
+    return value;
+  }
+
+  problem(message: string, hint?: string): undefined {
+    this.problems.push({ message, file: this.#file, ...(hint === undefined ? {} : { hint }) });
+  }
+}

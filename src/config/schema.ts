@@ -1,0 +1,68 @@
+import { z } from "zod";
+import { agentOptions } from "../guest/agent/options.ts";
+import { busyboxOptions } from "../guest/busybox/options.ts";
+import { initOptions } from "../guest/init/options.ts";
+import { mappingsOptions } from "../guest/mappings/options.ts";
+import { cpioOptions } from "../imagers/cpio/options.ts";
+import { ext4Options } from "../imagers/ext4/options.ts";
+import { guestOptions, platformOptions, registriesOptions, sourceOptions } from "../sources/options.ts";
+import { manifestOptions } from "../volant/options.ts";
+import { hooksOption, stagesOption } from "./hooks.ts";
+
+export const strategies = ["initramfs", "oci_rootfs"] as const;
+export type Strategy = (typeof strategies)[number];
+
+export const NAME_RULE = /^[a-z0-9][a-z0-9._-]*$/;
+
+const filesystemOption = ext4Options.extend({ type: z.literal("ext4").default("ext4").describe("the filesystem") });
+const extendsOption = z.array(z.union([z.string().min(1), z.tuple([z.string().min(1), z.unknown()])]));
+
+const commonShape = {
+  name: z
+    .string()
+    .regex(NAME_RULE, 'is not a plugin name; use lower case letters, digits, ".", "_" and "-"')
+    .describe("what the artifacts and the plugin are called; default the image's, else the folder's name"),
+  version: z.string().regex(/^\S+$/, "is not a version").describe("version of the plugin; default 0.1.0"),
+  strategy: z.enum(strategies).describe("oci_rootfs: a disk image from a container image; initramfs: a small archive"),
+  extends: z.union([z.string().min(1), extendsOption]).describe("presets: paths, npm packages, or [name, options]"),
+  platform: platformOptions.describe("what the guest runs on; default linux on this machine's architecture"),
+  outDir: z.string().min(1).describe("where the artifacts go; default the folder of the config"),
+  mappings: mappingsOptions.describe("files and folders to add: host path -> path in the guest"),
+  manifest: manifestOptions.describe("what the plugin manifest says beyond what fledge knows"),
+  agent: z.union([agentOptions, z.literal(false)]).describe("where the Volant agent comes from; false leaves it out"),
+  source: sourceOptions.describe("what the root filesystem starts from"),
+  registries: registriesOptions.describe("how to reach registries, by host"),
+  guest: guestOptions.describe("what the plugin will boot on"),
+  hooks: hooksOption,
+  stages: stagesOption,
+};
+
+const strategyShapes = {
+  initramfs: {
+    init: initOptions.describe("how the guest starts; default: mounts, then the agent"),
+    busybox: z
+      .union([busyboxOptions, z.literal(false)])
+      .describe("where the static BusyBox comes from; false leaves it out"),
+    archive: cpioOptions.describe("the cpio archive"),
+  },
+  oci_rootfs: { filesystem: filesystemOption.describe("the disk image") },
+};
+
+/** The keys that only one strategy knows. */
+export const strategyKeys: Readonly<Record<Strategy, readonly string[]>> = {
+  initramfs: Object.keys(strategyShapes.initramfs),
+  oci_rootfs: Object.keys(strategyShapes.oci_rootfs),
+};
+
+/** One layer: a preset, manifest.toml or the config itself. Which keys go with which strategy shows after the merge. */
+export const layerSchema = z
+  .strictObject({
+    ...commonShape,
+    ...strategyShapes.initramfs,
+    ...strategyShapes.oci_rootfs,
+    meta: z.strictObject({ name: z.string().min(1), description: z.string().optional() }).describe("of a preset"),
+  })
+  .partial();
+
+export type LayerInput = z.input<typeof layerSchema>;
+export type LayerOutput = z.output<typeof layerSchema>;

@@ -1,0 +1,98 @@
+import type { Warning } from "../../lib/context.ts";
+import type { Finding, Path } from "../explain.ts";
+import { type LayerInput, layerSchema } from "../schema.ts";
+import { toCamel } from "../snake.ts";
+import type { Converted } from "./read.ts";
+
+type Table = Record<string, unknown>;
+
+/** Brings both dialects of fledge.toml into the one shape. The table is known to be valid. */
+export function fromFledgeToml(table: Table): Converted {
+  const { version: _formatVersion, plugin, oci_source: ociSource, ...rest } = table;
+  const { busyboxUrl, busyboxSha256, source } = splitSource(rest.source as Table | undefined);
+  const rows: Table = {
+    ...rest,
+    ...(plugin as Table | undefined),
+    source: ociSource ?? source,
+    busybox: busyboxUrl === undefined ? rest.busybox : { url: busyboxUrl, sha256: busyboxSha256 },
+    agent: agentOf(rest.agent),
+    filesystem: filesystemOf(rest.filesystem as Table | undefined),
+  };
+  const inferred = rows.strategy === undefined ? inferStrategy(table, busyboxUrl !== undefined) : undefined;
+  if (inferred !== undefined) rows.strategy = inferred.strategy;
+  return {
+    values: toCamel(layerSchema, defined(rows)) as LayerInput,
+    findings: conflicts(table),
+    warnings: squashfsOnly(rest.filesystem as Table | undefined),
+    inferred: inferred === undefined ? [] : [{ key: "strategy", from: inferred.from }],
+  };
+}
+
+function splitSource(source: Table = {}): { busyboxUrl: unknown; busyboxSha256: unknown; source: Table | undefined } {
+  const { busybox_url: busyboxUrl, busybox_sha256: busyboxSha256, ...base } = source;
+  return { busyboxUrl, busyboxSha256, source: Object.keys(base).length > 0 ? base : undefined };
+}
+
+function agentOf(agent: unknown): unknown {
+  const { source_strategy: strategy, version = "latest", ...rest } = (agent || {}) as Table;
+  if (strategy === undefined) return agent;
+  return strategy === "release" ? { ...rest, release: version } : rest;
+}
+
+function filesystemOf(filesystem: Table | undefined): Table | undefined {
+  if (filesystem === undefined) return undefined;
+  const { size_buffer_mb: bufferMb, compression_level: _level, overlay_size: _overlay, ...rest } = filesystem;
+  return bufferMb === undefined ? rest : { ...rest, headroom: `${bufferMb}M` };
+}
+
+/** The strategy that only one of the tables can belong to. */
+function inferStrategy(table: Table, hasBusybox: boolean): { strategy: string; from: string } | undefined {
+  const rootfs = ["oci_source", "filesystem"].find((key) => table[key] !== undefined);
+  const initramfs = hasBusybox ? "source.busybox_url" : ["init", "busybox", "archive"].find((key) => key in table);
+  if (rootfs !== undefined && initramfs === undefined) return { strategy: "oci_rootfs", from: `[${rootfs}]` };
+  if (initramfs !== undefined && rootfs === undefined) return { strategy: "initramfs", from: initramfs };
+  return undefined;
+}
+
+function conflicts(table: Table): Finding[] {
+  const plugin = (table.plugin ?? {}) as Table;
+  const source = (table.source ?? {}) as Table;
+  const filesystem = (table.filesystem ?? {}) as Table;
+  const twice: [boolean, Path, string][] = [
+    ...["name", "strategy"].map((key): [boolean, Path, string] => [
+      key in plugin && key in table,
+      ["plugin", key],
+      `"${key}" is given here and at the top of the file`,
+    ]),
+    [
+      "oci_source" in table && Object.keys(source).some((key) => !key.startsWith("busybox_")),
+      ["oci_source"],
+      "[oci_source] and [source] say the same thing",
+    ],
+    ["busybox" in table && "busybox_url" in source, ["busybox"], "[busybox] and source.busybox_url say the same thing"],
+    [
+      "headroom" in filesystem && "size_buffer_mb" in filesystem,
+      ["filesystem", "size_buffer_mb"],
+      '"size_buffer_mb" and "headroom" say the same thing',
+    ],
+  ];
+  const findings = twice
+    .filter(([found]) => found)
+    .map(([, path, message]): Finding => ({ path, at: "key", message, hint: "keep one of them" }));
+  if ("busybox_sha256" in source && !("busybox_url" in source)) {
+    findings.push({ path: ["source", "busybox_sha256"], at: "key", message: "needs busybox_url beside it" });
+  }
+  return findings;
+}
+
+function squashfsOnly(filesystem: Table = {}): Warning[] {
+  return ["compression_level", "overlay_size"]
+    .filter((key) => key in filesystem)
+    .map((key) => ({
+      message: `filesystem.${key} has no effect on ${filesystem.type ?? "ext4"}; only squashfs knows it`,
+    }));
+}
+
+function defined(table: Table): Table {
+  return Object.fromEntries(Object.entries(table).filter(([, value]) => value !== undefined));
+}

@@ -1,0 +1,73 @@
+import type { AST } from "toml-eslint-parser";
+import type { Problem } from "../../lib/errors.ts";
+import { type Finding, formatPath, type Path } from "../explain.ts";
+
+type Place = { readonly line: number; readonly column: number };
+type Entry = { readonly path: Path; readonly key: Place; readonly value: Place };
+
+/** Gives each finding its line and column in the TOML text (both from 1). */
+export async function locateFindings(text: string, file: string, findings: readonly Finding[]): Promise<Problem[]> {
+  // Slow to load, and needed only when something is wrong.
+  const { parseTOML } = await import("toml-eslint-parser");
+  const entries = entriesOf(parseTOML(text).body[0]);
+  return findings
+    .map((finding) => ({ finding, place: placeOf(entries, finding) }))
+    .sort((a, b) => a.place.line - b.place.line || a.place.column - b.place.column)
+    .map(({ finding, place }) => ({
+      message: withPath(finding),
+      file,
+      ...place,
+      ...(finding.hint === undefined ? {} : { hint: finding.hint }),
+    }));
+}
+
+/** `agent.relase: unknown key` */
+export function withPath(finding: Finding): string {
+  const path = formatPath(finding.path);
+  return path === "" ? finding.message : `${path}: ${finding.message}`;
+}
+
+/** Where the path is written, or else what is nearest above it. */
+function placeOf(entries: readonly Entry[], { path, at }: Finding): Place {
+  for (let length = path.length; length > 0; length--) {
+    const entry = entries.find((entry) => same(entry.path, path.slice(0, length)));
+    if (entry !== undefined) return length === path.length && at === "value" ? entry.value : entry.key;
+  }
+  return { line: 1, column: 1 };
+}
+
+function entriesOf(table: AST.TOMLTopLevelTable): Entry[] {
+  return table.body.flatMap((node) => {
+    if (node.type === "TOMLKeyValue") return keyValue(node, []);
+    const place = startOf(node.key);
+    const header = { path: node.resolvedKey, key: place, value: place };
+    return [header, ...node.body.flatMap((child) => keyValue(child, node.resolvedKey))];
+  });
+}
+
+function keyValue(node: AST.TOMLKeyValue, above: Path): Entry[] {
+  const entries: Entry[] = [];
+  let path = above;
+  for (const key of node.key.keys) {
+    path = [...path, key.type === "TOMLBare" ? key.name : key.value];
+    entries.push({ path, key: startOf(key), value: startOf(node.value) });
+  }
+  return [...entries, ...content(node.value, path)];
+}
+
+function content(node: AST.TOMLContentNode, path: Path): Entry[] {
+  if (node.type === "TOMLInlineTable") return node.body.flatMap((child) => keyValue(child, path));
+  if (node.type !== "TOMLArray") return [];
+  return node.elements.flatMap((element, index) => {
+    const place = startOf(element);
+    return [{ path: [...path, index], key: place, value: place }, ...content(element, [...path, index])];
+  });
+}
+
+function startOf(node: { loc: { start: Place } }): Place {
+  return { line: node.loc.start.line, column: node.loc.start.column + 1 };
+}
+
+function same(a: Path, b: Path): boolean {
+  return a.length === b.length && a.every((part, index) => part === b[index]);
+}

@@ -1,0 +1,62 @@
+import { readFile } from "node:fs/promises";
+import { parse, TomlError } from "smol-toml";
+import type { z } from "zod";
+import type { Warning } from "../../lib/context.ts";
+import { errnoOf, FledgeError } from "../../lib/errors.ts";
+import { explain, type Finding } from "../explain.ts";
+import { configError } from "../problems.ts";
+import type { LayerInput } from "../schema.ts";
+import { fromFledgeToml } from "./fledge-toml.ts";
+import { fromManifestToml } from "./manifest-toml.ts";
+import { locateFindings } from "./position.ts";
+import { fledgeTomlSchema, manifestTomlSchema } from "./schema.ts";
+
+/** A table in the shape of the TypeScript config, with what has to be said about it. */
+export type Converted = {
+  readonly values: LayerInput;
+  readonly findings: readonly Finding[];
+  readonly warnings: readonly Warning[];
+  /** Which values were concluded, and from what. */
+  readonly inferred: readonly { readonly key: string; readonly from: string }[];
+};
+
+/** fledge.toml as a config. Throws one `config` error with every problem, each with line and column. */
+export async function readFledgeToml(file: string): Promise<Converted> {
+  return read(file, fledgeTomlSchema, fromFledgeToml);
+}
+
+/** manifest.toml as a config. Throws like `readFledgeToml`. */
+export async function readManifestToml(file: string): Promise<Converted> {
+  return read(file, manifestTomlSchema, fromManifestToml);
+}
+
+type Table = Record<string, unknown>;
+
+async function read(file: string, schema: z.ZodType, convert: (table: Table) => Converted): Promise<Converted> {
+  const text = await textOf(file);
+  const table = parseToml(text, file);
+  const findings = explain(schema, table, "table");
+  if (findings.length > 0) throw configError(await locateFindings(text, file, findings));
+  const converted = convert(table);
+  if (converted.findings.length > 0) throw configError(await locateFindings(text, file, converted.findings));
+  return converted;
+}
+
+async function textOf(file: string): Promise<string> {
+  try {
+    return await readFile(file, "utf8");
+  } catch (cause) {
+    const reason = errnoOf(cause) === "ENOENT" ? "does not exist" : "cannot be read";
+    throw new FledgeError("config", `${file} ${reason}`, { cause });
+  }
+}
+
+function parseToml(text: string, file: string): Table {
+  try {
+    return parse(text);
+  } catch (cause) {
+    if (!(cause instanceof TomlError)) throw cause;
+    const reason = (cause.message.split("\n")[0] ?? "").replace(/^Invalid TOML document: /, "");
+    throw configError([{ message: `not valid TOML: ${reason}`, file, line: cause.line, column: cause.column }], cause);
+  }
+}

@@ -1,0 +1,48 @@
+import { fileURLToPath } from "node:url";
+import { type FledgeError, isFledgeError, messageOf, type Problem } from "../lib/errors.ts";
+import { configError } from "./problems.ts";
+
+/** An error that the user's own code threw, or a syntax error in it, as a `config` error that names file and line. */
+export function userCodeError(thrown: unknown, file: string): FledgeError {
+  if (isFledgeError(thrown)) return thrown;
+  return configError([syntaxProblem(thrown) ?? missingModule(thrown, file) ?? runtimeProblem(thrown, file)], thrown);
+}
+
+/** esbuild writes `FILE:LINE:COLUMN: ERROR: TEXT`, and counts columns from 0. */
+function syntaxProblem(thrown: unknown): Problem | undefined {
+  const match = /^(.+):(\d+):(\d+): ERROR: (.+)$/m.exec(messageOf(thrown));
+  if (match === null) return undefined;
+  const [, file = "", line, column, text = ""] = match;
+  return { message: `syntax error: ${text}`, file, line: Number(line), column: Number(column) + 1 };
+}
+
+function missingModule(thrown: unknown, file: string): Problem | undefined {
+  const match = /^Cannot find (?:module|package) '([^']+)' imported from (\S+)/.exec(messageOf(thrown));
+  if (match === null) return undefined;
+  const [, missing = "", importer = file] = match;
+  const hint = missing.startsWith("/") || missing.startsWith("file:") ? undefined : `npm install ${missing}`;
+  return { message: `cannot find "${missing}", which it imports`, file: plainPath(importer), ...(hint && { hint }) };
+}
+
+function runtimeProblem(thrown: unknown, file: string): Problem {
+  const message = messageOf(thrown);
+  const frames = thrown instanceof Error ? (thrown.stack ?? "").split("\n") : [];
+  for (const frame of frames) {
+    const match = /^\s+at (?:.*\()?((?:file:\/\/)?\/[^()]*?)(?:\?[^:()]*)?:(\d+):(\d+)\)?$/.exec(frame);
+    if (match === null || !isUserCode(match[1] ?? "")) continue;
+    return { message, file: plainPath(match[1] ?? ""), line: Number(match[2]), column: Number(match[3]) };
+  }
+  return { message, file };
+}
+
+const OWN_FOLDER = fileURLToPath(new URL("..", import.meta.url));
+
+function isUserCode(frame: string): boolean {
+  const path = plainPath(frame);
+  return !path.includes("/node_modules/") && !path.startsWith(OWN_FOLDER);
+}
+
+function plainPath(file: string): string {
+  const path = file.replace(/[?#].*$/, "");
+  return path.startsWith("file:") ? fileURLToPath(path) : path;
+}

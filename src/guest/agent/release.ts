@@ -1,0 +1,89 @@
+import * as z from "zod";
+import { FledgeError } from "../../lib/errors.ts";
+import { openHttp, readBody } from "../../lib/http.ts";
+import { safeUrl } from "../../lib/http-errors.ts";
+import type { FetchContext } from "../fetch.ts";
+import { DEFAULT_REPOSITORY, type ReleaseOptions } from "./options.ts";
+
+const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
+
+/** What fledge reads of GitHub's answer to "Get a release" (REST API, releases). */
+const releaseSchema = z.object({
+  tag_name: z.string(),
+  assets: z.array(z.object({ name: z.string(), browser_download_url: z.string(), digest: z.string().nullish() })),
+});
+
+export type ReleaseAsset = {
+  readonly tag: string;
+  readonly url: string;
+  readonly digest?: string;
+  readonly headers: Readonly<Record<string, string>>;
+};
+
+/**
+ * Asks the API where the agent of a release is. GITHUB_TOKEN goes to the API's own host and nowhere else.
+ * Throws a `download` error that names the release, the repository and what is there instead.
+ */
+export async function findRelease(options: ReleaseOptions, { env, signal }: FetchContext): Promise<ReleaseAsset> {
+  const { release, repository = DEFAULT_REPOSITORY, apiUrl = "https://api.github.com", asset = "kestrel" } = options;
+  const base = apiUrl.replace(/\/+$/, "");
+  const which = release === "latest" ? "latest" : `tags/${encodeURIComponent(release)}`;
+  const url = `${base}/repos/${repository}/releases/${which}`;
+  const token = env.GITHUB_TOKEN || env.GH_TOKEN;
+  const authorization = token === undefined || token === "" ? {} : { authorization: `Bearer ${token}` };
+  const response = await openHttp(url, {
+    headers: { accept: "application/vnd.github+json", "x-github-api-version": "2022-11-28", ...authorization },
+    signal,
+    env,
+    allowStatus: [401, 403, 404],
+  });
+  const text = (await readBody(response, MAX_ANSWER_BYTES)).toString("utf8");
+  if (response.status !== 200) throw refused(response.status, release, repository, url);
+
+  const { tag_name: tag, assets } = parseRelease(text, url);
+  const found = assets.find((candidate) => candidate.name === asset);
+  if (found === undefined) {
+    throw new FledgeError("download", `release ${tag} of ${repository} has no asset "${asset}"`, {
+      hint: assets.length === 0 ? "it has no assets at all" : `it has: ${assets.map(({ name }) => name).join(", ")}`,
+    });
+  }
+  const isApi =
+    URL.canParse(found.browser_download_url) && new URL(found.browser_download_url).origin === new URL(base).origin;
+  return {
+    tag,
+    url: found.browser_download_url,
+    headers: isApi ? authorization : {},
+    ...(typeof found.digest === "string" && { digest: found.digest }),
+  };
+}
+
+function parseRelease(text: string, url: string): z.output<typeof releaseSchema> {
+  let document: unknown;
+  try {
+    document = JSON.parse(text);
+  } catch (error) {
+    throw notTheApi(url, error);
+  }
+  const parsed = releaseSchema.safeParse(document);
+  if (!parsed.success) throw notTheApi(url, parsed.error);
+  return parsed.data;
+}
+
+function notTheApi(url: string, cause: unknown): FledgeError {
+  return new FledgeError("download", `${safeUrl(url)} did not answer as the GitHub API does`, {
+    cause,
+    hint: "check agent.apiUrl; it is the base URL of the API, not of the web site",
+  });
+}
+
+function refused(status: number, release: string, repository: string, url: string): FledgeError {
+  if (status === 404) {
+    const what = release === "latest" ? "has no release" : `has no release "${release}"`;
+    return new FledgeError("download", `${repository} ${what} (${safeUrl(url)} answered 404)`, {
+      hint: "check agent.release and agent.repository; a private repository needs GITHUB_TOKEN",
+    });
+  }
+  return new FledgeError("download", `${safeUrl(url)} answered ${status}`, {
+    hint: "GitHub limits anonymous requests: set GITHUB_TOKEN, or pin the agent with agent.url and agent.checksum",
+  });
+}

@@ -1,0 +1,85 @@
+import { existsSync, statSync } from "node:fs";
+import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { RunContext } from "../lib/context.ts";
+import { type Digest, parseDigest } from "../lib/digest.ts";
+import { download } from "../lib/download.ts";
+import { FledgeError } from "../lib/errors.ts";
+import { safeUrl } from "../lib/http-errors.ts";
+import { addBlob, ensureBlob, hashFile } from "../store/blobs.ts";
+
+/** The context of a build, and the folder that relative paths of its config start from. */
+export type FetchContext = RunContext & { readonly baseDir: string };
+
+export type FetchRequest = {
+  /** An http or https URL, a `file:` URL, or a path. */
+  readonly from: string;
+  readonly checksum?: string | undefined;
+  /** What it is, for people: "BusyBox". */
+  readonly what: string;
+  /** The config's key that says where it is, and the one that pins it. */
+  readonly key: string;
+  readonly checksumKey: string;
+  readonly headers?: Readonly<Record<string, string>>;
+};
+
+export type Fetched = { readonly path: string; readonly digest: Digest };
+
+/**
+ * A file of the host for something that a config names by URL or path, checked against its checksum. What is remote is
+ * cached by its digest; without a checksum it is fetched each time, with a warning that says what to pin.
+ */
+export async function fetchFile(ctx: FetchContext, request: FetchRequest): Promise<Fetched> {
+  const { from, checksum, checksumKey } = request;
+  const expected = checksum === undefined ? undefined : parseDigest(checksum, checksumKey);
+  return /^https?:\/\//i.test(from)
+    ? await fetchRemote(ctx, request, expected)
+    : await openLocal(ctx, request, expected);
+}
+
+async function openLocal(ctx: FetchContext, { from, what, key }: FetchRequest, expected?: Digest): Promise<Fetched> {
+  const path = from.startsWith("file:") ? pathOfUrl(from, key) : resolve(ctx.baseDir, from);
+  if (!existsSync(path))
+    throw new FledgeError("config", `${key}: ${path} does not exist`, { hint: `it should be ${what}` });
+  if (!statSync(path).isFile()) throw new FledgeError("config", `${key}: ${path} is not a file`);
+  const digest = await hashFile(path);
+  if (expected === undefined || expected === digest) return { path, digest };
+  throw new FledgeError("checksum", `${path} is not what the checksum says: expected ${expected}, got ${digest}`, {
+    hint: "if the file was replaced on purpose, pin the new checksum; if not, do not use it",
+  });
+}
+
+async function fetchRemote(ctx: FetchContext, request: FetchRequest, expected?: Digest): Promise<Fetched> {
+  const { from, what, checksumKey, headers } = request;
+  const fetch = async (to: string): Promise<Digest> => {
+    const { digest } = await download({
+      url: from,
+      to,
+      signal: ctx.signal,
+      env: ctx.env,
+      ...(headers !== undefined && { headers }),
+      ...(expected !== undefined && { expected: { digest: expected } }),
+      onProgress: (done, total) => ctx.progress(done, total, what),
+      log: ctx.log,
+    });
+    return digest;
+  };
+  if (expected !== undefined) return await ensureBlob(ctx, expected, fetch);
+  const blob = await addBlob(ctx, fetch);
+  ctx.warn({
+    message: `${what} from ${safeUrl(from)} is not pinned: whatever is there will be built in`,
+    hint: `${checksumKey} = "${blob.digest}"`,
+  });
+  return blob;
+}
+
+function pathOfUrl(url: string, key: string): string {
+  try {
+    return fileURLToPath(url);
+  } catch (error) {
+    throw new FledgeError("config", `${key}: "${url}" is not a file URL of this machine`, {
+      cause: error,
+      hint: "write file:///absolute/path, or just the path",
+    });
+  }
+}

@@ -1,0 +1,25 @@
+import { existsSync } from "node:fs";
+import { FledgeError } from "../../lib/errors.ts";
+import { copyIntoTree } from "../../rootfs/host.ts";
+import type { RootfsTree } from "../../rootfs/tree.ts";
+import { renderInit } from "./init.ts";
+import type { ResolvedInit } from "./options.ts";
+
+/** Puts `/init` into the tree, and with it the project's file that it runs, if it is one. */
+export function installInit(rootfs: RootfsTree, init: Exclude<ResolvedInit, { mode: "none" }>): void {
+  if (rootfs.exists("/init")) rootfs.rm("/init");
+  rootfs.writeFile("/init", renderInit({ run: init.run, how: howToRun(init) }), { mode: 0o755 });
+  if (init.mode !== "custom" || init.from === undefined) return;
+  if (!existsSync(init.from)) {
+    throw new FledgeError("config", `init.path: ${init.from} does not exist`, {
+      hint: "a relative path is a file of the project; an absolute one is a program in the guest",
+    });
+  }
+  copyIntoTree(rootfs, init.from, init.run, () => ({ mode: 0o755 }));
+}
+
+/** A program of the guest's own takes over as PID 1, as an image's /sbin/init must; the project's runs as a child. */
+function howToRun(init: Exclude<ResolvedInit, { mode: "none" }>): "exec" | "child" {
+  if (init.mode === "default") return "exec";
+  return (init.exec ?? init.from === undefined) ? "exec" : "child";
+}

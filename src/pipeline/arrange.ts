@@ -1,0 +1,72 @@
+import type { StageLayer } from "../config/resolve/plugin.ts";
+import { FledgeError } from "../lib/errors.ts";
+import { didYouMean } from "../lib/suggest.ts";
+import type { AnyStage, Phase, Phases, Stage } from "./stage.ts";
+import { type BuildState, need, type Step } from "./step.ts";
+
+/**
+ * Puts the user's stages among fledge's: where `before`, `after` or `replaces` says, else at the end of their phase,
+ * ahead of the hooks that close it. Throws a `config` error for a name that is not in the phase.
+ */
+export function arrange(builtin: readonly Step[], stages: readonly StageLayer[]): Step[] {
+  const steps = [...builtin];
+  for (const { origin, stage } of stages) {
+    const step = toStep(stage, origin);
+    if (steps.some((other) => other.name === stage.name) && stage.replaces !== stage.name) {
+      throw new FledgeError("config", `${origin}: there is a stage "${stage.name}" already`, {
+        hint: `give it another name, or say replaces: "${stage.name}"`,
+      });
+    }
+    const anchor = stage.before ?? stage.after ?? stage.replaces;
+    if (anchor === undefined) {
+      steps.splice(endOf(steps, stage.phase), 0, step);
+      continue;
+    }
+    const index = steps.findIndex((other) => other.name === anchor && other.phase === stage.phase);
+    if (index < 0) throw noAnchor(steps, stage, anchor, origin);
+    if (stage.replaces !== undefined) steps.splice(index, 1, step);
+    else steps.splice(stage.before !== undefined ? index : index + 1, 0, step);
+  }
+  return steps;
+}
+
+/** Ahead of what closes a phase, so that the closing hooks see what the user's stages did. */
+function endOf(steps: readonly Step[], phase: Phase): number {
+  const closing = steps.findIndex((step) => step.phase === phase && step.closesPhase);
+  return closing >= 0 ? closing : steps.findLastIndex((step) => step.phase === phase) + 1;
+}
+
+function toStep<P extends Phase>(stage: Stage<P>, origin: string): Step {
+  return {
+    name: stage.name,
+    phase: stage.phase,
+    kind: "stage",
+    title: `Run the stage "${stage.name}" of ${origin}`,
+    origins: [origin],
+    run: async (state, ctx) => {
+      const { signal, progress, warn, log } = ctx;
+      await stage.run(viewOf(stage.phase, state), { signal, progress, warn, log });
+    },
+  };
+}
+
+/** What a phase lets its stages and hooks touch. */
+export function viewOf<P extends Phase>(phase: P, state: BuildState): Phases[P] {
+  const { plugin, rootfs, pin, image } = state;
+  const views: { [K in Phase]: () => Phases[K] } = {
+    source: () => ({ plugin }),
+    rootfs: () => ({ plugin, rootfs, ...(pin && { pin }), ...(image && { image }) }),
+    image: () => ({ plugin, tree: need(state, "tree") }),
+    artifact: () => ({ plugin, artifact: need(state, "artifact") }),
+  };
+  return views[phase]();
+}
+
+function noAnchor(steps: readonly Step[], stage: AnyStage, anchor: string, origin: string): FledgeError {
+  const names = steps.filter((step) => step.phase === stage.phase && step.kind === "stage").map((step) => step.name);
+  return new FledgeError(
+    "config",
+    `${origin}: stage "${stage.name}" refers to "${anchor}", which is not in the ${stage.phase} phase`,
+    { hint: didYouMean(anchor, names) },
+  );
+}

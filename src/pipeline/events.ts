@@ -1,0 +1,21 @@
+import type { Warning } from "../lib/context.ts";
+import type { BuildResult } from "./result.ts";
+
+/** What a build says while it runs, in order; `fledge build --json` prints one per line. */
+export type BuildEvent = { readonly plugin: string } & (
+  | { readonly type: "stage:start"; readonly stage: string; readonly title: string }
+  | {
+      readonly type: "stage:progress";
+      readonly stage: string;
+      readonly doneBytes: number;
+      readonly totalBytes?: number;
+      readonly item?: string;
+    }
+  | { readonly type: "stage:done"; readonly stage: string; readonly durationMs: number }
+  | { readonly type: "stage:failed"; readonly stage: string; readonly durationMs: number; readonly message: string }
+  | ({ readonly type: "warning" } & Warning)
+  | { readonly type: "log"; readonly message: string }
+  | { readonly type: "build:done"; readonly result: BuildResult }
+);
+
+export type EventSink = (event: BuildEvent) => void;

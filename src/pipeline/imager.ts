@@ -1,0 +1,42 @@
+import type { ResolvedPlugin } from "../config/resolve/plugin.ts";
+import { cpioImager } from "../imagers/cpio/index.ts";
+import type { ArtifactFacts, Imager, ImagerContext } from "../imagers/imager.ts";
+import { FledgeError } from "../lib/errors.ts";
+import type { Tool } from "../lib/tools.ts";
+import type { SealedTree } from "../rootfs/seal.ts";
+import type { BootMedium } from "../volant/kernels.ts";
+
+/** How the guest's kernel will meet the artifact. */
+export function bootMedium(plugin: ResolvedPlugin): BootMedium {
+  const guestKernel = plugin.guest.kernel;
+  return plugin.strategy === "initramfs"
+    ? { kind: "initramfs", codec: plugin.archive.compression, guestKernel }
+    : { kind: "rootfs", filesystem: plugin.filesystem.type, guestKernel };
+}
+
+/** An imager with the options that the plugin gives it. */
+export type BoundImager = {
+  readonly name: string;
+  readonly suffix: string;
+  readonly needsRoot: boolean;
+  tools(): readonly Tool[];
+  write(tree: SealedTree, out: string, ctx: ImagerContext): Promise<ArtifactFacts>;
+  verify(tree: SealedTree, image: string, ctx: ImagerContext): Promise<void>;
+};
+
+/** The imager of a plugin: one line per format. */
+export function imagerFor(plugin: ResolvedPlugin): BoundImager {
+  if (plugin.strategy === "initramfs") return bind(cpioImager, plugin.archive);
+  throw new FledgeError("config", `strategy "${plugin.strategy}" is not there yet`);
+}
+
+function bind<Options>(imager: Imager<Options>, options: Options): BoundImager {
+  return {
+    name: imager.name,
+    suffix: imager.suffix(options),
+    needsRoot: imager.needsRoot,
+    tools: () => imager.tools(options),
+    write: (tree, out, ctx) => imager.write(tree, out, options, ctx),
+    verify: (tree, image, ctx) => imager.verify(tree, image, options, ctx),
+  };
+}

@@ -1,0 +1,86 @@
+import type { ResolvedPlugin } from "../config/resolve/plugin.ts";
+import type { Warning } from "../lib/context.ts";
+import type { Tool } from "../lib/tools.ts";
+import { bootWarnings } from "../volant/kernels.ts";
+import { arrange } from "./arrange.ts";
+import { originsOf } from "./fire.ts";
+import type { HookName } from "./hooks.ts";
+import { type BoundImager, bootMedium, imagerFor } from "./imager.ts";
+import { type Input, inputsOf } from "./inputs.ts";
+import { assertEntrypoint } from "./manifest-input.ts";
+import { type Outputs, outputsOf } from "./outputs.ts";
+import type { Phase } from "./stage.ts";
+import { agentStage } from "./stages/agent.ts";
+import { busyboxStage } from "./stages/busybox.ts";
+import { checkStage } from "./stages/check.ts";
+import { hooksStep } from "./stages/hooks.ts";
+import { initStage } from "./stages/init.ts";
+import { manifestStage } from "./stages/manifest.ts";
+import { mappingsStage } from "./stages/mappings.ts";
+import { publishStage } from "./stages/publish.ts";
+import { sealStage } from "./stages/seal.ts";
+import { skeletonStage } from "./stages/skeleton.ts";
+import { verifyStage } from "./stages/verify.ts";
+import { writeStage } from "./stages/write.ts";
+import type { Step } from "./step.ts";
+
+export type PlanOptions = {
+  /** Read the artifact back and compare it with the tree. Default false. */
+  readonly verify?: boolean;
+};
+
+/** What a build will do, as data: nothing has been fetched, run or written to find it out. */
+export type Plan = {
+  readonly plugin: ResolvedPlugin;
+  readonly steps: readonly Step[];
+  /** What is read from outside the config. */
+  readonly inputs: readonly Input[];
+  /** External programs that will be called. */
+  readonly tools: readonly Tool[];
+  readonly needsRoot: boolean;
+  readonly outputs: Outputs;
+  readonly warnings: readonly Warning[];
+};
+
+/** Plans a build. Pure: the same plugin and options give the same plan. */
+export function plan(plugin: ResolvedPlugin, options: PlanOptions = {}): Plan {
+  assertEntrypoint(plugin);
+  const imager = imagerFor(plugin);
+  const outputs = outputsOf(plugin, imager);
+  return {
+    plugin,
+    steps: arrange(builtinSteps(plugin, imager, outputs, options), plugin.stages),
+    inputs: inputsOf(plugin),
+    tools: imager.tools(),
+    needsRoot: imager.needsRoot,
+    outputs,
+    warnings: [...plugin.warnings, ...bootWarnings(bootMedium(plugin))],
+  };
+}
+
+/** The whole build, in order. */
+function builtinSteps(plugin: ResolvedPlugin, imager: BoundImager, outputs: Outputs, options: PlanOptions): Step[] {
+  const hooks = (name: HookName, phase: Phase, closesPhase = false): Step | undefined => {
+    const origins = originsOf(plugin.hooks, name);
+    return origins.length > 0 ? hooksStep(name, phase, origins, plugin.hooks, closesPhase) : undefined;
+  };
+  const steps: (Step | undefined)[] = [
+    hooks("config:resolved", "source"),
+    hooks("rootfs:merged", "rootfs"),
+    skeletonStage(plugin),
+    busyboxStage(plugin),
+    agentStage(plugin),
+    initStage(plugin),
+    mappingsStage(plugin),
+    hooks("rootfs:ready", "rootfs", true),
+    sealStage(plugin),
+    checkStage(plugin),
+    writeStage(imager, outputs),
+    options.verify ? verifyStage(imager) : undefined,
+    hooks("image:written", "artifact"),
+    manifestStage(outputs),
+    hooks("manifest:ready", "artifact"),
+    publishStage(outputs),
+  ];
+  return steps.filter((step) => step !== undefined);
+}

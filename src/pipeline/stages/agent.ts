@@ -1,0 +1,19 @@
+import { statSync } from "node:fs";
+import type { ResolvedPlugin } from "../../config/resolve/plugin.ts";
+import { AGENT_PATH, fetchAgent } from "../../guest/agent/agent.ts";
+import type { Step } from "../step.ts";
+
+export function agentStage(plugin: ResolvedPlugin): Step | undefined {
+  if (plugin.agent === undefined) return undefined;
+  const { agent, baseDir } = plugin;
+  return {
+    name: "agent",
+    phase: "rootfs",
+    kind: "stage",
+    title: `Add the agent at ${AGENT_PATH}`,
+    run: async ({ rootfs }, ctx) => {
+      const { path } = await fetchAgent(agent, { ...ctx, baseDir });
+      rootfs.putFile(AGENT_PATH, { size: statSync(path).size, content: { kind: "file", path } }, { mode: 0o755 });
+    },
+  };
+}

@@ -1,0 +1,14 @@
+import type { ResolvedPlugin } from "../../config/resolve/plugin.ts";
+import { applyMappings } from "../../guest/mappings/apply.ts";
+import type { Step } from "../step.ts";
+
+export function mappingsStage({ mappings }: ResolvedPlugin): Step | undefined {
+  if (mappings.length === 0) return undefined;
+  return {
+    name: "mappings",
+    phase: "rootfs",
+    kind: "stage",
+    title: `Copy ${mappings.length} mapped ${mappings.length === 1 ? "path" : "paths"} into the guest`,
+    run: ({ rootfs }) => applyMappings(rootfs, mappings),
+  };
+}

@@ -1,0 +1,17 @@
+import type { ResolvedPlugin } from "../../config/resolve/plugin.ts";
+import { ensureConsole } from "../../guest/skeleton.ts";
+import { sealTree } from "../../rootfs/seal.ts";
+import type { Step } from "../step.ts";
+
+export function sealStage({ strategy }: ResolvedPlugin): Step {
+  return {
+    name: "seal",
+    phase: "image",
+    kind: "stage",
+    title: "Fix the order, links and times of the tree",
+    run: (state, { epoch }) => {
+      if (strategy === "initramfs") ensureConsole(state.rootfs);
+      state.tree = sealTree(state.rootfs.root, epoch.ceilingSec);
+    },
+  };
+}

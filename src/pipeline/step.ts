@@ -1,0 +1,40 @@
+import type { ResolvedPlugin } from "../config/resolve/plugin.ts";
+import type { RunContext } from "../lib/context.ts";
+import type { SealedTree } from "../rootfs/seal.ts";
+import type { RootfsTree } from "../rootfs/tree.ts";
+import type { ImageConfig, Pin } from "../sources/source.ts";
+import type { Manifest } from "../volant/schema.ts";
+import type { Artifact, Awaitable, Phase } from "./stage.ts";
+
+/** What the steps of one build hand on to each other. A step may count on what the steps before it have set. */
+export type BuildState = {
+  readonly plugin: ResolvedPlugin;
+  readonly rootfs: RootfsTree;
+  pin?: Pin;
+  image?: ImageConfig;
+  tree?: SealedTree;
+  artifact?: Artifact;
+  manifest?: Manifest;
+  commandLineBytes?: number;
+};
+
+/** One line of a plan: a stage of fledge's, a stage of the user's, or the hooks of one moment. */
+export type Step = {
+  readonly name: string;
+  readonly phase: Phase;
+  readonly kind: "stage" | "hooks";
+  /** What it does, as one imperative phrase. */
+  readonly title: string;
+  /** The config or presets that it comes from; absent for fledge's own. */
+  readonly origins?: readonly string[];
+  /** Stages of the user's that name no place go ahead of it. */
+  readonly closesPhase?: boolean;
+  run(state: BuildState, ctx: RunContext): Awaitable<void>;
+};
+
+/** A value that an earlier step has set; its absence is a mistake in the plan, never of the user's. */
+export function need<K extends keyof BuildState>(state: BuildState, key: K): NonNullable<BuildState[K]> {
+  const value = state[key];
+  if (value === undefined || value === null) throw new Error(`the plan ran a step that needs "${key}" too early`);
+  return value;
+}

@@ -1,0 +1,126 @@
+import { createHash, randomUUID } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { open, readdir, rename, rm, stat } from "node:fs/promises";
+import { hostname } from "node:os";
+import { dirname, join } from "node:path";
+import { nowMs } from "../lib/clock.ts";
+import { type Digest, digestOf, hexOf } from "../lib/digest.ts";
+import { errnoOf, FledgeError, isFledgeError, messageOf } from "../lib/errors.ts";
+import { ensureCacheFolder } from "./cache-dir.ts";
+import { isAlive, type LockContext, withLock } from "./lock.ts";
+
+export type StoreContext = LockContext & { log(message: string): void };
+
+/** Writes a blob to the path it is given and says what it wrote; it must not leave the path open. */
+export type FetchBlob = (path: string) => Promise<Digest>;
+
+export type Blob = { readonly digest: Digest; readonly path: string };
+
+/** Where a blob lies: `blobs/sha256/HEX` below the cache folder, as in an OCI image layout (image-layout.md). */
+export function blobPath(cacheDir: string, digest: Digest): string {
+  return join(cacheDir, "blobs", "sha256", hexOf(digest));
+}
+
+/**
+ * The path of a blob, fetched unless it is there. A stored blob is hashed again on each use, so one that was damaged
+ * on disk is noticed and fetched anew. Throws `checksum` when what was fetched is not what was asked for, and `store`
+ * when the cache cannot be written to.
+ */
+export async function ensureBlob(ctx: StoreContext, digest: Digest, fetch: FetchBlob): Promise<Blob> {
+  const path = blobPath(ctx.cacheDir, digest);
+  if (await isIntact(path, digest, ctx)) return { digest, path };
+  return await withLock(ctx, digest, async () => {
+    // Someone else may have fetched it while this one waited.
+    if (await isIntact(path, digest)) return { digest, path };
+    return await ingest(ctx, fetch, digest);
+  });
+}
+
+/** Stores a blob whose digest is not known before it is fetched. */
+export async function addBlob(ctx: StoreContext, fetch: FetchBlob): Promise<Blob> {
+  return await ingest(ctx, fetch);
+}
+
+/** The digest of a file. */
+export async function hashFile(path: string): Promise<Digest> {
+  const hash = createHash("sha256");
+  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 18 })) hash.update(chunk);
+  return digestOf(hash);
+}
+
+async function isIntact(path: string, digest: Digest, ctx?: StoreContext): Promise<boolean> {
+  try {
+    if ((await hashFile(path)) === digest) return true;
+    ctx?.log(`${path} is damaged; fetching it again`);
+    return false;
+  } catch (error) {
+    if (errnoOf(error) !== "ENOENT") ctx?.log(`${path} cannot be read (${messageOf(error)}); fetching it again`);
+    return false;
+  }
+}
+
+async function ingest(ctx: StoreContext, fetch: FetchBlob, expected?: Digest): Promise<Blob> {
+  const folder = await ensureCacheFolder(ctx.cacheDir, "ingest");
+  await ensureCacheFolder(ctx.cacheDir, "blobs", "sha256");
+  await removeStale(folder);
+  const temporary = join(folder, `${hostname()}.${process.pid}.${randomUUID()}`);
+  try {
+    const digest = await fetch(temporary);
+    if (expected !== undefined && digest !== expected) {
+      throw new FledgeError("checksum", `a blob has ${digest}; expected ${expected}`, {
+        hint: "the file is not the one that the checksum was made for",
+      });
+    }
+    const path = blobPath(ctx.cacheDir, digest);
+    await publish(temporary, path);
+    return { digest, path };
+  } catch (error) {
+    if (isFledgeError(error) || errnoOf(error) === undefined) throw error;
+    throw new FledgeError("store", `cannot write to the cache folder ${ctx.cacheDir}: ${messageOf(error)}`, {
+      hint: "check its free space and permissions, or choose another with --cache-dir DIR",
+      cause: error,
+    });
+  } finally {
+    await rm(temporary, { force: true });
+  }
+}
+
+/** After a crash at any moment the blob is either whole or absent: data first, then the name, then the folder. */
+async function publish(temporary: string, path: string): Promise<void> {
+  await sync(temporary);
+  await rename(temporary, path);
+  await sync(dirname(path));
+}
+
+async function sync(path: string): Promise<void> {
+  const handle = await open(path, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+const A_DAY_MS = 86_400_000;
+
+/**
+ * Removes what a killed process left. A pid says nothing about a process of another host or container that shares
+ * the folder, so of those only what nobody wrote to for a day goes.
+ */
+async function removeStale(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const match = /^(.*)\.(\d+)\.[0-9a-f-]{36}$/.exec(name);
+    if (match === null) continue;
+    const path = join(folder, name);
+    const stale = match[1] === hostname() ? !isAlive(Number(match[2])) : await isOld(path);
+    if (stale) await rm(path, { force: true });
+  }
+}
+
+async function isOld(path: string): Promise<boolean> {
+  const age = await stat(path).then(
+    (stats) => nowMs() - stats.mtimeMs,
+    () => 0,
+  );
+  return age > A_DAY_MS;
+}

@@ -1,0 +1,9 @@
+import { benchCpio } from "./cpio.ts";
+import { benchTree } from "./tree.ts";
+
+const BENCHES: Readonly<Record<string, () => void | Promise<void>>> = { tree: benchTree, cpio: benchCpio };
+
+const wanted = process.argv.slice(2);
+for (const [name, bench] of Object.entries(BENCHES)) {
+  if (wanted.length === 0 || wanted.includes(name)) await bench();
+}

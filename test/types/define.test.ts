@@ -1,0 +1,65 @@
+import { expect, it } from "vitest";
+import { definePlugin, definePreset, defineStage } from "../../src/config/define.ts";
+
+// What must not compile is marked; tsc fails when a marked line does compile.
+
+it("returns what it was given", () => {
+  const config = { strategy: "initramfs" as const, init: { none: true as const } };
+  expect(definePlugin(config)).toBe(config);
+});
+
+it("knows the keys of a strategy", () => {
+  definePlugin({ strategy: "oci_rootfs", source: { image: "nginx:alpine" }, filesystem: { headroom: "64M" } });
+  definePlugin({
+    strategy: "initramfs",
+    init: { path: "./init.sh" },
+    busybox: false,
+    archive: { compression: "zstd" },
+  });
+  // @ts-expect-error an archive has no filesystem
+  definePlugin({ strategy: "initramfs", filesystem: { type: "ext4" } });
+  // @ts-expect-error a disk image is started by its own init
+  definePlugin({ strategy: "oci_rootfs", init: { none: true } });
+  // @ts-expect-error misspelt
+  definePlugin({ strategy: "oci_rootfs", mapping: {} });
+  // @ts-expect-error no such strategy
+  definePlugin({ strategy: "iso" });
+});
+
+it("keeps the variants of a union apart", () => {
+  definePlugin({ strategy: "initramfs", agent: { url: "https://example.org/kestrel", checksum: "sha256:00" } });
+  definePlugin({ strategy: "initramfs", agent: false });
+  // @ts-expect-error true says nothing
+  definePlugin({ strategy: "initramfs", agent: true });
+  // @ts-expect-error the url of nothing
+  definePlugin({ strategy: "initramfs", agent: { checksum: "sha256:00" } });
+});
+
+it("takes functions and promises", () => {
+  definePlugin(({ mode, platform, env }) => ({ strategy: "initramfs", name: `${mode}-${platform}`, version: env.V }));
+  definePlugin(async () => ({ strategy: "oci_rootfs", source: { dir: "." } }));
+  definePlugin(Promise.resolve({ strategy: "oci_rootfs" as const }));
+  // @ts-expect-error no such mode of init
+  definePlugin(() => ({ strategy: "initramfs", init: { none: false } }));
+});
+
+it("types hooks by name", () => {
+  definePlugin({ strategy: "initramfs", hooks: { "rootfs:ready": ({ rootfs }) => void rootfs } });
+  // @ts-expect-error misspelt
+  definePlugin({ strategy: "initramfs", hooks: { "rootfs:redy": () => {} } });
+  // @ts-expect-error not a function
+  definePlugin({ strategy: "initramfs", hooks: { "rootfs:ready": "echo" } });
+});
+
+it("types presets and stages", () => {
+  definePreset({ meta: { name: "web" }, manifest: { workload: { baseUrl: "http://127.0.0.1:80" } } });
+  definePreset((options: { port: number }) => ({
+    meta: { name: "web" },
+    manifest: { labels: { p: `${options.port}` } },
+  }));
+  // @ts-expect-error whose is it?
+  definePreset({ manifest: {} });
+  defineStage({ name: "strip", phase: "rootfs", after: "mappings", run: () => {} });
+  // @ts-expect-error no such phase
+  defineStage({ name: "strip", phase: "later", run: () => {} });
+});

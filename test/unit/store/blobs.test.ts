@@ -1,0 +1,197 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { hostname, tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { sha256 } from "../../../src/lib/digest.ts";
+import { addBlob, blobPath, ensureBlob, type StoreContext } from "../../../src/store/blobs.ts";
+import { ensureCacheFolder, resolveCacheDir } from "../../../src/store/cache-dir.ts";
+import { withLock } from "../../../src/store/lock.ts";
+
+const bytes = Buffer.from("the blob");
+const digest = sha256(bytes);
+const log: string[] = [];
+let ctx: StoreContext;
+
+beforeEach(() => {
+  log.length = 0;
+  const cacheDir = mkdtempSync(join(tmpdir(), "fledge-store-"));
+  ctx = { cacheDir, signal: new AbortController().signal, log: (line) => log.push(line) };
+});
+afterEach(() => rmSync(ctx.cacheDir, { recursive: true }));
+
+function fetcher(content: Uint8Array = bytes) {
+  const calls: string[] = [];
+  const fetch = async (path: string) => {
+    calls.push(path);
+    await sleep(20);
+    await writeFile(path, content);
+    return sha256(content);
+  };
+  return { calls, fetch };
+}
+const ingested = () => readdirSync(join(ctx.cacheDir, "ingest"));
+const deadPid = async () => {
+  const child = spawn("true");
+  await new Promise((resolve) => child.on("exit", resolve));
+  return child.pid;
+};
+
+describe("blobs", () => {
+  it("are fetched once and lie where an OCI layout has them", async () => {
+    const { calls, fetch } = fetcher();
+    const blob = await ensureBlob(ctx, digest, fetch);
+    expect(blob).toEqual({ digest, path: join(ctx.cacheDir, "blobs/sha256", digest.slice(7)) });
+    expect(readFileSync(blob.path)).toEqual(bytes);
+    expect(await ensureBlob(ctx, digest, fetch)).toEqual(blob);
+    expect(calls).toHaveLength(1);
+    expect(ingested()).toEqual([]);
+  });
+
+  it("are fetched once by many builds at a time", async () => {
+    const { calls, fetch } = fetcher();
+    await Promise.all(Array.from({ length: 8 }, () => ensureBlob(ctx, digest, fetch)));
+    expect(calls).toHaveLength(1);
+  });
+
+  it("are fetched again when they were damaged on disk", async () => {
+    const { calls, fetch } = fetcher();
+    const { path } = await ensureBlob(ctx, digest, fetch);
+    writeFileSync(path, "the blot");
+    await ensureBlob(ctx, digest, fetch);
+    expect(readFileSync(path)).toEqual(bytes);
+    expect([calls.length, log]).toEqual([2, [`${path} is damaged; fetching it again`]]);
+  });
+
+  it("that are something else are refused", async () => {
+    await expect(ensureBlob(ctx, digest, fetcher(Buffer.from("no")).fetch)).rejects.toMatchObject({
+      code: "checksum",
+      message: `a blob has ${sha256("no")}; expected ${digest}`,
+    });
+    expect([existsSync(blobPath(ctx.cacheDir, digest)), ingested()]).toEqual([false, []]);
+  });
+
+  it("whose digest is not known are stored by it", async () => {
+    expect(await addBlob(ctx, fetcher().fetch)).toEqual({ digest, path: blobPath(ctx.cacheDir, digest) });
+  });
+
+  it("leave nothing when fetching fails", async () => {
+    const fetch = async (path: string): Promise<never> => {
+      writeFileSync(path, "half");
+      throw new Error("broken");
+    };
+    await expect(ensureBlob(ctx, digest, fetch)).rejects.toThrow("broken");
+    expect(ingested()).toEqual([]);
+    const full = Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC" });
+    await expect(ensureBlob(ctx, digest, () => Promise.reject(full))).rejects.toMatchObject({
+      code: "store",
+      message: `cannot write to the cache folder ${ctx.cacheDir}: ENOSPC: no space left on device, write`,
+      hint: expect.stringContaining("free space"),
+    });
+  });
+
+  it("clean up after killed processes, but not after running or unknown ones", async () => {
+    const folder = join(ctx.cacheDir, "ingest");
+    mkdirSync(folder);
+    const uuid = "00000000-0000-0000-0000-000000000000";
+    const names = [
+      `${hostname()}.${await deadPid()}.${uuid}`,
+      `${hostname()}.${process.pid}.${uuid}`,
+      `far.1.${uuid}`,
+      `old.1.${uuid}`,
+    ];
+    for (const name of names) writeFileSync(join(folder, name), "");
+    utimesSync(join(folder, `old.1.${uuid}`), 0, 0);
+    await addBlob(ctx, fetcher().fetch);
+    expect(ingested().sort()).toEqual([names[1], names[2]].sort());
+  });
+});
+
+describe("the lock", () => {
+  it("lets one in at a time, and only those of another name beside it", async () => {
+    let inside = 0;
+    let most = 0;
+    const enter = (name: string) =>
+      withLock(ctx, name, async () => {
+        most = Math.max(most, ++inside);
+        await sleep(20);
+        inside--;
+      });
+    await Promise.all([enter("a"), enter("a"), enter("a")]);
+    expect(most).toBe(1);
+    await Promise.all([enter("a"), enter("b")]);
+    expect(most).toBe(2);
+  });
+
+  it("is free as soon as its holder is killed", async () => {
+    const holder = await startHolder();
+    const order: string[] = [];
+    const waiting = withLock(ctx, "x", async () => order.push("in"));
+    await sleep(100);
+    order.push("killed");
+    holder.kill("SIGKILL");
+    await waiting;
+    expect(order).toEqual(["killed", "in"]);
+  });
+
+  it("does not wait for ever, and stops waiting on abort", async () => {
+    const holder = await startHolder();
+    expect(await withLock(ctx, "x", async () => "went on", 50)).toBe("went on");
+    const control = new AbortController();
+    setTimeout(() => control.abort(), 50);
+    await expect(withLock({ ...ctx, signal: control.signal }, "x", async () => {})).rejects.toMatchObject({
+      code: "aborted",
+    });
+    holder.kill("SIGKILL");
+  });
+
+  async function startHolder(): Promise<ChildProcess> {
+    const script = `
+      import { withLock } from "./src/store/lock.ts";
+      await withLock({ cacheDir: ${JSON.stringify(ctx.cacheDir)}, signal: new AbortController().signal }, "x", () => {
+        console.log("in");
+        return new Promise(() => setInterval(() => {}, 1000));
+      });`;
+    const child = spawn(process.execPath, ["--import", "tsx", "--input-type=module", "-e", script], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    await new Promise((resolve) => child.stdout?.once("data", resolve));
+    return child;
+  }
+});
+
+describe("the cache folder", () => {
+  it.each([
+    [{ option: "/c", FLEDGE_CACHE_DIR: "/e" }, "/c"],
+    [{ FLEDGE_CACHE_DIR: "/e", XDG_CACHE_HOME: "/x" }, "/e"],
+    [{ XDG_CACHE_HOME: "/x", HOME: "/h" }, "/x/fledge"],
+    [{ XDG_CACHE_HOME: "relative", HOME: "/h" }, "/h/.cache/fledge"],
+    [{ option: "", HOME: "/h" }, "/h/.cache/fledge"],
+  ] as const)("of %o is %s", (given, path) => {
+    const { option, ...env } = { option: undefined, ...given };
+    expect(resolveCacheDir(env, option)).toBe(path);
+  });
+
+  it("that cannot be written to is named, with what to do", async () => {
+    const file = join(ctx.cacheDir, "file");
+    writeFileSync(file, "");
+    const run = ensureBlob({ ...ctx, cacheDir: join(file, "cache") }, digest, fetcher().fetch);
+    await expect(run).rejects.toMatchObject({
+      code: "store",
+      message: `the cache folder ${file}/cache cannot be written to (ENOTDIR)`,
+      hint: "choose another with --cache-dir DIR or FLEDGE_CACHE_DIR=DIR",
+    });
+    expect(await ensureCacheFolder(ctx.cacheDir, "a", "b")).toBe(join(ctx.cacheDir, "a/b"));
+  });
+});
