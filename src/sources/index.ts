@@ -1,21 +1,59 @@
+import { resolve } from "node:path";
+import { assertNever } from "../lib/errors.ts";
 import type { LayerLimits } from "../rootfs/limits.ts";
+import { archiveSource } from "./archive/index.ts";
+import { dirSource } from "./dir/index.ts";
 import { registrySource } from "./image/index.ts";
+import { layoutSource } from "./layout/index.ts";
+import type { LocalPath } from "./local.ts";
 import { parsePlatform } from "./oci/platform.ts";
 import { parseReference } from "./reference.ts";
 import type { RegistriesOptions } from "./registries-options.ts";
 import type { Source } from "./source.ts";
+import { tarSource } from "./tar/index.ts";
 
-export type SourceOptions = { readonly image: string; readonly platform?: string };
+/** Where a root filesystem comes from, as a config says it. */
+export type SourceOptions =
+  | { readonly image: string; readonly platform?: string | undefined }
+  | { readonly layout: string; readonly tag?: string | undefined; readonly platform?: string | undefined }
+  | { readonly archive: string; readonly tag?: string | undefined; readonly platform?: string | undefined }
+  | { readonly tar: string }
+  | { readonly dir: string };
 
 export type SourceSettings = {
   readonly registries?: RegistriesOptions;
+  /** Of images whose options name none. Default Linux on the host's processor. */
+  readonly platform?: string | undefined;
   readonly limits?: LayerLimits | undefined;
+  /** What relative paths start from. Default the working folder. */
   readonly cwd?: string;
 };
 
+/** The source that the options describe; nothing is read yet. Throws a `config` error for a reference or platform that is none. */
 export function openSource(options: SourceOptions, settings: SourceSettings = {}): Source {
-  const platform = options.platform === undefined ? undefined : parsePlatform(options.platform);
+  const { limits, registries = {}, cwd = "." } = settings;
+  const local = (path: string, reference = path): LocalPath => ({ reference, path: resolve(cwd, path) });
+  if ("tar" in options) return tarSource(local(options.tar), limits);
+  if ("dir" in options) return dirSource(local(options.dir));
+  const platformText = options.platform ?? settings.platform;
+  const platform = platformText === undefined ? undefined : parsePlatform(platformText);
+  if ("layout" in options) return layoutSource(local(options.layout), options.tag, { platform, limits });
+  if ("archive" in options) return archiveSource(local(options.archive), { platform, limits, tag: options.tag });
   const reference = parseReference(options.image);
-  if (reference.kind !== "registry") throw new Error("soon");
-  return registrySource(reference, { platform, registries: settings.registries ?? {}, limits: settings.limits });
+  const written = options.image.trim();
+  switch (reference.kind) {
+    case "registry":
+      return registrySource(written, reference, { platform, registries, limits });
+    case "layout":
+      return layoutSource(local(reference.path, written), reference.tag, { platform, limits });
+    case "archive":
+      return archiveSource(local(reference.path, written), {
+        platform,
+        limits,
+        tag: reference.tag,
+        format: reference.format,
+      });
+    default:
+      return assertNever(reference);
+  }
 }

@@ -1,10 +1,9 @@
 import type { Env } from "../../src/lib/context.ts";
-import { Disposer } from "../../src/lib/dispose.ts";
 import { mergeLayers } from "../../src/rootfs/apply.ts";
 import type { ImageConfig, Pin, Source } from "../../src/sources/source.ts";
 import type { TestContext } from "./context.ts";
-import { testContext } from "./context.ts";
 import { type Listing, listTree } from "./listing.ts";
+import { pullContext as makeContext } from "./pull-context.ts";
 import { tempDir } from "./temp.ts";
 
 export type Pulled = {
@@ -16,11 +15,7 @@ export type Pulled = {
 
 /** A context with a cache of its own and no credentials of the machine that the tests run on. */
 export function pullContext(env: Env = {}, cacheDir: string = tempDir()): TestContext {
-  return testContext({
-    cacheDir,
-    disposer: new Disposer(),
-    env: { PATH: process.env.PATH, HOME: "/nonexistent", ...env },
-  });
+  return makeContext(env, cacheDir);
 }
 
 /** Pins a source, fetches its layers and merges them. */

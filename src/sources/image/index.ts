@@ -2,7 +2,7 @@ import type { LayerLimits } from "../../rootfs/limits.ts";
 import { imageSource } from "../oci/image-source.ts";
 import type { Platform } from "../oci/platform.ts";
 import { resolveImage } from "../oci/resolve.ts";
-import { formatReference, type RegistryReference } from "../reference.ts";
+import type { RegistryReference } from "../reference.ts";
 import type { RegistriesOptions } from "../registries-options.ts";
 import type { Source } from "../source.ts";
 import { openRepository } from "./registry.ts";
@@ -13,9 +13,9 @@ export type RegistrySourceOptions = {
   readonly limits: LayerLimits | undefined;
 };
 
-/** An image of a registry. */
-export function registrySource(reference: RegistryReference, options: RegistrySourceOptions): Source {
-  return imageSource(formatReference(reference), (ctx, pinned) => {
+/** An image of a registry; `written` is the reference as the config has it. */
+export function registrySource(written: string, reference: RegistryReference, options: RegistrySourceOptions): Source {
+  return imageSource(written, (ctx, pinned) => {
     const storage = openRepository(reference, options.registries, ctx);
     const name = pinned ?? reference.digest ?? reference.tag ?? "latest";
     return resolveImage(storage, name, options, ctx);

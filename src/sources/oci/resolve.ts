@@ -78,7 +78,8 @@ async function readManifest(storage: ImageStorage, name: string): Promise<{ byte
   return { bytes, manifest: parseManifest(bytes, label, mediaType) };
 }
 
-function checkPlatform(config: ImageConfig, wanted: Platform | undefined, label: string, ctx: RunContext): void {
+/** Throws, or warns when no platform was asked for, when the only image there is runs on something else. */
+export function checkPlatform(config: ImageConfig, wanted: Platform | undefined, label: string, ctx: RunContext): void {
   const platform = wanted ?? hostPlatform();
   if (config.architecture === "" || bestFor(platform, [config], (one) => one) !== undefined) return;
   const message = `${label} is for ${formatPlatform(config)}, not ${formatPlatform(platform)}`;
