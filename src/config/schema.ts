@@ -5,6 +5,7 @@ import { initOptions } from "../guest/init/options.ts";
 import { mappingsOptions } from "../guest/mappings/options.ts";
 import { cpioOptions } from "../imagers/cpio/options.ts";
 import { ext4Options } from "../imagers/ext4/options.ts";
+import { limitsOptions } from "../sources/limits/options.ts";
 import { guestOptions, platformOptions, registriesOptions, sourceOptions } from "../sources/options.ts";
 import { manifestOptions } from "../volant/options.ts";
 import { hooksOption, stagesOption } from "./hooks.ts";
@@ -31,6 +32,7 @@ const commonShape = {
   agent: z.union([agentOptions, z.literal(false)]).describe("where the Volant agent comes from; false leaves it out"),
   source: sourceOptions.describe("what the root filesystem starts from"),
   registries: registriesOptions.describe("how to reach registries, by host"),
+  limits: limitsOptions.describe("what a layer of an image may ask for, against archives made to do harm"),
   guest: guestOptions.describe("what the plugin will boot on"),
   hooks: hooksOption,
   stages: stagesOption,

@@ -7,6 +7,7 @@ import type { ResolvedExt4Options } from "../../imagers/ext4/options.ts";
 import type { Warning } from "../../lib/context.ts";
 import type { HookLayer } from "../../pipeline/hooks.ts";
 import type { AnyStage } from "../../pipeline/stage.ts";
+import type { LayerLimits } from "../../rootfs/limits.ts";
 import type { GuestOptions, RegistriesOptions, SourceOptions } from "../../sources/options.ts";
 import type { ManifestOptions } from "../../volant/options.ts";
 
@@ -36,6 +37,7 @@ type ResolvedCommon = {
   readonly agent?: AgentOptions;
   readonly source?: SourceOptions;
   readonly registries: RegistriesOptions;
+  readonly limits: LayerLimits;
   readonly guest: GuestOptions;
   /** What the config says of the manifest; fledge adds the artifact and what the image says. */
   readonly manifest: ManifestOptions;
