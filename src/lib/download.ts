@@ -3,9 +3,11 @@ import { createReadStream } from "node:fs";
 import { type FileHandle, open, rm } from "node:fs/promises";
 import { abortedError } from "./context.ts";
 import { type Digest, digestOf } from "./digest.ts";
-import { FledgeError, isFledgeError, messageOf } from "./errors.ts";
-import { type HttpRequest, type HttpResponse, openHttp } from "./http.ts";
+import { FledgeError, isFledgeError } from "./errors.ts";
+import { DEFAULT_RETRY_DELAY_MS, type HttpRequest, type HttpResponse, openHttp } from "./http.ts";
+import { reasonOf } from "./http-errors.ts";
 import { ioError } from "./io-error.ts";
+import { pause } from "./pause.ts";
 import { dropSecrets } from "./url.ts";
 
 export type DownloadOptions = Omit<HttpRequest, "method" | "body" | "allowStatus"> & {
@@ -47,40 +49,55 @@ export async function download(options: DownloadOptions): Promise<Downloaded> {
 type Progress = { hash: Hash; done: number; total: number | undefined; validator: string | undefined };
 
 async function transfer(file: FileHandle, options: DownloadOptions): Promise<Downloaded> {
-  const state: Progress = { hash: createHash("sha256"), done: 0, total: undefined, validator: undefined };
+  const state: Progress = nothing();
+  let furthest = 0;
   for (let breaks = 0; ; ) {
-    const before = state.done;
     const failure = await attempt(file, state, options);
     if (failure === undefined) return { digest: digestOf(state.hash), sizeBytes: state.done };
-    breaks = state.done > before ? 0 : breaks + 1;
+    breaks = state.done > furthest ? 0 : breaks + 1;
+    furthest = Math.max(furthest, state.done);
     if (breaks >= MAX_BREAKS) throw failure;
-    options.onProgress?.(state.done, state.total);
+    if (breaks > 0) await pause((options.retryDelayMs ?? DEFAULT_RETRY_DELAY_MS) * 2 ** (breaks - 1), options.signal);
   }
 }
 
 /** One connection's worth; returns why it ended too early. */
 async function attempt(file: FileHandle, state: Progress, options: DownloadOptions): Promise<FledgeError | undefined> {
   const response = await openHttp(options.url, { ...options, ...rangeFrom(state, options), allowStatus: [416] });
-  if (!continues(response, state)) await restart(file, state, response);
-  if (response.status === 416) {
-    await response.body.dump();
+  const isWhole = response.status !== 206 && response.status !== 416;
+  if (isWhole || !continues(response, state)) {
+    await file.truncate(0);
+    Object.assign(state, nothing(), isWhole && announced(response));
+  }
+  if (!isWhole && state.done === 0) {
+    await response.body.dump().catch(() => {});
     return brokenOff(state, options, "the server cannot resume it");
   }
   try {
     for await (const chunk of response.body) {
-      await file.write(chunk, 0, chunk.length, state.done);
+      await writeAll(file, chunk, state.done, options);
       state.hash.update(chunk);
       state.done += chunk.length;
       options.onProgress?.(state.done, state.total);
     }
   } catch (error) {
     if (options.signal.aborted) throw abortedError(options.signal);
-    if (isFileError(error)) throw error;
-    return brokenOff(state, options, messageOf(error));
+    if (isFledgeError(error)) throw error;
+    return brokenOff(state, options, reasonOf(error));
   }
   if (state.total !== undefined && state.done < state.total)
     return brokenOff(state, options, "the connection was closed");
   return undefined;
+}
+
+function nothing(): Progress {
+  return { hash: createHash("sha256"), done: 0, total: undefined, validator: undefined };
+}
+
+/** What the head of an answer says of the file that follows. */
+function announced({ headers }: HttpResponse): Pick<Progress, "total" | "validator"> {
+  const length = headers["content-length"] ?? "";
+  return { total: /^\d+$/.test(length) ? Number(length) : undefined, validator: strongValidator(headers) };
 }
 
 function rangeFrom({ done, validator }: Progress, { headers }: DownloadOptions): Pick<HttpRequest, "headers"> {
@@ -88,23 +105,24 @@ function rangeFrom({ done, validator }: Progress, { headers }: DownloadOptions):
   return { headers: { ...headers, range: `bytes=${done}-`, "if-range": validator } };
 }
 
-/** Whether an answer goes on exactly where the last one ended. */
-function continues({ status, headers }: HttpResponse, { done, total }: Progress): boolean {
-  const match = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(headers["content-range"] ?? "");
-  return (
-    status === 206 && done > 0 && Number(match?.[1]) === done && (match?.[2] === "*" || Number(match?.[2]) === total)
-  );
+/** Whether an answer goes on exactly where the last one ended, in the same file. */
+function continues({ status, headers }: HttpResponse, { done, total, validator }: Progress): boolean {
+  const [, start, size] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(headers["content-range"] ?? "") ?? [];
+  if (status !== 206 || done === 0 || Number(start) !== done) return false;
+  if (size !== "*" && total !== undefined && Number(size) !== total) return false;
+  const now = strongValidator(headers);
+  return now === undefined || now === validator || !now.startsWith('"');
 }
 
-async function restart(file: FileHandle, state: Progress, { headers, status }: HttpResponse): Promise<void> {
-  await file.truncate(0);
-  const length = status === 200 ? headers["content-length"] : undefined;
-  Object.assign(state, {
-    hash: createHash("sha256"),
-    done: 0,
-    total: length !== undefined && /^\d+$/.test(length) ? Number(length) : undefined,
-    validator: strongValidator(headers),
-  });
+/** A write may be cut short, by a disk that is full for instance; the next one then says why. */
+async function writeAll(file: FileHandle, chunk: Uint8Array, at: number, { to }: DownloadOptions): Promise<void> {
+  try {
+    for (let written = 0; written < chunk.length; ) {
+      written += (await file.write(chunk, written, chunk.length - written, at + written)).bytesWritten;
+    }
+  } catch (error) {
+    throw ioError(error, "write", to);
+  }
 }
 
 /** If-Range takes a strong ETag or a date. */
@@ -144,8 +162,4 @@ export async function digestFile(path: string): Promise<Digest> {
   const hash = createHash("sha256");
   for await (const chunk of createReadStream(path, { highWaterMark: 1024 * 1024 })) hash.update(chunk as Buffer);
   return digestOf(hash);
-}
-
-function isFileError(error: unknown): boolean {
-  return (error as { syscall?: string }).syscall === "write";
 }
