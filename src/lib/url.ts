@@ -1,5 +1,6 @@
-/** A URL for people and logs: without user, password, query and fragment, any of which may hold a secret. */
+/** A URL for people and logs: without user, password, query and fragment, any of which may hold a secret. Paths stay. */
 export function dropSecrets(url: string): string {
+  if (!/^[a-z][a-z0-9+.-]*:/i.test(url)) return url;
   return url.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/?#]*@/i, "$1").replace(/[?#].*$/s, "");
 }
 
