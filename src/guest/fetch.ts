@@ -6,6 +6,7 @@ import { type Digest, parseDigest } from "../lib/digest.ts";
 import { digestFile, download, wrongDigest } from "../lib/download.ts";
 import { FledgeError } from "../lib/errors.ts";
 import type { HttpHeaders } from "../lib/http.ts";
+import { ioError } from "../lib/io-error.ts";
 import { dropSecrets } from "../lib/url.ts";
 import { cachedBlob, storeBlob } from "../store/blobs.ts";
 
@@ -43,11 +44,13 @@ async function openLocal(
   { from, what, key }: FetchRequest,
   expected?: Digest,
 ): Promise<Fetched> {
-  const path = from.startsWith("file:") ? pathOfUrl(from, key) : resolve(baseDir, from);
+  const path = /^file:/i.test(from) ? pathOfUrl(from, key) : resolve(baseDir, from);
   if (!existsSync(path))
     throw new FledgeError("config", `${key}: ${path} does not exist`, { hint: `it should be ${what}` });
   if (!statSync(path).isFile()) throw new FledgeError("config", `${key}: ${path} is not a file`);
-  const digest = await digestFile(path);
+  const digest = await digestFile(path).catch((error: unknown) => {
+    throw ioError(error, "read", path);
+  });
   if (expected !== undefined && expected !== digest) throw wrongDigest(path, expected, digest);
   return { path, digest };
 }

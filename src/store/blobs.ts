@@ -18,9 +18,12 @@ export type Fetch = (path: string) => Promise<{ readonly digest: Digest }>;
 export async function cachedBlob(ctx: StoreContext, digest: Digest): Promise<string | undefined> {
   const path = blobPath(ctx, digest);
   if (!(await isFile(path))) return undefined;
-  if ((await digestFile(path)) === digest) return path;
+  const actual = await digestFile(path).catch((error: unknown) => {
+    throw unusable(ctx, "read", error);
+  });
+  if (actual === digest) return path;
+  // It stays until the good one is renamed over it: another process may be just about to do that.
   ctx.log(`the cached ${digest} was damaged; fetching it again`);
-  await rm(path, { force: true });
   return undefined;
 }
 
@@ -45,8 +48,8 @@ export async function storeBlob(
     await syncFolder(dirname(path));
     return { path, digest };
   } catch (error) {
-    if (temporary !== undefined) await rm(temporary, { force: true });
-    throw isFledgeError(error) && error.code !== "io" ? error : unwritable(ctx, error);
+    if (temporary !== undefined) await rm(temporary, { force: true }).catch(() => {}); // what went wrong first is what counts
+    throw isFledgeError(error) && error.code !== "io" ? error : unusable(ctx, "write to", error);
   }
 }
 
@@ -71,10 +74,20 @@ async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-function unwritable({ cacheDir }: StoreContext, error: unknown): FledgeError {
-  const why = errnoOf(error) === "ENOSPC" ? "the disk is full" : messageOf(error);
-  return new FledgeError("store", `cannot write to the cache ${cacheDir}: ${why}`, {
+function unusable({ cacheDir }: StoreContext, action: "read" | "write to", error: unknown): FledgeError {
+  // An io error names the temporary file, of which nobody has heard.
+  const cause = isFledgeError(error) && error.cause !== undefined ? error.cause : error;
+  const why = REASONS[errnoOf(cause) ?? ""] ?? messageOf(cause);
+  return new FledgeError("store", `cannot ${action} the cache ${cacheDir}: ${why}`, {
     cause: error,
     hint: "choose another folder with --cache-dir or FLEDGE_CACHE_DIR",
   });
 }
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOSPC: "the disk is full",
+  EACCES: "permission denied",
+  EROFS: "the file system is read-only",
+  ENOTDIR: "a part of its path is not a folder",
+  EEXIST: "it is not a folder",
+};
