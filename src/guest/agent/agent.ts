@@ -1,5 +1,6 @@
 import { closeSync, openSync, readSync } from "node:fs";
 import { FledgeError } from "../../lib/errors.ts";
+import { dropSecrets } from "../../lib/url.ts";
 import { readElf } from "../../rootfs/elf.ts";
 import { type FetchContext, type Fetched, fetchFile } from "../fetch.ts";
 import type { AgentOptions } from "./options.ts";
@@ -43,5 +44,9 @@ function isProgram(path: string): boolean {
 }
 
 function originOf(options: AgentOptions): string {
-  return "path" in options ? options.path : "url" in options ? options.url : `the agent of release ${options.release}`;
+  return "path" in options
+    ? options.path
+    : "url" in options
+      ? dropSecrets(options.url)
+      : `the agent of release ${options.release}`;
 }
