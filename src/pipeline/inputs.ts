@@ -1,4 +1,5 @@
 import type { ResolvedPlugin } from "../config/resolve/plugin.ts";
+import { dropSecrets } from "../lib/url.ts";
 
 /** Something that a build reads from outside the config. */
 export type Input = { readonly what: string; readonly from: string; readonly pinned?: string };
@@ -19,6 +20,7 @@ export function inputsOf(plugin: ResolvedPlugin): Input[] {
   return inputs;
 }
 
+/** `from` is shown and logged. */
 function input(what: string, from: string, pinned?: string): Input {
-  return { what, from, ...(pinned !== undefined && { pinned }) };
+  return { what, from: dropSecrets(from), ...(pinned !== undefined && { pinned }) };
 }
