@@ -33,7 +33,6 @@ const OWNERS: Readonly<Record<string, RegExp>> = {
   hookable: /^pipeline\/fire\.ts$/,
   picomatch: /^rootfs\/glob\.ts$/,
   execa: /^lib\/exec\.ts$/,
-  undici: /^lib\/http/,
   "tar-stream": /^rootfs\/tar/,
   citty: /^cli\//,
   consola: /^cli\//,
