@@ -7,18 +7,14 @@ import { registrySource } from "./image/index.ts";
 import { layoutSource } from "./layout/index.ts";
 import type { LocalPath } from "./local.ts";
 import { parsePlatform } from "./oci/platform.ts";
+import type { SourceOptions } from "./options.ts";
 import { parseReference } from "./reference.ts";
 import type { RegistriesOptions } from "./registries-options.ts";
 import type { Source } from "./source.ts";
 import { tarSource } from "./tar/index.ts";
 
-/** Where a root filesystem comes from, as a config says it. */
-export type SourceOptions =
-  | { readonly image: string; readonly platform?: string | undefined }
-  | { readonly layout: string; readonly tag?: string | undefined; readonly platform?: string | undefined }
-  | { readonly archive: string; readonly tag?: string | undefined; readonly platform?: string | undefined }
-  | { readonly tar: string }
-  | { readonly dir: string };
+/** Where a root filesystem comes from, as a config says it; a Dockerfile has to become an image first. */
+export type LayeredSourceOptions = Exclude<SourceOptions, { dockerfile: string }>;
 
 export type SourceSettings = {
   readonly registries?: RegistriesOptions;
@@ -30,7 +26,7 @@ export type SourceSettings = {
 };
 
 /** The source that the options describe; nothing is read yet. Throws a `config` error for a reference or platform that is none. */
-export function openSource(options: SourceOptions, settings: SourceSettings = {}): Source {
+export function openSource(options: LayeredSourceOptions, settings: SourceSettings = {}): Source {
   const { limits, registries = {}, cwd = "." } = settings;
   const local = (path: string, reference = path): LocalPath => ({ reference, path: resolve(cwd, path) });
   if ("tar" in options) return tarSource(local(options.tar), limits);
