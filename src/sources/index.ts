@@ -3,6 +3,7 @@ import { assertNever } from "../lib/errors.ts";
 import type { LayerLimits } from "../rootfs/limits.ts";
 import { archiveSource } from "./archive/index.ts";
 import { dirSource } from "./dir/index.ts";
+import type { Patience } from "./image/auth.ts";
 import { registrySource } from "./image/index.ts";
 import { layoutSource } from "./layout/index.ts";
 import type { LocalPath } from "./local.ts";
@@ -18,6 +19,8 @@ export type LayeredSourceOptions = Exclude<SourceOptions, { dockerfile: string }
 
 export type SourceSettings = {
   readonly registries?: RegistriesOptions;
+  /** With registries. */
+  readonly patience?: Patience;
   /** Of images whose options name none. Default Linux on the host's processor. */
   readonly platform?: string | undefined;
   readonly limits?: LayerLimits | undefined;
@@ -27,7 +30,7 @@ export type SourceSettings = {
 
 /** The source that the options describe; nothing is read yet. Throws a `config` error for a reference or platform that is none. */
 export function openSource(options: LayeredSourceOptions, settings: SourceSettings = {}): Source {
-  const { limits, registries = {}, cwd = "." } = settings;
+  const { limits, registries = {}, patience = {}, cwd = "." } = settings;
   const local = (path: string, reference = path): LocalPath => ({ reference, path: resolve(cwd, path) });
   if ("tar" in options) return tarSource(local(options.tar), limits);
   if ("dir" in options) return dirSource(local(options.dir));
@@ -39,7 +42,7 @@ export function openSource(options: LayeredSourceOptions, settings: SourceSettin
   const written = options.image.trim();
   switch (reference.kind) {
     case "registry":
-      return registrySource(written, reference, { platform, registries, limits });
+      return registrySource(written, reference, { platform, registries, patience, limits });
     case "layout":
       return layoutSource(local(reference.path, written), reference.tag, { platform, limits });
     case "archive":

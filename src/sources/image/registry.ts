@@ -8,7 +8,7 @@ import type { RegistryReference } from "../reference.ts";
 import { formatReference } from "../reference.ts";
 import type { RegistriesOptions } from "../registries-options.ts";
 import { streamBlob } from "./blob-stream.ts";
-import { Endpoint, type Place } from "./endpoint.ts";
+import { Endpoint, type EndpointOptions, type Place } from "./endpoint.ts";
 
 // Old registries convert to schema 1 unless they are told what is understood; that one is listed for the error it gets.
 const ACCEPT = [...MANIFEST_TYPES, ...INDEX_TYPES, "application/vnd.docker.distribution.manifest.v1+prettyjws;q=0.1"];
@@ -19,12 +19,8 @@ const MIRROR_TRIES = 2;
 type Served = { readonly bytes: Uint8Array; readonly mediaType: string | undefined };
 
 /** A repository, asked for at its mirrors first, then at its registry. */
-export function openRepository(
-  reference: RegistryReference,
-  registries: RegistriesOptions,
-  ctx: RunContext,
-): ImageStorage {
-  const endpoints = placesOf(reference, registries).map((place) => new Endpoint(place, registries, ctx));
+export function openRepository(reference: RegistryReference, options: EndpointOptions, ctx: RunContext): ImageStorage {
+  const endpoints = placesOf(reference, options.registries).map((place) => new Endpoint(place, options, ctx));
   return {
     label: formatReference(reference),
     places: endpoints.length,
