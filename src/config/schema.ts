@@ -5,6 +5,7 @@ import { initOptions } from "../guest/init/options.ts";
 import { mappingsOptions } from "../guest/mappings/options.ts";
 import { cpioOptions } from "../imagers/cpio/options.ts";
 import { ext4Options } from "../imagers/ext4/options.ts";
+import { limitsOptions } from "../sources/limits/options.ts";
 import { guestOptions, platformOptions, registriesOptions, sourceOptions } from "../sources/options.ts";
 import { manifestOptions } from "../volant/options.ts";
 import { hooksOption, stagesOption } from "./hooks.ts";
@@ -14,7 +15,6 @@ export type Strategy = (typeof strategies)[number];
 
 export const NAME_RULE = /^[a-z0-9][a-z0-9._-]*$/;
 
-const filesystemOption = ext4Options.extend({ type: z.literal("ext4").default("ext4").describe("the filesystem") });
 const extendsOption = z.array(z.union([z.string().min(1), z.tuple([z.string().min(1), z.unknown()])]));
 
 const commonShape = {
@@ -32,6 +32,7 @@ const commonShape = {
   agent: z.union([agentOptions, z.literal(false)]).describe("where the Volant agent comes from; false leaves it out"),
   source: sourceOptions.describe("what the root filesystem starts from"),
   registries: registriesOptions.describe("how to reach registries, by host"),
+  limits: limitsOptions.describe("what a layer of an image may ask for, against archives made to do harm"),
   guest: guestOptions.describe("what the plugin will boot on"),
   hooks: hooksOption,
   stages: stagesOption,
@@ -45,7 +46,7 @@ const strategyShapes = {
       .describe("where the static BusyBox comes from; false leaves it out"),
     archive: cpioOptions.describe("the cpio archive"),
   },
-  oci_rootfs: { filesystem: filesystemOption.describe("the disk image") },
+  oci_rootfs: { filesystem: ext4Options.describe("the disk image") },
 };
 
 /** The keys that only one strategy knows. */

@@ -1,7 +1,9 @@
 import type { RootfsTree } from "../rootfs/tree.ts";
 
-/** The folders that an initramfs guest needs before anything is mounted or run, each with its mode. */
-const FOLDERS: readonly [path: string, mode: number][] = [
+type Folders = readonly (readonly [path: string, mode: number])[];
+
+/** What an initramfs guest needs before anything is mounted or run, each folder with its mode. */
+export const INITRAMFS_FOLDERS: Folders = [
   ["/bin", 0o755],
   ["/dev", 0o755],
   ["/etc", 0o755],
@@ -16,9 +18,20 @@ const FOLDERS: readonly [path: string, mode: number][] = [
   ["/var", 0o755],
 ];
 
+/** Where the agent mounts and what it writes to when it boots a disk; an image made from scratch may have none of them. */
+export const ROOTFS_FOLDERS: Folders = [
+  ["/dev", 0o755],
+  ["/etc", 0o755],
+  ["/proc", 0o555],
+  ["/run", 0o755],
+  ["/sys", 0o555],
+  ["/tmp", 0o1777],
+  ["/usr/local/bin", 0o755],
+];
+
 /** Makes the folders that are not there yet; those of a base image stay as they are. */
-export function addSkeleton(rootfs: RootfsTree): void {
-  for (const [path, mode] of FOLDERS) {
+export function addSkeleton(rootfs: RootfsTree, folders: Folders): void {
+  for (const [path, mode] of folders) {
     if (!rootfs.exists(path)) rootfs.mkdir(path, { mode });
   }
 }

@@ -114,8 +114,13 @@ async function* decodeFrames(
       piece = next.value;
     }
   }
-  for (let next = await pieces.next(); next.done !== true; next = await pieces.next()) {
-    yield* through(frame(next.value), createDecoder());
+  try {
+    for (let next = await pieces.next(); next.done !== true; next = await pieces.next()) {
+      yield* through(frame(next.value), createDecoder());
+    }
+  } finally {
+    // Not awaited: when the reader stops early, the source may be waiting for data that never comes.
+    pieces.return().catch(() => {});
   }
 }
 

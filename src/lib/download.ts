@@ -130,8 +130,9 @@ async function writeBody(state: State, response: HttpResponse, options: Download
       const next = await body.next().catch(interrupted);
       if (next.done === true) break;
       // The position is explicit: after a restart the handle's own would point past the end.
-      await writeAll(state.file, next.value, state.size);
-      state.hash.update(next.value);
+      const written = writeAll(state.file, next.value, state.size);
+      state.hash.update(next.value); // while the disk works
+      await written;
       state.size += next.value.length;
       if (expected !== undefined && state.size > expected) throw sizeError(state.size, expected, options);
       options.onProgress?.(state.size, total ?? expected);

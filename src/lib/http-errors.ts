@@ -21,6 +21,12 @@ export function statusError(method: string, url: URL, status: number, waitMs?: n
 
 /** The error for a connection that could not be made, broke, or stood still. */
 export function connectionError(method: string, url: URL, thrown: unknown, env: Env): FledgeError {
+  const refused = proxyStatus(thrown);
+  if (refused !== undefined) {
+    const message = `${method} ${safeUrl(url)}: the proxy answered ${refused}`;
+    const hint = refused === 407 ? statusHint(407) : connectionHint("UND_ERR_ABORTED", url, env);
+    return new FledgeError("download", message, { hint, cause: thrown });
+  }
   const code = codeOf(thrown);
   const what = CONNECTION_TEXTS[code] ?? scrub(messageOf(innermost(thrown)));
   const name = code === "" || what.includes(code) ? "" : ` (${code})`;
@@ -30,9 +36,10 @@ export function connectionError(method: string, url: URL, thrown: unknown, env: 
   });
 }
 
-/** False for what a second try cannot cure: a certificate that is not trusted, a request that is malformed. */
+/** False for what a second try cannot cure: a certificate that is not trusted, a host that does not exist. */
 export function isPassingFailure(thrown: unknown): boolean {
   const code = codeOf(thrown);
+  if (code === "ENOTFOUND" || (proxyStatus(thrown) ?? 500) < 500) return false;
   return !isTlsFailure(code) && !code.startsWith("ERR_INVALID") && !code.startsWith("UND_ERR_INVALID");
 }
 
@@ -54,7 +61,7 @@ const CONNECTION_TEXTS: Readonly<Record<string, string>> = {
 const UNREACHED = new Set([
   ..."ECONNREFUSED ENOTFOUND EAI_AGAIN ENETUNREACH EHOSTUNREACH ETIMEDOUT".split(" "),
   "UND_ERR_CONNECT_TIMEOUT",
-  "UND_ERR_ABORTED", // undici: the proxy refused the tunnel
+  "UND_ERR_ABORTED",
 ]);
 
 function statusHint(status: number): string {
@@ -92,6 +99,12 @@ function codeOf(thrown: unknown): string {
     if (code !== undefined && !(code === "UND_ERR_SOCKET" && errnoOf(at.cause) !== undefined)) return code;
   }
   return "";
+}
+
+/** The status that a proxy gave instead of a tunnel; undici has it in the text of its errors only. */
+function proxyStatus(thrown: unknown): number | undefined {
+  const status = /^Proxy .*\((\d{3})\)/.exec(messageOf(innermost(thrown)))?.[1];
+  return status === undefined ? undefined : Number(status);
 }
 
 function innermost(thrown: unknown): unknown {

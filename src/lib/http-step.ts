@@ -18,7 +18,7 @@ export function firstStep(text: string, options: Partial<Omit<Step, "url">>): St
   }
   const headers: Record<string, string> = { "user-agent": "fledge", "accept-encoding": "identity" };
   if (url.username !== "") {
-    const pair = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
+    const pair = `${decoded(url.username)}:${decoded(url.password)}`;
     headers.authorization = `Basic ${Buffer.from(pair).toString("base64")}`;
   }
   for (const [name, value] of Object.entries(options.headers ?? {})) headers[name.toLowerCase()] = value;
@@ -54,4 +54,12 @@ export function nextStep(step: Step, location: string, status: number): Step {
   if (toGet) for (const name of ["content-type", "content-length"]) dropped.add(name);
   const headers = Object.fromEntries(Object.entries(step.headers).filter(([name]) => !dropped.has(name)));
   return { url, headers, method: toGet ? "GET" : step.method, body: toGet ? undefined : step.body };
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text; // a bare % that was meant as one
+  }
 }

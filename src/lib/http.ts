@@ -40,7 +40,7 @@ export type HttpResponse = {
   readonly headers: Readonly<Record<string, string>>;
   /** The bytes as they were on the wire, never decoded. Read it, or call `discard`. */
   readonly body: AsyncIterable<Uint8Array>;
-  /** Where the answer came from, after redirects. */
+  /** Where the answer came from, after redirects; without `user:password@`. */
   readonly url: string;
   discard(): Promise<void>;
 };
@@ -144,7 +144,7 @@ async function sendOnce(step: Step, options: HttpOptions): Promise<HttpResponse 
     return {
       status: statusCode,
       headers: flat(headers),
-      url: step.url.href,
+      url: bare.href,
       body: withErrors(body, fail),
       discard: async () => void (await body.dump({ limit: 16_384 }).catch(() => {})),
     };

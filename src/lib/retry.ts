@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { nowMs } from "./clock.ts";
 import { abortedError } from "./context.ts";
 
 /** The longest wait that a `Retry-After` may ask for; a server that wants more is given up on at once. */
@@ -17,12 +18,12 @@ export function backoffMs(failedTries: number, firstDelayMs: number = FIRST_DELA
 }
 
 /** The wait of a `Retry-After` header: seconds or an HTTP date (RFC 9110, 10.2.3); undefined when it is neither. */
-export function retryAfterMs(header: string | undefined, nowMs: number = Date.now()): number | undefined {
+export function retryAfterMs(header: string | undefined, now: number = nowMs()): number | undefined {
   if (header === undefined) return undefined;
   const text = header.trim();
   if (/^\d+$/.test(text)) return Number(text) * 1000;
   const at = Date.parse(text);
-  return Number.isNaN(at) ? undefined : Math.max(0, at - nowMs);
+  return Number.isNaN(at) ? undefined : Math.max(0, at - now);
 }
 
 /** Waits; throws the `aborted` error as soon as the signal fires. */

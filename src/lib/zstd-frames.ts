@@ -16,26 +16,31 @@ export type FramePiece = { readonly bytes: Buffer; readonly isLast: boolean };
 /** Cuts a zstd stream into the pieces of its frames, skippable frames left out. Throws where it is no zstd or cut short. */
 export async function* splitFrames(input: AsyncIterable<Uint8Array>): AsyncGenerator<FramePiece, void, undefined> {
   const source = new ByteSource(input);
-  while (await source.hasMore()) {
-    const magic = await source.take(4);
-    if (isSkippable(magic)) {
-      await source.skip((await source.take(4)).readUInt32LE());
-      continue;
+  try {
+    while (await source.hasMore()) {
+      const magic = await source.take(4);
+      if (isSkippable(magic)) await source.skip((await source.take(4)).readUInt32LE());
+      else if (magic.readUInt32LE() === FRAME_MAGIC) yield* splitFrame(magic, source);
+      else throw new Error("no zstd frame where one should begin");
     }
-    if (magic.readUInt32LE() !== FRAME_MAGIC) throw new Error("no zstd frame where one should begin");
-    const descriptor = await source.take(1);
-    const bits = descriptor.readUInt8();
-    yield { bytes: Buffer.concat([magic, descriptor, await source.take(headerBytes(bits))]), isLast: false };
-    const hasChecksum = (bits & 0x04) !== 0;
-    for (let isLast = false; !isLast; ) {
-      const header = await source.take(3);
-      const value = header.readUIntLE(0, 3);
-      isLast = (value & 1) !== 0;
-      const content = await source.take(((value >> 1) & 3) === BLOCK_RLE ? 1 : value >> 3);
-      yield { bytes: Buffer.concat([header, content]), isLast: isLast && !hasChecksum };
-    }
-    if (hasChecksum) yield { bytes: await source.take(4), isLast: true };
+  } finally {
+    await source.close();
   }
+}
+
+async function* splitFrame(magic: Buffer, source: ByteSource): AsyncGenerator<FramePiece, void, undefined> {
+  const descriptor = await source.take(1);
+  const bits = descriptor.readUInt8();
+  yield { bytes: Buffer.concat([magic, descriptor, await source.take(headerBytes(bits))]), isLast: false };
+  const hasChecksum = (bits & 0x04) !== 0;
+  for (let isLast = false; !isLast; ) {
+    const header = await source.take(3);
+    const value = header.readUIntLE(0, 3);
+    isLast = (value & 1) !== 0;
+    const content = await source.take(((value >> 1) & 3) === BLOCK_RLE ? 1 : value >> 3);
+    yield { bytes: Buffer.concat([header, content]), isLast: isLast && !hasChecksum };
+  }
+  if (hasChecksum) yield { bytes: await source.take(4), isLast: true };
 }
 
 /** Whether a stream that begins so is zstd. */
@@ -82,6 +87,10 @@ class ByteSource {
       if (this.#rest.length === 0) await this.#mustFill();
       left -= (await this.take(Math.min(left, this.#rest.length))).length;
     }
+  }
+
+  async close(): Promise<void> {
+    await this.#chunks.return?.();
   }
 
   async #mustFill(): Promise<void> {

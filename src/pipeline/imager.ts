@@ -1,7 +1,9 @@
 import type { ResolvedPlugin } from "../config/resolve/plugin.ts";
 import { cpioImager } from "../imagers/cpio/index.ts";
+import { ext4Imager } from "../imagers/ext4/index.ts";
 import type { ArtifactFacts, Imager, ImagerContext } from "../imagers/imager.ts";
-import { FledgeError } from "../lib/errors.ts";
+import { formatSize } from "../lib/bytes.ts";
+import type { Warning } from "../lib/context.ts";
 import type { Tool } from "../lib/tools.ts";
 import type { SealedTree } from "../rootfs/seal.ts";
 import type { BootMedium } from "../volant/kernels.ts";
@@ -12,6 +14,22 @@ export function bootMedium(plugin: ResolvedPlugin): BootMedium {
   return plugin.strategy === "initramfs"
     ? { kind: "initramfs", codec: plugin.archive.compression, guestKernel }
     : { kind: "rootfs", filesystem: plugin.filesystem.type, guestKernel };
+}
+
+/** What the agent needs to copy itself into the root at boot, with room to spare. */
+const AGENT_COPY_BYTES = 32 * 2 ** 20;
+
+/** A disk on which the agent's copy of itself would not fit. */
+export function headroomWarnings(plugin: ResolvedPlugin): Warning[] {
+  if (plugin.strategy !== "oci_rootfs" || plugin.guest.kernel === "custom") return [];
+  const { sizeBytes, headroomBytes } = plugin.filesystem;
+  if (sizeBytes !== undefined || headroomBytes >= AGENT_COPY_BYTES) return [];
+  return [
+    {
+      message: `filesystem.headroom of ${formatSize(headroomBytes)} may be too little: the agent copies itself into the root when it boots`,
+      hint: `plan ${formatSize(AGENT_COPY_BYTES)} at least`,
+    },
+  ];
 }
 
 /** An imager with the options that the plugin gives it. */
@@ -27,7 +45,7 @@ export type BoundImager = {
 /** The imager of a plugin: one line per format. */
 export function imagerFor(plugin: ResolvedPlugin): BoundImager {
   if (plugin.strategy === "initramfs") return bind(cpioImager, plugin.archive);
-  throw new FledgeError("config", `strategy "${plugin.strategy}" is not there yet`);
+  return bind(ext4Imager, plugin.filesystem);
 }
 
 function bind<Options>(imager: Imager<Options>, options: Options): BoundImager {

@@ -6,6 +6,7 @@ export type Input = { readonly what: string; readonly from: string; readonly pin
 
 export function inputsOf(plugin: ResolvedPlugin): Input[] {
   const inputs: Input[] = [];
+  if (plugin.source !== undefined) inputs.push(input("source", referenceOf(plugin)));
   if (plugin.strategy === "initramfs" && plugin.busybox !== undefined) {
     const { busybox } = plugin;
     inputs.push(input("BusyBox", "url" in busybox ? busybox.url : busybox.path, busybox.sha256));
@@ -22,6 +23,15 @@ export function inputsOf(plugin: ResolvedPlugin): Input[] {
   }
   for (const { from, to } of plugin.mappings) inputs.push(input(`mapping to ${to}`, from));
   return inputs;
+}
+
+/** What the recipe starts from, as the config has it. */
+export function referenceOf({ source = { dir: "" } }: ResolvedPlugin): string {
+  if ("image" in source) return source.image;
+  if ("dockerfile" in source) return source.dockerfile;
+  if ("layout" in source) return source.layout;
+  if ("archive" in source) return source.archive;
+  return "tar" in source ? source.tar : source.dir;
 }
 
 function input(what: string, from: string, pinned?: string): Input {

@@ -5,8 +5,8 @@ import { bootWarnings } from "../volant/kernels.ts";
 import { arrange } from "./arrange.ts";
 import { originsOf } from "./fire.ts";
 import type { HookName } from "./hooks.ts";
-import { type BoundImager, bootMedium, imagerFor } from "./imager.ts";
-import { type Input, inputsOf } from "./inputs.ts";
+import { type BoundImager, bootMedium, headroomWarnings, imagerFor } from "./imager.ts";
+import { type Input, inputsOf, referenceOf } from "./inputs.ts";
 import { assertEntrypoint } from "./manifest-input.ts";
 import { type Outputs, outputsOf } from "./outputs.ts";
 import type { Phase } from "./stage.ts";
@@ -20,6 +20,7 @@ import { mappingsStage } from "./stages/mappings.ts";
 import { publishStage } from "./stages/publish.ts";
 import { sealStage } from "./stages/seal.ts";
 import { skeletonStage } from "./stages/skeleton.ts";
+import { imageConfigStage, layersStage, pinStage, sourceOf } from "./stages/source.ts";
 import { verifyStage } from "./stages/verify.ts";
 import { writeStage } from "./stages/write.ts";
 import type { Step } from "./step.ts";
@@ -54,7 +55,7 @@ export function plan(plugin: ResolvedPlugin, options: PlanOptions = {}): Plan {
     tools: imager.tools(),
     needsRoot: imager.needsRoot,
     outputs,
-    warnings: [...plugin.warnings, ...bootWarnings(bootMedium(plugin))],
+    warnings: [...plugin.warnings, ...bootWarnings(bootMedium(plugin)), ...headroomWarnings(plugin)],
   };
 }
 
@@ -64,13 +65,18 @@ function builtinSteps(plugin: ResolvedPlugin, imager: BoundImager, outputs: Outp
     const origins = originsOf(plugin.hooks, name);
     return origins.length > 0 ? hooksStep(name, phase, origins, plugin.hooks, closesPhase) : undefined;
   };
+  const source = sourceOf(plugin);
   const steps: (Step | undefined)[] = [
     hooks("config:resolved", "source"),
+    pinStage(source, referenceOf(plugin)),
+    hooks("source:pinned", "source", true),
+    layersStage(source, plugin),
     hooks("rootfs:merged", "rootfs"),
     skeletonStage(plugin),
     busyboxStage(plugin),
     agentStage(plugin),
     initStage(plugin),
+    imageConfigStage(source),
     mappingsStage(plugin),
     hooks("rootfs:ready", "rootfs", true),
     sealStage(plugin),

@@ -2,11 +2,12 @@ import { type ByteString, fromByteString } from "../lib/bytes.ts";
 import { throwIfAborted, type Warning } from "../lib/context.ts";
 import { assertNever, FledgeError, isFledgeError } from "../lib/errors.ts";
 import type { Layer, LayerEntry } from "./layer.ts";
-import { meaningOf, namesOf } from "./layer-path.ts";
+import { meaningOf, namesOf, WHITEOUT } from "./layer-path.ts";
 import { guestXattrs } from "./layer-xattrs.ts";
 import { type LayerLimits, LimitCounter } from "./limits.ts";
 import { lookup, type Place } from "./lookup.ts";
-import { type DirInode, EPOCH_ZERO, type Inode, type Metadata, NO_XATTRS } from "./node.ts";
+import type { DirInode, Inode, Metadata } from "./node.ts";
+import { Placer } from "./placer.ts";
 import { RootfsTree } from "./tree.ts";
 import { applyWhiteouts, type Whiteout } from "./whiteouts.ts";
 
@@ -38,25 +39,28 @@ export async function applyLayer(root: DirInode, layer: Layer, options: ApplyOpt
     whiteouts,
     memoize(() => replacedPaths(entries, whiteouts)),
   );
-  for (const { entry, names } of entries) applyEntry(root, entry, names, { ...options, label: layer.label });
+  const scope: Scope = { ...options, label: layer.label, root, placer: new Placer(root) };
+  for (const entry of entries) applyEntry(entry, scope);
 }
 
-type Scope = ApplyOptions & { readonly label: string };
+type Scope = ApplyOptions & { readonly label: string; readonly root: DirInode; readonly placer: Placer };
 
-type Named = { readonly entry: LayerEntry; readonly names: readonly ByteString[] };
-
-async function sortOut(layer: Layer, options: ApplyOptions): Promise<{ entries: Named[]; whiteouts: Whiteout[] }> {
+async function sortOut(layer: Layer, options: ApplyOptions): Promise<{ entries: LayerEntry[]; whiteouts: Whiteout[] }> {
   const counter = new LimitCounter(layer.label, options.limits);
-  const entries: Named[] = [];
+  const entries: LayerEntry[] = [];
   const whiteouts: Whiteout[] = [];
   const add = (entry: LayerEntry): void => {
     const target = entry.type === "symlink" || entry.type === "hardlink" ? entry.target : "";
     counter.addEntry(entry.path, entry.type === "file" ? entry.size : 0, target);
+    if (!entry.path.includes(WHITEOUT)) {
+      entries.push(entry);
+      return;
+    }
     const names = namesOf(entry.path);
     const meaning = meaningOf(names);
     switch (meaning.kind) {
       case "entry":
-        entries.push({ entry, names });
+        entries.push(entry);
         return;
       case "whiteout":
         whiteouts.push({ folder: names.slice(0, -1), name: meaning.name });
@@ -77,60 +81,37 @@ async function sortOut(layer: Layer, options: ApplyOptions): Promise<{ entries: 
   return { entries, whiteouts };
 }
 
-function replacedPaths(entries: readonly Named[], whiteouts: readonly Whiteout[]): Set<string> {
+function replacedPaths(entries: readonly LayerEntry[], whiteouts: readonly Whiteout[]): Set<string> {
   const paths = new Set<string>();
-  for (const { entry, names } of entries) if (entry.type !== "symlink") paths.add(names.join("/"));
+  for (const { type, path } of entries) if (type !== "symlink") paths.add(namesOf(path).join("/"));
   for (const { folder, name } of whiteouts) if (name !== undefined) paths.add([...folder, name].join("/"));
   return paths;
 }
 
-function applyEntry(root: DirInode, entry: LayerEntry, names: readonly ByteString[], scope: Scope): void {
-  if (names.length === 0) {
-    if (entry.type !== "dir") throw failed(scope.label, entry, `would make the root a ${entry.type}`);
-    Object.assign(root, metadataOf(entry, scope));
-    return;
-  }
+function applyEntry(entry: LayerEntry, scope: Scope): void {
   // Before its own name is made: what is in the way of that may lead to the target.
-  const linked = entry.type === "hardlink" ? linkTarget(root, entry, scope) : undefined;
-  const { parent, name, node } = placeOf(root, entry, names, scope);
-  if (entry.type === "dir" && node?.type === "dir") {
-    Object.assign(node, metadataOf(entry, scope));
-    return;
-  }
-  parent.children.set(name, linked ?? inodeOf(entry, scope));
+  const linked = entry.type === "hardlink" ? linkTarget(entry, scope) : undefined;
+  const place = placeOf(entry, scope);
+  const { node } = place;
+  if (entry.type === "dir" && node?.type === "dir") Object.assign(node, metadataOf(entry, scope));
+  else if (node === scope.root) throw failed(scope.label, entry, `would make the root a ${entry.type}`);
+  else scope.placer.put(place, linked ?? inodeOf(entry, scope));
 }
 
-/** Where an entry goes: its parent resolved inside the guest, missing directories made. */
-function placeOf(root: DirInode, entry: LayerEntry, names: readonly ByteString[], scope: Scope): Place {
+function placeOf(entry: LayerEntry, { placer, label }: Scope): Place {
   try {
-    const path = names.join("/") as ByteString;
-    // With directories being made it always leads somewhere.
-    return lookup(root, path, { followLast: false, replaceFiles: true, makeDir: makeParent }) as Place;
+    return placer.find(entry.path);
   } catch (error) {
-    throw isFledgeError(error) ? failed(scope.label, entry, `cannot be placed: ${error.message}`, error) : error;
+    throw isFledgeError(error) ? failed(label, entry, `cannot be placed: ${error.message}`, error) : error;
   }
 }
 
-function makeParent(parent: DirInode, name: ByteString): DirInode {
-  const dir: DirInode = {
-    type: "dir",
-    mode: 0o755,
-    uid: 0,
-    gid: 0,
-    mtime: EPOCH_ZERO,
-    xattrs: NO_XATTRS,
-    children: new Map(),
-  };
-  parent.children.set(name, dir);
-  return dir;
-}
-
-function linkTarget(root: DirInode, entry: LayerEntry & { type: "hardlink" }, scope: Scope): Inode {
+function linkTarget(entry: LayerEntry & { type: "hardlink" }, scope: Scope): Inode {
   const target = namesOf(entry.target).join("/") as ByteString;
   const shown = fromByteString(entry.target);
   let node: Inode | undefined;
   try {
-    node = lookup(root, target, { followLast: false })?.node;
+    node = lookup(scope.root, target, { followLast: false })?.node;
   } catch (error) {
     if (!isFledgeError(error)) throw error;
     throw failed(scope.label, entry, `is a hard link to ${shown}, which is not there`, error);
@@ -148,6 +129,7 @@ function inodeOf(entry: LayerEntry, scope: Scope): Inode {
     case "dir":
       return { type: "dir", ...metadata, children: new Map() };
     case "symlink":
+      if (entry.target === "") throw failed(scope.label, entry, "is a symbolic link to nothing");
       // Linux gives every symlink this mode; what the archive says would only make images differ.
       return { type: "symlink", ...metadata, mode: 0o777, target: entry.target };
     case "char":

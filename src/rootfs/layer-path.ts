@@ -13,7 +13,8 @@ export function namesOf(path: ByteString): ByteString[] {
   return names;
 }
 
-const WHITEOUT = ".wh.";
+/** What the names of whiteouts begin with. */
+export const WHITEOUT = ".wh.";
 const WHITEOUT_META = ".wh..wh.";
 const OPAQUE = ".wh..wh..opq";
 

@@ -96,14 +96,14 @@ function formatOf(block: Buffer): TarHeader["format"] {
 
 /** Old tars summed signed characters; both sums are accepted, as GNU tar does. */
 function hasGoodChecksum(block: Buffer): boolean {
-  let unsigned = 8 * 0x20;
-  let high = 0;
-  for (let i = 0; i < BLOCK_BYTES; i++) {
-    if (i === 148) i = 156;
-    const byte = block[i] as number;
-    unsigned += byte;
-    high += byte >> 7;
-  }
   const stored = decodeNumber(block, 148, 8);
-  return stored === unsigned || stored === unsigned - 256 * high;
+  // The checksum's own field counts as spaces.
+  let sum = 8 * 0x20;
+  for (let i = 0; i < 148; i++) sum += block[i] as number;
+  for (let i = 156; i < BLOCK_BYTES; i++) sum += block[i] as number;
+  return stored === sum || stored === sum - 256 * highBytes(block);
+}
+
+function highBytes(block: Buffer): number {
+  return block.reduce((count, byte, i) => count + (i >= 148 && i < 156 ? 0 : byte >> 7), 0);
 }

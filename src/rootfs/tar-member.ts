@@ -28,6 +28,9 @@ export type TarOptions = {
 /** Extension headers and maps larger than this are no real ones; they have to fit in memory. */
 export const MAX_EXTENSION_BYTES = 8 * 2 ** 20;
 
+/** A number for each offset and each length: as many as so much map can hold. */
+const MAX_OLD_GNU_RUNS = MAX_EXTENSION_BYTES / 12;
+
 /**
  * `position` is the offset after the bytes that were handed over, `mayEnd` says whether an archive can stop here, and
  * `held` is a block that was taken too early.
@@ -102,11 +105,12 @@ function* readFile(member: Member, reader: Reader, sink: Sink): Parser<void> {
     const first = oldGnuHeader(member.block);
     const runs = [...first.runs];
     for (let isExtended = first.isExtended; isExtended; ) {
+      if (runs.length > MAX_OLD_GNU_RUNS) break;
       const extension = oldGnuExtension(yield BLOCK_BYTES);
       runs.push(...extension.runs);
       isExtended = extension.isExtended;
     }
-    map = sparseMap(first.size, runs, stored);
+    map = runs.length > MAX_OLD_GNU_RUNS ? undefined : sparseMap(first.size, runs, stored);
   } else if (member.sparse?.version === "1.0") {
     const { runs, bytes } = yield* readSparseMap(stored);
     stored -= bytes;
@@ -170,6 +174,7 @@ function metadataOf(member: Member, sink: Sink): Metadata {
   const gid = numberOf(records, "gid", header.gid);
   if (!isOwner(uid) || !isOwner(gid)) throw unreadable(member, sink, "owner");
   if (!(header.mode >= 0)) throw unreadable(member, sink, "mode");
+  warnOfTextAcls(member, sink);
   // -2 was a way to write nobody's id; in 32 bits it is 4294967294.
   return {
     mode: header.mode & 0o7777,
@@ -178,6 +183,16 @@ function metadataOf(member: Member, sink: Sink): Metadata {
     mtime: mtimeOf(member, sink),
     xattrs: xattrsOf(records),
   };
+}
+
+/** star's notation of ACLs names users; what is in the encoding of the system calls comes as an xattr. */
+function warnOfTextAcls({ path, records }: Member, sink: Sink): void {
+  for (const key of records.keys()) {
+    if (!key.startsWith("SCHILY.acl.")) continue;
+    sink.warn?.({
+      message: `layer ${sink.label}: ${fromByteString(path)} has an ACL as text (${key}), which is not carried over; left out`,
+    });
+  }
 }
 
 function mtimeOf(member: Member, sink: Sink): Mtime {

@@ -17,6 +17,9 @@ import { paxSparse } from "./tar-sparse.ts";
 /** What extension headers say of the entry that follows them. */
 type Extensions = { pax: PaxRecord[] | undefined; longName: string | undefined; longLink: string | undefined };
 
+/** Global records are laid under those of every entry: many of them would make reading quadratic. */
+const MAX_GLOBAL_BYTES = 64 * 1024;
+
 const EMPTY = Buffer.alloc(0);
 
 const NO_RECORDS: ReadonlyMap<string, string> = new Map();
@@ -24,7 +27,9 @@ const NO_RECORDS: ReadonlyMap<string, string> = new Map();
 /** Reads headers until the archive ends, the data between them passed by. */
 export function* parseArchive(reader: Reader, sink: Sink): Parser<void> {
   const globals = new Map<string, string>();
+  let globalBytes = 0;
   let next: Extensions = { pax: undefined, longName: undefined, longLink: undefined };
+  let nextBytes = 0;
   for (;;) {
     reader.mayEnd = next.pax === undefined && next.longName === undefined && next.longLink === undefined;
     const block = reader.held ?? (yield BLOCK_BYTES);
@@ -38,6 +43,8 @@ export function* parseArchive(reader: Reader, sink: Sink): Parser<void> {
     reader.mayEnd = false;
     const header = decodeHeader(block);
     if (header === undefined) throw broken(sink.label, at, "no tar header is here, or its checksum is wrong");
+    if (header.type === "g") globalBytes = admit(header, globalBytes, MAX_GLOBAL_BYTES, at, sink);
+    else if ("xXLK".includes(header.type)) nextBytes = admit(header, nextBytes, MAX_EXTENSION_BYTES, at, sink);
     switch (header.type) {
       case "x":
       case "X": // Solaris
@@ -47,34 +54,39 @@ export function* parseArchive(reader: Reader, sink: Sink): Parser<void> {
         for (const [key, value] of yield* readPax(header, at, sink)) setRecord(globals, key, value);
         break;
       case "L":
-        next.longName = yield* readLong(header, at, sink);
+        next.longName = yield* readLong(header);
         break;
       case "K":
-        next.longLink = yield* readLong(header, at, sink);
+        next.longLink = yield* readLong(header);
         break;
       default: {
         yield* readMember(memberOf({ at, header, block }, globals, next, sink), reader, sink);
         next = { pax: undefined, longName: undefined, longLink: undefined };
+        nextBytes = 0;
       }
     }
   }
 }
 
+/** The bytes of extension headers that are kept in memory, this one included. */
+function admit(header: TarHeader, before: number, max: number, at: number, sink: Sink): number {
+  const bytes = before + header.size;
+  if (header.size >= 0 && bytes <= max) return bytes;
+  throw broken(sink.label, at, `its extension headers have ${bytes} bytes, more than any archive needs`);
+}
+
 function* readPax(header: TarHeader, at: number, sink: Sink): Parser<PaxRecord[]> {
-  const records = parsePax(yield* readExtension(header, at, sink));
+  const records = parsePax(yield* readExtension(header));
   if (records === undefined) throw broken(sink.label, at, "a PAX header is malformed");
   return records;
 }
 
-function* readLong(header: TarHeader, at: number, sink: Sink): Parser<string> {
-  const bytes = yield* readExtension(header, at, sink);
+function* readLong(header: TarHeader): Parser<string> {
+  const bytes = yield* readExtension(header);
   return text(bytes, 0, bytes.length);
 }
 
-function* readExtension(header: TarHeader, at: number, sink: Sink): Parser<Buffer> {
-  if (!(header.size >= 0 && header.size <= MAX_EXTENSION_BYTES)) {
-    throw broken(sink.label, at, `an extension header has the size ${header.size}`);
-  }
+function* readExtension(header: TarHeader): Parser<Buffer> {
   if (header.size === 0) return EMPTY;
   const padded = yield padToBlock(header.size);
   // A copy: the records outlive the caller's buffer.

@@ -27,6 +27,7 @@ export function createTarIndexer(options: TarOptions, onEntry: (entry: LayerEntr
   let pending: Buffer[] = [];
   let pendingBytes = 0;
   let skip = 0;
+  let written = 0;
 
   // What the parser asks for: a positive number is bytes to hand over, a negative one bytes to pass by.
   const demand = (): number => (need.done === true ? 0 : need.value);
@@ -39,6 +40,9 @@ export function createTarIndexer(options: TarOptions, onEntry: (entry: LayerEntr
   return {
     write(chunk) {
       const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+      // Also what comes behind the archive's end, since all of it is stored.
+      written += bytes.length;
+      counter.checkBytes(written);
       let at = 0;
       while (at < bytes.length && need.done !== true) {
         if (skip > 0) {
@@ -46,7 +50,6 @@ export function createTarIndexer(options: TarOptions, onEntry: (entry: LayerEntr
           at += step;
           skip -= step;
           reader.position += step;
-          counter.checkBytes(reader.position);
           if (skip === 0) need = parser.next(NOTHING);
           if (skip === 0 && demand() < 0) skip = -demand();
           continue;

@@ -1,7 +1,12 @@
 import { benchCpio } from "./cpio.ts";
+import { benchLayers } from "./layers.ts";
 import { benchTree } from "./tree.ts";
 
-const BENCHES: Readonly<Record<string, () => void | Promise<void>>> = { tree: benchTree, cpio: benchCpio };
+const BENCHES: Readonly<Record<string, () => void | Promise<void>>> = {
+  tree: benchTree,
+  cpio: benchCpio,
+  layers: benchLayers,
+};
 
 const wanted = process.argv.slice(2);
 for (const [name, bench] of Object.entries(BENCHES)) {

@@ -7,7 +7,7 @@ import { type Case, dir, file, hide, link, STACKS, symlink } from "../helpers/la
 import { archiveOf, merge } from "../helpers/layers.ts";
 import { type Listed, type Listing, listedContent, listFolder, listTree } from "../helpers/listing.ts";
 import { writeLayout } from "../helpers/oci-layout.ts";
-import { requireRoot, requireTools } from "../helpers/requirements.ts";
+import { describeWith, requireRoot, requireTools } from "../helpers/requirements.ts";
 import { extension, paxBody, tar } from "../helpers/tar-writer.ts";
 import { tempDir } from "../helpers/temp.ts";
 
@@ -16,7 +16,7 @@ import { tempDir } from "../helpers/temp.ts";
 
 const shape = (layers: Case[1]): Buffer[] => layers.map((members) => tar(...members));
 
-describe.skipIf(requireTools("umoci", "getfattr") || requireRoot())("the same tree as umoci unpack", () => {
+describeWith("the same tree as umoci unpack", [requireTools("umoci", "getfattr"), requireRoot()], () => {
   test.each(STACKS)("%s", async (_, layers) => {
     const archives = shape(layers);
     const ours = listTree((await merge(archives)).root);
@@ -207,6 +207,7 @@ const ERRORS: readonly (readonly [...Case, message: string])[] = [
   ],
   ["a hard link through a file", [[file("a"), link("b", "a/c")]], "b is a hard link to a/c, which is not there"],
   ["a hard link to a directory", [[dir("g"), link("f", "g")]], "f is a hard link to g, which is a directory"],
+  ["a symlink without a target", [[symlink("l", "")]], "l is a symbolic link to nothing"],
   ["a root that is no directory", [[file(".", "x")]], ". would make the root a file"],
   ["a whiteout of no name", [[dir("d"), file("d/x")], [hide("d/.wh.")]], "d/.wh. is a whiteout that names nothing"],
   ["a whiteout of ..", [[dir("d")], [hide("d/.wh...")]], "d/.wh... is a whiteout that names nothing"],

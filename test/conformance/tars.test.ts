@@ -11,11 +11,11 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { mergeLayers } from "../../src/rootfs/apply.ts";
 import { indexTar } from "../../src/rootfs/tar.ts";
 import { type Listing, listFolder, listTree } from "../helpers/listing.ts";
-import { requireRoot, requireTools } from "../helpers/requirements.ts";
+import { describeWith, requireRoot, requireTools } from "../helpers/requirements.ts";
 import { tempDir } from "../helpers/temp.ts";
 
 // Archives by the tars that people use, read back and compared with the folder that they were made of.
@@ -40,21 +40,25 @@ const TARS: readonly (readonly [name: string, argv: readonly string[], lost: Los
   ["bsdtar, ustar", [...BSD, "--format=ustar"], { times: true, xattrs: true, longNames: true }],
 ];
 
-describe.skipIf(requireTools("tar", "bsdtar", "setfattr", "setcap") || requireRoot())("archives of real tars", () => {
-  test.each(TARS)("%s", async (name, argv, lost) => {
-    const folder = join(tempDir(), "root");
-    makeFolder(folder, lost, name.includes("v7"));
-    const archive = `${folder}.tar`;
-    run([...argv, "--file", archive, "--directory", folder, "."]);
-    const stream = createReadStream(archive, { highWaterMark: 10_007 });
-    const entries = indexTar(stream, { label: name, storedFile: archive });
-    const tree = await mergeLayers([{ label: name, entries: () => entries }]);
-    expect(without(listTree(tree.root), lost)).toEqual(without(listFolder(folder), lost));
-    if (!/sparse|bsdtar, pax/.test(name)) return;
-    const file = tree.root.children.get("sparse" as never);
-    expect(file).toMatchObject({ type: "file", content: { segments: expect.anything() } });
-  });
-});
+describeWith(
+  "archives of real tars",
+  [requireTools("tar", "bsdtar", "setfattr", "getfattr", "setcap"), requireRoot()],
+  () => {
+    test.each(TARS)("%s", async (name, argv, lost) => {
+      const folder = join(tempDir(), "root");
+      makeFolder(folder, lost, name.includes("v7"));
+      const archive = `${folder}.tar`;
+      run([...argv, "--file", archive, "--directory", folder, "."]);
+      const stream = createReadStream(archive, { highWaterMark: 10_007 });
+      const entries = indexTar(stream, { label: name, storedFile: archive });
+      const tree = await mergeLayers([{ label: name, entries: () => entries }]);
+      expect(without(listTree(tree.root), lost)).toEqual(without(listFolder(folder), lost));
+      if (!/sparse|bsdtar, pax/.test(name)) return;
+      const file = tree.root.children.get("sparse" as never);
+      expect(file).toMatchObject({ type: "file", content: { segments: expect.anything() } });
+    });
+  },
+);
 
 function makeFolder(folder: string, lost: Lost, isV7: boolean): void {
   mkdirSync(join(folder, "dir/sub"), { recursive: true });

@@ -1,4 +1,5 @@
 import { dirname } from "node:path";
+import { resolveLimits } from "../../sources/limits/options.ts";
 import { configError } from "../problems.ts";
 import type { Strategy } from "../schema.ts";
 import { deepFreeze } from "./freeze.ts";
@@ -43,6 +44,7 @@ function resolveCommon(input: ResolveInput, strategy: Strategy, report: Report) 
     mappings: resolveMappings(input),
     ...(source !== undefined && { source }),
     registries: values.registries ?? {},
+    limits: resolveLimits(values.limits),
     guest: values.guest ?? { kernel: "stock" as const },
     manifest: values.manifest ?? {},
     // Copies, since the freezing must not reach what belongs to the user.
@@ -74,6 +76,6 @@ function ociRootfs(input: ResolveInput, common: Common, report: Report): Resolve
     ...common,
     strategy: "oci_rootfs",
     ...(agent !== undefined && { agent }),
-    filesystem: resolveFilesystem(input, report),
+    filesystem: resolveFilesystem(input, common, report),
   };
 }

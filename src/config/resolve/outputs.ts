@@ -1,6 +1,6 @@
 import { dirname } from "node:path";
 import type { ResolvedCpioOptions } from "../../imagers/cpio/options.ts";
-import type { Ext4Options } from "../../imagers/ext4/options.ts";
+import { type ResolvedExt4Options, resolveExt4Options } from "../../imagers/ext4/options.ts";
 import type { Report, ResolveInput } from "./report.ts";
 
 /** Where the artifacts go: as asked for on the command line, else as the config says, else beside the config. */
@@ -18,6 +18,10 @@ export function resolveArchive({ values: { archive } }: ResolveInput, report: Re
   return archive?.level === undefined ? { compression } : { compression, level: archive.level };
 }
 
-export function resolveFilesystem({ values: { filesystem } }: ResolveInput, report: Report): Ext4Options {
-  return filesystem ?? { type: report.note("filesystem.type", "ext4", "default") };
+export function resolveFilesystem(
+  { values: { filesystem } }: ResolveInput,
+  { name }: { name: string },
+  report: Report,
+): ResolvedExt4Options {
+  return resolveExt4Options(filesystem ?? { type: report.note("filesystem.type", "ext4", "default") }, name);
 }

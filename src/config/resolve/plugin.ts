@@ -3,10 +3,11 @@ import type { BusyboxOptions } from "../../guest/busybox/options.ts";
 import type { ResolvedInit } from "../../guest/init/options.ts";
 import type { ResolvedMapping } from "../../guest/mappings/options.ts";
 import type { ResolvedCpioOptions } from "../../imagers/cpio/options.ts";
-import type { Ext4Options } from "../../imagers/ext4/options.ts";
+import type { ResolvedExt4Options } from "../../imagers/ext4/options.ts";
 import type { Warning } from "../../lib/context.ts";
 import type { HookLayer } from "../../pipeline/hooks.ts";
 import type { AnyStage } from "../../pipeline/stage.ts";
+import type { LayerLimits } from "../../rootfs/limits.ts";
 import type { GuestOptions, RegistriesOptions, SourceOptions } from "../../sources/options.ts";
 import type { ManifestOptions } from "../../volant/options.ts";
 
@@ -36,6 +37,7 @@ type ResolvedCommon = {
   readonly agent?: AgentOptions;
   readonly source?: SourceOptions;
   readonly registries: RegistriesOptions;
+  readonly limits: LayerLimits;
   readonly guest: GuestOptions;
   /** What the config says of the manifest; fledge adds the artifact and what the image says. */
   readonly manifest: ManifestOptions;
@@ -55,7 +57,7 @@ export type ResolvedInitramfs = ResolvedCommon & {
 
 export type ResolvedOciRootfs = ResolvedCommon & {
   readonly strategy: "oci_rootfs";
-  readonly filesystem: Ext4Options;
+  readonly filesystem: ResolvedExt4Options;
 };
 
 /** A plugin with every default in place and every path absolute; deeply frozen, but for what users' functions hold. */

@@ -1,14 +1,56 @@
 import { z } from "zod";
+import { parseSize } from "../../lib/bytes.ts";
 
-/** The ext4 image of an oci_rootfs plugin. */
+const size = z.union([
+  z.string().regex(/^\s*\d+(\.\d+)?\s*[KMGTkmgt]?([iI]?[bB])?\s*$/, 'write a size like "64M", "1.5G" or 4096 (bytes)'),
+  z.number().int().nonnegative(),
+]);
+
+/** `filesystem` of a plugin when its type is ext4. */
 export const ext4Options = z.strictObject({
-  type: z.literal("ext4"),
-  headroom: z.union([z.string(), z.number()]).optional().describe('free space on top of the content, e.g. "64M"'),
-  size: z.union([z.string(), z.number()]).optional().describe("size of the whole image instead of an exact fit"),
-  journal: z.boolean().optional(),
-  preallocate: z.boolean().optional().describe("write holes out as blocks"),
-  label: z.string().optional(),
-  uuid: z.string().optional(),
+  type: z.literal("ext4").default("ext4").describe("ext4, written by fledge itself: no root, no mount, no mkfs"),
+  headroom: size
+    .default("64M")
+    .describe("free space for the guest on top of what its files take; inodes follow, one per 16 KiB"),
+  size: size
+    .optional()
+    .describe("fixed size of the image instead of an exact fit with headroom; an error when the files do not fit"),
+  journal: z.boolean().default(true).describe("keep a journal; without it the image is at least 4 MiB smaller"),
+  preallocate: z.boolean().default(false).describe("write the image file without holes"),
+  label: z.string().min(1).optional().describe("volume label, cut to 16 bytes; the plugin's name unless given"),
+  uuid: z
+    .string()
+    .regex(/^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/, "write a UUID as 8-4-4-4-12 hex digits")
+    .optional()
+    .describe("UUID of the filesystem; derived from names, metadata and sizes unless given"),
 });
 
-export type Ext4Options = z.output<typeof ext4Options>;
+/** As a person writes them. */
+export type Ext4Options = z.input<typeof ext4Options>;
+
+export type ResolvedExt4Options = {
+  readonly type: "ext4";
+  readonly headroomBytes: number;
+  /** Undefined for an exact fit. */
+  readonly sizeBytes: number | undefined;
+  readonly journal: boolean;
+  readonly preallocate: boolean;
+  /** Cut to the 16 bytes that a superblock has for it. */
+  readonly label: string;
+  /** Undefined to derive it. */
+  readonly uuid: string | undefined;
+};
+
+/** Applies the defaults; `pluginName` labels the volume unless `label` does. Throws a `config` error for a bad size. */
+export function resolveExt4Options(options: Ext4Options, pluginName: string): ResolvedExt4Options {
+  const parsed = ext4Options.parse(options);
+  return {
+    type: "ext4",
+    headroomBytes: parseSize(parsed.headroom),
+    sizeBytes: parsed.size === undefined ? undefined : parseSize(parsed.size),
+    journal: parsed.journal,
+    preallocate: parsed.preallocate,
+    label: parsed.label ?? pluginName,
+    uuid: parsed.uuid?.toLowerCase(),
+  };
+}

@@ -13,6 +13,7 @@ export function agentStage(plugin: ResolvedPlugin): Step | undefined {
     title: `Add the agent at ${AGENT_PATH}`,
     run: async ({ rootfs }, ctx) => {
       const { path } = await fetchAgent(agent, { ...ctx, baseDir });
+      if (rootfs.exists(AGENT_PATH)) rootfs.rm(AGENT_PATH);
       rootfs.putFile(AGENT_PATH, { size: statSync(path).size, content: { kind: "file", path } }, { mode: 0o755 });
     },
   };

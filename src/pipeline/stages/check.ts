@@ -7,7 +7,7 @@ import { entrypointOf } from "../manifest-input.ts";
 import type { Step } from "../step.ts";
 
 /** Where a program name without a slash is looked for, as the agent does. */
-const PATH = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 export function checkStage(plugin: ResolvedPlugin): Step {
   return {
@@ -21,10 +21,10 @@ export function checkStage(plugin: ResolvedPlugin): Step {
       warnOfMapped(plugin, rootfs, ctx);
       const [program] = entrypointOf(state);
       if (program === undefined) return;
-      const path = program.startsWith("/") ? program : findProgram(rootfs, program);
+      const path = program.startsWith("/") ? program : findProgram(rootfs, program, state.image?.env.PATH);
       const objection =
         path === undefined
-          ? { why: `is in none of ${PATH.join(", ")}`, hint: "write its absolute path" }
+          ? { why: `is in none of ${state.image?.env.PATH ?? DEFAULT_PATH}`, hint: "write its absolute path" }
           : whyNotRunnable(rootfs, path, plugin.platform.architecture);
       if (objection === undefined) return;
       throw new FledgeError("image", `the workload cannot start: ${program} ${objection.why}`, {
@@ -68,6 +68,7 @@ function programsAt(rootfs: RootfsTree, path: string): string[] {
   return type === "file" && (mode & 0o111) !== 0 && isProgram(rootfs, path) ? [path] : [];
 }
 
-function findProgram(rootfs: RootfsTree, name: string): string | undefined {
-  return PATH.map((folder) => `${folder}/${name}`).find((path) => rootfs.exists(path));
+function findProgram(rootfs: RootfsTree, name: string, path = DEFAULT_PATH): string | undefined {
+  const folders = path.split(":").filter((folder) => folder.startsWith("/"));
+  return folders.map((folder) => `${folder}/${name}`).find((candidate) => rootfs.exists(candidate));
 }

@@ -106,7 +106,7 @@ size_buffer_mb = 64
 preallocate = true
 compression_level = 15
 `);
-    expect(plugin).toMatchObject({ filesystem: { type: "ext4", headroom: "64M", preallocate: true } });
+    expect(plugin).toMatchObject({ filesystem: { type: "ext4", headroomBytes: 64 * 2 ** 20, preallocate: true } });
     expect(plugin.source).toMatchObject({ buildArgs: { some_ARG: "1" } });
     expect(plugin.warnings).toEqual([
       { message: "filesystem.compression_level has no effect on ext4; only squashfs knows it" },

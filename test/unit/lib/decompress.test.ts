@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { type Compression, decompress, sniffCompression } from "../../../src/lib/decompress.ts";
 import { FledgeError } from "../../../src/lib/errors.ts";
 import { splitFrames } from "../../../src/lib/zstd-frames.ts";
-import { requireTools } from "../../helpers/requirements.ts";
+import { describeWith, requireTools, unmet } from "../../helpers/requirements.ts";
 
 const text = Buffer.from(Array.from({ length: 60_000 }, (_, i) => `line ${i * 7919}\n`).join(""));
 const { env } = process;
@@ -36,7 +36,7 @@ const FORMATS: readonly (readonly [Compression, (bytes: Buffer) => Buffer])[] = 
   ["bzip2", pack("bzip2")],
 ];
 
-describe.skipIf(requireTools("zstd", "xz", "bzip2")).each(FORMATS)("%s", (format, packer) => {
+describe.skipIf(unmet(requireTools("zstd", "xz", "bzip2")) !== undefined).each(FORMATS)("%s", (format, packer) => {
   test("is known by its magic and unpacked, in pieces of any size", async () => {
     const packed = packer(text);
     expect(sniffCompression(packed)).toBe(format);
@@ -112,7 +112,7 @@ describe("plain data", () => {
   });
 });
 
-describe.skipIf(requireTools("zstd"))("zstd frames", () => {
+describeWith("zstd frames", [requireTools("zstd")], () => {
   const skippable = (size: number): Buffer => {
     const frame = Buffer.alloc(8 + size, 0xaa);
     frame.writeUInt32LE(0x184d2a57, 0);

@@ -54,7 +54,9 @@ describe("a request", () => {
   it("turns user:password@ into Basic credentials and never shows them", async () => {
     server.on("/private", { body: "ok" }, { status: 403 });
     const url = `http://me:s3cret@127.0.0.1:${server.port}/private?token=t0ken`;
-    expect(await text(url)).toBe("ok");
+    const response = await open(url);
+    expect(response.url).toBe(`${server.origin}/private?token=t0ken`);
+    await response.discard();
     expect(server.received[0]?.headers.authorization).toBe(`Basic ${Buffer.from("me:s3cret").toString("base64")}`);
     const error = await failure(open(url));
     expect(error.message).toBe(`GET ${server.origin}/private: 403 Forbidden`);
@@ -260,11 +262,20 @@ describe("proxies", () => {
     env.https_proxy = proxy.url.replace("//", "//me:pw@");
     const error = await failure(open("https://files.test/x", { tries: 1 }));
     expect(proxy.seen).toEqual(["CONNECT files.test:443"]);
-    expect(error.message).toContain("Proxy response (403)");
+    expect(error.message).toBe("GET https://files.test/x: the proxy answered 403");
     expect(error.hint).toBe(`the proxy ${proxy.url} is set (https_proxy): check it, or add files.test to no_proxy`);
     expect((await failure(open("http://files.test/x", { tries: 1 }))).message).toMatch(/ENOTFOUND|EAI_AGAIN/);
     expect(proxy.seen).toHaveLength(1);
     await proxy.close();
+  });
+
+  it("says that the proxy wants credentials", async () => {
+    env.http_proxy = server.origin;
+    server.on("http://files.test/x", { status: 407 });
+    const error = await failure(open("http://files.test/x"));
+    expect(error.message).toBe("GET http://files.test/x: the proxy answered 407");
+    expect(error.hint).toBe("the proxy wants credentials: http_proxy=http://USER:PASSWORD@HOST:PORT");
+    expect(server.received).toHaveLength(1);
   });
 
   it("names the proxy when it is not there, without its password", async () => {

@@ -59,7 +59,7 @@ class Model {
   rm(path: string): void {
     const at = this.resolve(path, false, false);
     if (at === undefined) return;
-    if (at === "" || path.split("/").at(-1) === "..") throw new Error("cannot be removed");
+    if (at === "" || /(^|\/)\.\.[/.]*$/.test(path)) throw new Error("cannot be removed");
     for (const key of [...this.nodes.keys()]) if (key === at || key.startsWith(`${at}/`)) this.nodes.delete(key);
   }
 

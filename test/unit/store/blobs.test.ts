@@ -18,6 +18,7 @@ import { sha256 } from "../../../src/lib/digest.ts";
 import { addBlob, blobPath, ensureBlob, type StoreContext } from "../../../src/store/blobs.ts";
 import { ensureCacheFolder, resolveCacheDir } from "../../../src/store/cache-dir.ts";
 import { withLock } from "../../../src/store/lock.ts";
+import { startServer } from "../../helpers/http-server.ts";
 
 const bytes = Buffer.from("the blob");
 const digest = sha256(bytes);
@@ -115,6 +116,42 @@ describe("blobs", () => {
     utimesSync(join(folder, `old.1.${uuid}`), 0, 0);
     await addBlob(ctx, fetcher().fetch);
     expect(ingested().sort()).toEqual([names[1], names[2]].sort());
+  });
+});
+
+describe("several processes", () => {
+  const program = (url: string) => `
+    import { download } from "./src/lib/download.ts";
+    import { ensureBlob } from "./src/store/blobs.ts";
+    const signal = new AbortController().signal;
+    const ctx = { cacheDir: ${JSON.stringify(ctx.cacheDir)}, signal, log() {} };
+    const blob = await ensureBlob(ctx, "${digest}", async (to) => {
+      const { digest } = await download({ url: "${url}", to, signal, env: {}, onProgress: (n) => n > 0 && console.log("begun") });
+      return digest;
+    });
+    console.log(blob.path);`;
+  const start = (url: string) =>
+    spawn(process.execPath, ["--import", "tsx", "--input-type=module", "-e", program(url)], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+  const output = async (child: ChildProcess) => {
+    let text = "";
+    for await (const chunk of child.stdout ?? []) text += String(chunk);
+    return text.trim().split("\n").at(-1);
+  };
+
+  it("download a blob once, and one that was killed in the middle leaves nothing in the way", async () => {
+    const server = await startServer();
+    const url = server.on("/blob", { body: bytes, stall: true }, { body: bytes, delayMs: 300 });
+    const killed = start(url);
+    await new Promise((resolve) => killed.stdout.once("data", resolve));
+    expect(ingested()).toHaveLength(1);
+    const others = [start(url), start(url)];
+    await sleep(500); // both wait for the first, or will
+    killed.kill("SIGKILL");
+    expect(await Promise.all(others.map(output))).toEqual(Array(2).fill(blobPath(ctx.cacheDir, digest)));
+    expect([server.received.length, ingested()]).toEqual([2, []]);
+    await server.close();
   });
 });
 

@@ -1,0 +1,250 @@
+import { type FileHandle, open } from "node:fs/promises";
+import { aclFromDisk } from "./acl.ts";
+import {
+  BLOCK_BYTES,
+  DESCRIPTOR_BYTES,
+  EXT4_EXTENTS_FL,
+  EXTENT_MAGIC,
+  INODE_BYTES,
+  ROOT_INODE,
+  S_IFDIR,
+  SUPERBLOCK_BYTES,
+  SUPERBLOCK_OFFSET,
+  XATTR_ACL_ACCESS,
+  XATTR_ACL_DEFAULT,
+  XATTR_SECURITY,
+  XATTR_TRUSTED,
+  XATTR_USER,
+} from "./constants.ts";
+import { crc32c } from "./crc32c.ts";
+import {
+  type DiskEntry,
+  type DiskInode,
+  damaged,
+  type GroupDescriptor,
+  parseDescriptor,
+  parseDirBlock,
+  parseInode,
+  parseInodeXattrs,
+  parseSuperblock,
+  parseXattrBlock,
+  type RawXattr,
+  type Superblock,
+  seedOfInode,
+} from "./read-structures.ts";
+
+export type { DiskEntry, DiskInode, Superblock } from "./read-structures.ts";
+
+/** `count` blocks of a file from block `logical` on are at block `physical` of the image. */
+export type MappedRun = { readonly logical: number; readonly physical: number; readonly count: number };
+
+/** A name in the image; `path` has no leading slash and the root's is empty. */
+export type ImageEntry = { readonly path: string; readonly inode: DiskInode };
+
+const TYPE_MASK = 0o170000;
+const TABLE_BLOCKS_READ = 16;
+
+/**
+ * An open ext4 image. Everything read is checked against its metadata checksum; a mismatch and a structure that makes no
+ * sense throw a `verify` error. Understands what fledge writes: 4 KiB blocks, extents, 32-byte descriptors.
+ */
+export class Ext4Reader {
+  readonly superblock: Superblock;
+  readonly #handle: FileHandle;
+  readonly #groups: readonly GroupDescriptor[];
+  #tableCache: { readonly first: number; readonly bytes: Buffer } = { first: -1, bytes: Buffer.alloc(0) };
+
+  private constructor(handle: FileHandle, superblock: Superblock, groups: readonly GroupDescriptor[]) {
+    this.#handle = handle;
+    this.superblock = superblock;
+    this.#groups = groups;
+  }
+
+  /** Opens an image and checks its superblock and group descriptors. */
+  static async open(path: string): Promise<Ext4Reader> {
+    const handle = await open(path, "r");
+    try {
+      const superblock = parseSuperblock(await readExactly(handle, SUPERBLOCK_OFFSET, SUPERBLOCK_BYTES));
+      const table = await readExactly(handle, BLOCK_BYTES, superblock.groups * DESCRIPTOR_BYTES);
+      const groups = Array.from({ length: superblock.groups }, (_, group) =>
+        parseDescriptor(
+          table.subarray(group * DESCRIPTOR_BYTES, (group + 1) * DESCRIPTOR_BYTES),
+          group,
+          superblock.seed,
+        ),
+      );
+      return new Ext4Reader(handle, superblock, groups);
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#handle.close();
+  }
+
+  /** Checks the bitmaps against their checksums, and the free counts against the bitmaps. */
+  async checkBitmaps(): Promise<void> {
+    const { blocks, blocksPerGroup, inodesPerGroup, seed, freeBlocks, freeInodes } = this.superblock;
+    let blocksFree = 0;
+    let inodesFree = 0;
+    for (const [group, descriptor] of this.#groups.entries()) {
+      const count = Math.min(blocksPerGroup, blocks - group * blocksPerGroup);
+      const blockBitmap = await this.readBlock(descriptor.blockBitmap);
+      const inodeBitmap = await this.readBlock(descriptor.inodeBitmap);
+      const sound =
+        (crc32c(seed, blockBitmap, 0, blocksPerGroup / 8) & 0xffff) === descriptor.blockBitmapChecksum &&
+        (crc32c(seed, inodeBitmap, 0, inodesPerGroup / 8) & 0xffff) === descriptor.inodeBitmapChecksum &&
+        zeroBits(blockBitmap, count) === descriptor.freeBlocks &&
+        zeroBits(inodeBitmap, inodesPerGroup) === descriptor.freeInodes;
+      if (!sound) throw damaged(`the bitmaps of group ${group} do not match its descriptor`);
+      blocksFree += descriptor.freeBlocks;
+      inodesFree += descriptor.freeInodes;
+    }
+    if (blocksFree !== freeBlocks || inodesFree !== freeInodes) throw damaged("the free counts do not add up");
+  }
+
+  async inode(number: number): Promise<DiskInode> {
+    const { inodes, inodesPerGroup, seed } = this.superblock;
+    if (number < 1 || number > inodes) throw damaged(`there is no inode ${number}`);
+    const group = this.#groups[Math.floor((number - 1) / inodesPerGroup)] as GroupDescriptor;
+    const offset = ((number - 1) % inodesPerGroup) * INODE_BYTES;
+    const block = await this.#tableBlock(group.inodeTable + Math.floor(offset / BLOCK_BYTES));
+    return parseInode(block.subarray(offset % BLOCK_BYTES, (offset % BLOCK_BYTES) + INODE_BYTES), number, seed);
+  }
+
+  /** The names in a directory, "." and ".." among them. Reads it front to back, as a system without hash trees would. */
+  async entries(inode: DiskInode): Promise<DiskEntry[]> {
+    const inodeSeed = seedOfInode(this.superblock.seed, inode.number, 0);
+    const entries: DiskEntry[] = [];
+    for (const run of await this.runs(inode)) {
+      for (let i = 0; i < run.count; i++) {
+        const block = await this.readBlock(run.physical + i);
+        const where = `its directory block ${run.logical + i}`;
+        for (const entry of parseDirBlock(block, inodeSeed, where)) entries.push(entry);
+      }
+    }
+    return entries;
+  }
+
+  /** The extents of an inode in order, those of the whole tree. */
+  async runs(inode: DiskInode): Promise<MappedRun[]> {
+    if ((inode.flags & EXT4_EXTENTS_FL) === 0) return [];
+    const runs: MappedRun[] = [];
+    await this.#walkExtents(inode.iBlock, inode, runs);
+    for (const [i, run] of runs.entries()) {
+      const before = runs[i - 1];
+      if (before && before.logical + before.count > run.logical) throw damaged("its extents overlap");
+      if (run.physical + run.count > this.superblock.blocks) throw damaged("an extent of it lies past the end");
+    }
+    return runs;
+  }
+
+  /** Extended attributes by full name, ACLs in the form of the system calls. */
+  async xattrs(inode: DiskInode): Promise<Map<string, Buffer>> {
+    const raw = parseInodeXattrs(inode.tail);
+    if (inode.xattrBlock !== 0) {
+      raw.push(...parseXattrBlock(await this.readBlock(inode.xattrBlock), inode.xattrBlock, this.superblock.seed));
+    }
+    return new Map(raw.map(toXattr));
+  }
+
+  async symlinkTarget(inode: DiskInode): Promise<string> {
+    if ((inode.flags & EXT4_EXTENTS_FL) === 0) return inode.iBlock.toString("latin1", 0, inode.size);
+    const [run] = await this.runs(inode);
+    if (!run || inode.size > BLOCK_BYTES) throw damaged("its target is nowhere");
+    return (await this.readBlock(run.physical)).toString("latin1", 0, inode.size);
+  }
+
+  readBlock(block: number): Promise<Buffer> {
+    return this.readBlocks(block, 1);
+  }
+
+  readBlocks(block: number, count: number): Promise<Buffer> {
+    return readExactly(this.#handle, block * BLOCK_BYTES, count * BLOCK_BYTES);
+  }
+
+  /** Every name in the image in preorder, siblings as the directories have them. */
+  async *walk(): AsyncGenerator<ImageEntry, void, undefined> {
+    const stack: { path: string; number: number }[] = [{ path: "", number: ROOT_INODE }];
+    for (let next = stack.pop(); next; next = stack.pop()) {
+      const inode = await this.inode(next.number);
+      yield { path: next.path, inode };
+      if ((inode.mode & TYPE_MASK) !== S_IFDIR) continue;
+      for (const entry of (await this.entries(inode)).reverse()) {
+        if (entry.name === "." || entry.name === "..") continue;
+        stack.push({ path: next.path === "" ? entry.name : `${next.path}/${entry.name}`, number: entry.inodeNumber });
+      }
+    }
+  }
+
+  async #walkExtents(node: Buffer, inode: DiskInode, runs: MappedRun[]): Promise<void> {
+    if (node.readUInt16LE(0) !== EXTENT_MAGIC) throw damaged("a node of its extent tree has no magic number");
+    const count = node.readUInt16LE(2);
+    const depth = node.readUInt16LE(6);
+    if (count > node.readUInt16LE(4) || 12 + count * 12 > node.length)
+      throw damaged("a node of its extent tree is too full");
+    for (let at = 12; at < 12 + count * 12; at += 12) {
+      const logical = node.readUInt32LE(at);
+      if (depth === 0) {
+        const length = node.readUInt16LE(at + 4);
+        if (length === 0 || length > 32_768) throw damaged("an extent of it is empty or unwritten");
+        runs.push({
+          logical,
+          count: length,
+          physical: node.readUInt16LE(at + 6) * 2 ** 32 + node.readUInt32LE(at + 8),
+        });
+        continue;
+      }
+      const child = await this.readBlock(node.readUInt16LE(at + 8) * 2 ** 32 + node.readUInt32LE(at + 4));
+      const seed = seedOfInode(this.superblock.seed, inode.number, 0);
+      if (child.readUInt32LE(4092) !== crc32c(seed, child.subarray(0, 4092))) {
+        throw damaged("the checksum of a node of its extent tree is wrong");
+      }
+      if (child.readUInt16LE(6) !== depth - 1) throw damaged("its extent tree has the wrong depth");
+      await this.#walkExtents(child, inode, runs);
+    }
+  }
+
+  /** Inodes are asked for in order; one read serves many. */
+  async #tableBlock(block: number): Promise<Buffer> {
+    const { first, bytes } = this.#tableCache;
+    if (first === -1 || block < first || (block - first) * BLOCK_BYTES >= bytes.length) {
+      const count = Math.min(TABLE_BLOCKS_READ, this.superblock.blocks - block);
+      this.#tableCache = { first: block, bytes: await this.readBlocks(block, count) };
+    }
+    const at = (block - this.#tableCache.first) * BLOCK_BYTES;
+    return this.#tableCache.bytes.subarray(at, at + BLOCK_BYTES);
+  }
+}
+
+const NAMESPACES: ReadonlyMap<number, string> = new Map([
+  [XATTR_USER, "user."],
+  [XATTR_TRUSTED, "trusted."],
+  [XATTR_SECURITY, "security."],
+]);
+
+function toXattr({ index, name, value }: RawXattr): [string, Buffer] {
+  if (index === XATTR_ACL_ACCESS) return ["system.posix_acl_access", aclFromDisk(value, "its ACL")];
+  if (index === XATTR_ACL_DEFAULT) return ["system.posix_acl_default", aclFromDisk(value, "its default ACL")];
+  const prefix = NAMESPACES.get(index);
+  if (prefix === undefined) throw damaged(`an extended attribute of it has the unknown namespace ${index}`);
+  return [prefix + name, value];
+}
+
+async function readExactly(handle: FileHandle, position: number, length: number): Promise<Buffer> {
+  const out = Buffer.allocUnsafe(length);
+  for (let done = 0; done < length; ) {
+    const { bytesRead } = await handle.read(out, done, length - done, position + done);
+    if (bytesRead === 0) throw damaged(`the image ends before byte ${position + length}`);
+    done += bytesRead;
+  }
+  return out;
+}
+
+function zeroBits(bitmap: Buffer, count: number): number {
+  let zeros = 0;
+  for (let bit = 0; bit < count; bit++) zeros += (((bitmap[bit >> 3] as number) >> (bit & 7)) & 1) ^ 1;
+  return zeros;
+}

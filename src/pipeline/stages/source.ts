@@ -1,0 +1,68 @@
+import type { ResolvedPlugin } from "../../config/resolve/plugin.ts";
+import { FledgeError } from "../../lib/errors.ts";
+import { applyLayer } from "../../rootfs/apply.ts";
+import { openSource } from "../../sources/index.ts";
+import type { Source } from "../../sources/source.ts";
+import { need, type Step } from "../step.ts";
+
+/** Opens what the recipe starts from; nothing is read yet. Throws a `config` error for a reference that is none. */
+export function sourceOf({ source, registries, platform, limits, baseDir }: ResolvedPlugin): Source | undefined {
+  if (source === undefined) return undefined;
+  if ("dockerfile" in source) {
+    throw new FledgeError("config", "source.dockerfile: this version of fledge does not build Dockerfiles", {
+      hint: "build it with docker, podman or buildah, save it (docker save, oci-archive:) and write source.archive",
+    });
+  }
+  const { os, architecture, variant } = platform;
+  const text = [os, architecture, ...(variant === undefined ? [] : [variant])].join("/");
+  return openSource(source, { registries, limits, platform: text, cwd: baseDir });
+}
+
+export function pinStage(source: Source | undefined, reference: string): Step | undefined {
+  if (source === undefined) return undefined;
+  return {
+    name: "pin",
+    phase: "source",
+    kind: "stage",
+    title: `Find out what ${reference} is`,
+    run: async (state, ctx) => {
+      state.pin = await source.pin(ctx);
+      const image = await source.image?.(state.pin, ctx);
+      if (image !== undefined) state.image = image;
+      ctx.log(`source: ${state.pin.reference}${state.pin.digest === undefined ? "" : ` is ${state.pin.digest}`}`);
+    },
+  };
+}
+
+export function layersStage(source: Source | undefined, { limits }: ResolvedPlugin): Step | undefined {
+  if (source === undefined) return undefined;
+  return {
+    name: "layers",
+    phase: "rootfs",
+    kind: "stage",
+    title: "Fetch the layers and merge them",
+    run: async (state, ctx) => {
+      const { signal, warn } = ctx;
+      for await (const layer of source.layers(need(state, "pin"), ctx)) {
+        ctx.log(`layer: ${layer.label}`);
+        await applyLayer(state.rootfs.root, layer, { limits, warn, signal });
+      }
+    },
+  };
+}
+
+/** Where the agent expects the image's config. */
+const IMAGE_CONFIG_PATH = "/etc/fsify-entrypoint";
+
+export function imageConfigStage(source: Source | undefined): Step | undefined {
+  if (source?.image === undefined) return undefined;
+  return {
+    name: "image-config",
+    phase: "rootfs",
+    kind: "stage",
+    title: `Put the image's config at ${IMAGE_CONFIG_PATH}`,
+    run: ({ rootfs, image }) => {
+      if (image !== undefined) rootfs.writeFile(IMAGE_CONFIG_PATH, image.raw, { mode: 0o644 });
+    },
+  };
+}
