@@ -159,6 +159,23 @@ describe("logging in", () => {
   });
 });
 
+describe("an image that was built before", () => {
+  it("is built again from its pin when the registry is gone, and asks for no layer when it is there", async () => {
+    const first = await run();
+    const asked = registry.server.received.length;
+    expectRight(await run(pullContext({}, first.ctx.cacheDir)));
+    expect(registry.server.received.slice(asked).map(({ url }) => url)).toEqual([`${MANIFEST}v1`]);
+    await registry.server.close();
+    const source = openSource({ image: registry.image, platform: "amd64" }, { patience: FAST });
+    const ctx = pullContext({}, first.ctx.cacheDir);
+    const layers = [];
+    for await (const layer of source.layers(first.pin, ctx)) layers.push(layer);
+    expect(layers).toHaveLength(3);
+    expect((await source.image?.(first.pin, ctx))?.architecture).toBe("amd64");
+    registry = await startFaultyRegistry(image);
+  });
+});
+
 describe("redirects", () => {
   it("to another host do not carry the credentials, and their query is not told", async () => {
     const { otherOrigin, server } = { ...registry.server, server: registry.server };

@@ -1,7 +1,9 @@
+import { readFile, writeFile } from "node:fs/promises";
 import type { RunContext } from "../../lib/context.ts";
-import type { Digest } from "../../lib/digest.ts";
+import { type Digest, sha256 } from "../../lib/digest.ts";
 import { FledgeError, isFledgeError } from "../../lib/errors.ts";
 import { readBody } from "../../lib/http.ts";
+import { ensureBlob } from "../../store/blobs.ts";
 import { INDEX_TYPES, MANIFEST_TYPES, MAX_MANIFEST_BYTES } from "../oci/manifest.ts";
 import { checkDigest, type ImageStorage } from "../oci/storage.ts";
 import type { RegistryReference } from "../reference.ts";
@@ -25,8 +27,19 @@ export function openRepository(reference: RegistryReference, options: EndpointOp
     label: formatReference(reference),
     places: endpoints.length,
     manifest: (name) => firstOf(endpoints, (endpoint) => readManifest(endpoint, name), ctx),
+    keep: (digest, fetch) => keepDocument(digest, fetch, ctx),
     blob: (descriptor, place) => streamBlob(endpoints.slice(place), descriptor, ctx),
   };
+}
+
+/** Through the cache: what was pinned can be built again when the registry is gone. */
+async function keepDocument(digest: Digest, fetch: () => Promise<Uint8Array>, ctx: RunContext): Promise<Uint8Array> {
+  const { path } = await ensureBlob(ctx, digest, async (to) => {
+    const bytes = await fetch();
+    await writeFile(to, bytes);
+    return sha256(bytes);
+  });
+  return readFile(path);
 }
 
 function placesOf({ registry, repository }: RegistryReference, registries: RegistriesOptions): Place[] {
