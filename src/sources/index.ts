@@ -30,7 +30,7 @@ export type SourceSettings = {
 
 /** The source that the options describe; nothing is read yet. Throws a `config` error for a reference or platform that is none. */
 export function openSource(options: LayeredSourceOptions, settings: SourceSettings = {}): Source {
-  const { limits, registries = {}, patience = {}, cwd = "." } = settings;
+  const { limits, patience = {}, cwd = "." } = settings;
   const local = (path: string, reference = path): LocalPath => ({ reference, path: resolve(cwd, path) });
   if ("tar" in options) return tarSource(local(options.tar), limits);
   if ("dir" in options) return dirSource(local(options.dir));
@@ -42,7 +42,12 @@ export function openSource(options: LayeredSourceOptions, settings: SourceSettin
   const written = options.image.trim();
   switch (reference.kind) {
     case "registry":
-      return registrySource(written, reference, { platform, registries, patience, limits });
+      return registrySource(written, reference, {
+        platform,
+        registries: resolveAuthorities(settings.registries ?? {}, cwd),
+        patience,
+        limits,
+      });
     case "layout":
       return layoutSource(local(reference.path, written), reference.tag, { platform, limits });
     case "archive":
@@ -55,4 +60,13 @@ export function openSource(options: LayeredSourceOptions, settings: SourceSettin
     default:
       return assertNever(reference);
   }
+}
+
+function resolveAuthorities(registries: RegistriesOptions, cwd: string): RegistriesOptions {
+  return Object.fromEntries(
+    Object.entries(registries).map(([host, options]) => [
+      host,
+      options.ca === undefined ? options : { ...options, ca: resolve(cwd, options.ca) },
+    ]),
+  );
 }

@@ -308,6 +308,8 @@ describe("faults that stay", () => {
       expectRight(pulled);
       expect(pulled.ctx.warnings).toMatchObject([{ message: expect.stringContaining("next registry") }]);
       expect(registry.server.received.map(({ url }) => url)).not.toContain(`${MANIFEST}v1`);
+      mirror.server.on(`${MANIFEST}v1`, { body: "<html>log in to the network</html>" });
+      expectRight(await run(pullContext(), { registries: { [registry.host]: { mirrors: [mirror.host] } } }));
     } finally {
       await mirror.server.close();
     }

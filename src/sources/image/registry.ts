@@ -4,7 +4,7 @@ import { type Digest, sha256 } from "../../lib/digest.ts";
 import { FledgeError, isFledgeError } from "../../lib/errors.ts";
 import { readBody } from "../../lib/http.ts";
 import { ensureBlob } from "../../store/blobs.ts";
-import { INDEX_TYPES, MANIFEST_TYPES, MAX_MANIFEST_BYTES } from "../oci/manifest.ts";
+import { INDEX_TYPES, MANIFEST_TYPES, MAX_MANIFEST_BYTES, parseManifest } from "../oci/manifest.ts";
 import { checkDigest, type ImageStorage } from "../oci/storage.ts";
 import type { RegistryReference } from "../reference.ts";
 import { formatReference } from "../reference.ts";
@@ -80,9 +80,12 @@ async function readManifest(endpoint: Endpoint, name: string): Promise<Served> {
     throw missing(endpoint.place, name);
   }
   const bytes = await readBody(response, MAX_MANIFEST_BYTES);
+  const mediaType = response.headers["content-type"]?.split(";")[0]?.trim();
+  const label = `manifest ${name} of ${endpoint.place.host}/${endpoint.place.repository}`;
   // Checked here too, so that a mirror that is wrong does not keep the registry from being asked.
-  if (name.startsWith("sha256:")) checkDigest(bytes, name as Digest, `manifest ${name} of ${endpoint.place.host}`);
-  return { bytes, mediaType: response.headers["content-type"]?.split(";")[0]?.trim() };
+  if (name.startsWith("sha256:")) checkDigest(bytes, name as Digest, label);
+  parseManifest(bytes, label, mediaType);
+  return { bytes, mediaType };
 }
 
 function missing({ host, repository }: Place, name: string): FledgeError {

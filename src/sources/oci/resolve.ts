@@ -95,7 +95,10 @@ export function checkPlatform(config: ImageConfig, wanted: Platform | undefined,
   if (config.architecture === "" || bestFor(platform, [config], (one) => one) !== undefined) return;
   const message = `${label} is for ${formatPlatform(config)}, not ${formatPlatform(platform)}`;
   // Somebody who names a platform means it; on a laptop of another architecture the image may still be the right one.
-  if (wanted !== undefined) throw new FledgeError("source", message, { hint: "it is the only image there" });
+  if (wanted !== undefined)
+    throw new FledgeError("source", message, {
+      hint: `it is the only image there; to use it set platform to "${formatPlatform(config)}"`,
+    });
   ctx.warn({ message, hint: `set source.platform to "${formatPlatform(config)}" if that is what you want` });
 }
 
