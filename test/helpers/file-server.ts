@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
-import { createServer, type IncomingHttpHeaders, type IncomingMessage, request, type ServerResponse } from "node:http";
-import { type AddressInfo, connect, type Server, type Socket } from "node:net";
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo, Server, Socket } from "node:net";
 import { onTestFinished } from "vitest";
 
 /** A request as it came in. */
-export type Received = { readonly method: string; readonly path: string; readonly headers: IncomingHttpHeaders };
+type Received = { readonly method: string; readonly path: string; readonly headers: IncomingHttpHeaders };
 
 /** How a path is answered. Of a list each request takes the next one, and the last one stays. */
 export type Reply = (request: IncomingMessage, response: ServerResponse) => void;
@@ -83,87 +83,6 @@ export function json(value: unknown, code = 200): Reply {
 
 export function redirect(location: string, code = 302): Reply {
   return status(code, { location });
-}
-
-/** Exactly these bytes on the connection, which is closed then: for answers that no decent server gives. */
-export function raw(head: string, body: Uint8Array | string = ""): Reply {
-  return (_request, { socket }) => {
-    socket?.write(`${head.trim().replaceAll("\n", "\r\n")}\r\n\r\n`);
-    socket?.end(body);
-  };
-}
-
-/** The body in pieces, one each `everyMs`. */
-export function slow(bytes: Uint8Array, pieceBytes: number, everyMs: number): Reply {
-  return (_request, response) => {
-    response.writeHead(200, { "content-length": bytes.length });
-    let sent = 0;
-    const timer = setInterval(() => {
-      response.write(bytes.subarray(sent, sent + pieceBytes));
-      sent += pieceBytes;
-      if (sent >= bytes.length) response.end();
-    }, everyMs);
-    response.on("close", () => clearInterval(timer));
-  };
-}
-
-/** No answer ever. */
-export function hang(): Reply {
-  return () => {};
-}
-
-/** A forward proxy; `requests` has what was asked of it: `CONNECT host:port`, or an absolute URI. */
-export async function httpProxy(options: { readonly authorization?: string } = {}): Promise<TestServer> {
-  const requests: Received[] = [];
-  const isRefused = (headers: IncomingHttpHeaders): boolean =>
-    options.authorization !== undefined && headers["proxy-authorization"] !== options.authorization;
-  const server = createServer((incoming, response) => {
-    const { method = "", url = "", headers } = incoming;
-    requests.push({ method, path: url, headers });
-    if (isRefused(headers)) {
-      response.writeHead(407, { "proxy-authenticate": "Basic" }).end();
-      return;
-    }
-    const { "proxy-connection": _, "proxy-authorization": __, ...rest } = headers;
-    const onward = request(url, { method, headers: rest }, (answer) => {
-      response.writeHead(answer.statusCode ?? 502, answer.headers);
-      answer.pipe(response);
-    });
-    onward.on("error", () => response.writeHead(502).end());
-    incoming.pipe(onward);
-  });
-  server.on("connect", ({ method = "", url = "", headers }: IncomingMessage, client) => {
-    requests.push({ method, path: url, headers });
-    if (isRefused(headers)) {
-      client.end(
-        "HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n",
-      );
-      return;
-    }
-    const { hostname, port } = new URL(`http://${url}`);
-    client.on("close", () => onward.destroy());
-    const onward = connect(Number(port || 80), hostname, () => {
-      client.write("HTTP/1.1 200 Connection Established\r\n\r\n");
-      onward.pipe(client);
-      client.pipe(onward);
-    });
-    onward.on("error", () => client.destroy());
-    client.on("error", () => onward.destroy());
-  });
-  const port = await listen(server);
-  const origin = `http://127.0.0.1:${port}`;
-  return { origin, otherOrigin: `http://localhost:${port}`, requests, url: (path) => origin + path };
-}
-
-/** A port of 127.0.0.1 at which nothing listens. */
-export async function closedPort(): Promise<number> {
-  const server = createServer();
-  return await new Promise((resolve) => {
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
 }
 
 async function listen(server: Server): Promise<number> {
