@@ -1,5 +1,6 @@
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { ResolvedExt4Options } from "../../src/imagers/ext4/options.ts";
 import { verifyExt4 } from "../../src/imagers/ext4/verify.ts";
@@ -8,6 +9,7 @@ import type { SealedTree } from "../../src/rootfs/seal.ts";
 import { ext4Options, fsck, quietContext, run, withFolder, withImage, withMount } from "../helpers/ext4.ts";
 import { device, dir, file, pipe, seal, stored, symlink } from "../helpers/inodes.ts";
 import { differences } from "../helpers/mounted.ts";
+import { randomTree } from "../helpers/random-tree.ts";
 import { isMissing } from "../helpers/requirements.ts";
 
 const MIB = 1024 * 1024;
@@ -300,6 +302,25 @@ describe.skipIf(isMissing("root", "e2fsck", "debugfs", "getfattr"))("ext4 as e2f
       fsck(image);
     });
   });
+
+  test("random trees", () =>
+    fc.assert(
+      fc.asyncProperty(randomTree, (root) => conforms(seal(root))),
+      { numRuns: 12 },
+    ));
+
+  test("debugfs reads the same contents, targets and attributes", () =>
+    withImage(menagerie(), ext4Options(), (image) => {
+      const debugfs = (request: string): string => run("debugfs", ["-R", request, image]);
+      expect(debugfs("cat /bin/tool")).toBe("#!/bin/sh\n");
+      expect(debugfs('cat "/a block and a byte"')).toBe("\x02".repeat(4097));
+      expect(debugfs('stat "/slow link"')).toMatch(/Type: symlink.*Size: 60/s);
+      expect(debugfs('stat "/fast link"')).toMatch(/Fast link dest: "t{59}"/);
+      expect(debugfs("stat /bin/tool")).toMatch(/User: 70000 +Group: (4000000000|-294967296)/);
+      expect(debugfs("stat /largest")).toMatch(/Device major\/minor number: 4095:1048575/);
+      expect(debugfs("stat /shared")).toMatch(/Links: 2/);
+      expect(debugfs("show_super_stats -h")).toMatch(/Filesystem state: +clean/);
+    }));
 
   test("the backup of the superblock repairs an image that lost its first", () =>
     withImage(menagerie(), ext4Options({ headroomBytes: 200 * MIB }), (image) => {

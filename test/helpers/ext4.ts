@@ -18,8 +18,8 @@ export function ext4Options(changes: Partial<ResolvedExt4Options> = {}): Resolve
 }
 
 /** Runs a program; returns its output, or throws with all it said. */
-export function run(command: string, args: readonly string[]): string {
-  const { status, stdout, stderr, error } = spawnSync(command, args, { encoding: "utf8", maxBuffer: 1 << 28 });
+export function run(command: string, args: readonly string[], encoding: "utf8" | "latin1" = "utf8"): string {
+  const { status, stdout, stderr, error } = spawnSync(command, args, { encoding, maxBuffer: 1 << 28 });
   if (error) throw error;
   if (status !== 0) throw new Error(`${command} ${args.join(" ")} ended with ${status}:\n${stdout}${stderr}`);
   return stdout;

@@ -93,7 +93,7 @@ function linkCount({ path, inode }: SealedEntry, allowed: readonly string[]): bi
 function dumpXattrs(root: string): Map<string, string> {
   const script = 'find "$1" -print0 | xargs -0 -r getfattr -d -m - -e hex --absolute-names -h -- 2>/dev/null';
   const dump = new Map<string, string>();
-  for (const paragraph of run("sh", ["-c", script, "sh", root]).split("\n\n")) {
+  for (const paragraph of run("sh", ["-c", script, "sh", root], "latin1").split("\n\n")) {
     const [header, ...lines] = paragraph.split("\n").filter((line) => line !== "");
     if (header === undefined) continue;
     // getfattr escapes what is not printable in octal.
