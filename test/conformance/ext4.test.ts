@@ -1,8 +1,9 @@
-import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { ResolvedExt4Options } from "../../src/imagers/ext4/options.ts";
+import { extentsOf, planExt4 } from "../../src/imagers/ext4/plan.ts";
 import { verifyExt4 } from "../../src/imagers/ext4/verify.ts";
 import type { Inode } from "../../src/rootfs/node.ts";
 import type { SealedTree } from "../../src/rootfs/seal.ts";
@@ -280,6 +281,52 @@ describe.skipIf(isMissing("root", "e2fsck", "debugfs", "getfattr"))("ext4 as e2f
         }),
       );
       await conforms(tree, ext4Options());
+    }));
+
+  test("a backup in the midst of a file's extents: one more, and so a tree; or none after all", () =>
+    withFolder(async (folder) => {
+      const layer = join(folder, "layer");
+      writeFileSync(layer, "");
+      truncateSync(layer, 200 * MIB);
+      const options = ext4Options({ journal: false });
+      const treeOf = (fillerBlocks: number): SealedTree => {
+        const segments = Array.from({ length: 4 }, (_, i) => ({ at: i * 8 * MIB, length: 4 * MIB }));
+        const sparse = stored({ file: layer, offset: 0, size: 32 * MIB, segments });
+        return seal(dir({ a: stored({ file: layer, offset: 0, size: fillerBlocks * 4096 }), b: sparse }));
+      };
+      // With this filler the backup stands just where the second run of the file begins.
+      const some = 30_000;
+      const start = some + 32_768 - 1024 - (extentsOf(planExt4(treeOf(some), options), 3)[0]?.physical ?? 0);
+      const trees = new Set<string>();
+      for (let filler = start - 3; filler <= start + 3; filler++) {
+        const plan = planExt4(treeOf(filler), options);
+        trees.add(`${plan.treeBlocks[3]} for ${extentsOf(plan, 3).length}`);
+        await withImage(treeOf(filler), options, (image) => verifyExt4(treeOf(filler), image, quietContext()));
+      }
+      expect([...trees].sort()).toEqual(["0 for 4", "1 for 4", "1 for 5"]);
+    }));
+
+  test("a hash tree whose leaves are full takes thousands of names more", () =>
+    withImage(
+      seal(dir({ d: dir(numbered(3000, (i) => `entry number ${i}`)) })),
+      ext4Options({ headroomBytes: 64 * MIB }),
+      async (image) => {
+        await withMount(image, "rw", (mounted) => {
+          const script =
+            'cd "$1/d"; seq -f "new name %.0f" 3000 | tr "\\n" "\\0" | xargs -0 touch; rm "entry number "*5; ls | wc -l';
+          expect(run("sh", ["-ec", script, "sh", mounted]).trim()).toBe("5700");
+        });
+        fsck(image);
+      },
+    ));
+
+  test("resize2fs grows and shrinks it", () =>
+    withImage(menagerie(), ext4Options({ headroomBytes: 30 * MIB }), async (image) => {
+      for (const size of ["300M", "20M"]) {
+        run("resize2fs", [image, size]);
+        fsck(image);
+      }
+      await withMount(image, "ro", async (mounted) => expect(await differences(menagerie(), mounted)).toEqual([]));
     }));
 
   test.each([-3, -2, -1, 0, 1, 2, 3, 4, 100])("a fixed size of one group and %i blocks", (blocks) =>
