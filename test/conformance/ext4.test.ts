@@ -1,7 +1,8 @@
-import { readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { ext4Imager } from "../../src/imagers/ext4/index.ts";
 import type { ResolvedExt4Options } from "../../src/imagers/ext4/options.ts";
 import { extentsOf, planExt4 } from "../../src/imagers/ext4/plan.ts";
 import { verifyExt4 } from "../../src/imagers/ext4/verify.ts";
@@ -367,6 +368,22 @@ describe.skipIf(isMissing("root", "e2fsck", "debugfs", "getfattr"))("ext4 as e2f
       expect(debugfs("stat /largest")).toMatch(/Device major\/minor number: 4095:1048575/);
       expect(debugfs("stat /shared")).toMatch(/Links: 2/);
       expect(debugfs("show_super_stats -h")).toMatch(/Filesystem state: +clean/);
+    }));
+
+  test("a full disk is an error that names the image", () =>
+    withFolder(async (folder) => {
+      run("mount", ["-t", "tmpfs", "-o", "size=1m", "fledge-test", folder]);
+      try {
+        const image = join(folder, "full.img");
+        for (const preallocate of [false, true]) {
+          const tree = seal(dir({ f: file(Buffer.alloc(3 * MIB, 1)) }));
+          const writing = ext4Imager.write(tree, image, ext4Options({ preallocate }), quietContext());
+          await expect(writing).rejects.toMatchObject({ code: "io", message: `cannot write ${image}: ENOSPC` });
+          rmSync(image);
+        }
+      } finally {
+        run("umount", [folder]);
+      }
     }));
 
   test("the backup of the superblock repairs an image that lost its first", () =>
