@@ -25,7 +25,7 @@ export function run(command: string, args: readonly string[], encoding: "utf8" |
   return stdout;
 }
 
-/** A folder that is gone when the body ends, and whatever was mounted in it too. */
+/** A folder that is gone when the body ends. */
 export async function withFolder<T>(body: (folder: string) => Promise<T> | T): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), "fledge-ext4-"));
   try {
@@ -62,12 +62,12 @@ export async function withMount<T>(
   mode: "ro" | "rw",
   body: (mountPoint: string) => Promise<T> | T,
 ): Promise<T> {
-  const mountPoint = mkdtempSync(join(tmpdir(), "fledge-mount-"));
-  run("mount", ["-t", "ext4", "-o", `loop,${mode}`, image, mountPoint]);
-  try {
-    return await body(mountPoint);
-  } finally {
-    run("umount", [mountPoint]);
-    rmSync(mountPoint, { recursive: true, force: true });
-  }
+  return withFolder(async (mountPoint) => {
+    run("mount", ["-t", "ext4", "-o", `loop,${mode}`, image, mountPoint]);
+    try {
+      return await body(mountPoint);
+    } finally {
+      run("umount", [mountPoint]);
+    }
+  });
 }
