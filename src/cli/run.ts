@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from "node:util";
 import { type CommandDef, runCommand } from "citty";
 import { errnoOf, exitCodeOf, FledgeError, isFledgeError } from "../lib/errors.ts";
 import { didYouMean } from "../lib/suggest.ts";
@@ -14,12 +15,12 @@ export async function run(rawArgs: readonly string[]): Promise<number> {
       const topic = name === "help" ? rest[0] : undefined;
       const text =
         topic === undefined ? await renderOverview(COMMANDS) : await renderHelp(await commandOf(topic), topic);
-      (name === undefined ? process.stderr : process.stdout).write(text);
+      show(name === undefined ? process.stderr : process.stdout, text);
       return name === undefined ? 2 : 0;
     }
     const command = await commandOf(name === "--version" || name === "-V" ? "version" : name);
     if (asksForHelp(rest)) {
-      process.stdout.write(await renderHelp(command, name));
+      show(process.stdout, await renderHelp(command, name));
       return 0;
     }
     checkFlags(rest, command.args ?? {}, name);
@@ -31,6 +32,11 @@ export async function run(rawArgs: readonly string[]): Promise<number> {
     );
     return exitCodeOf(asFledgeError(error));
   }
+}
+
+/** citty colours its page whether or not somebody looks. */
+function show(stream: NodeJS.WriteStream, text: string): void {
+  stream.write(stream.isTTY ? text : stripVTControlCharacters(text));
 }
 
 async function commandOf(name: string): Promise<Command> {

@@ -1,4 +1,5 @@
 import { benchCpio } from "./cpio.ts";
+import { benchExt4 } from "./ext4.ts";
 import { benchLayers } from "./layers.ts";
 import { benchStore } from "./store.ts";
 import { benchTree } from "./tree.ts";
@@ -6,6 +7,7 @@ import { benchTree } from "./tree.ts";
 const BENCHES: Readonly<Record<string, () => void | Promise<void>>> = {
   tree: benchTree,
   cpio: benchCpio,
+  ext4: benchExt4,
   layers: benchLayers,
   store: benchStore,
 };

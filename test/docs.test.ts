@@ -1,0 +1,73 @@
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parse } from "smol-toml";
+import { expect, onTestFinished, test } from "vitest";
+import * as sdk from "../src/index.ts";
+import { HOOK_NAMES } from "../src/pipeline/hooks.ts";
+import { fledge } from "./helpers/cli.ts";
+import { optionsTable } from "./helpers/reference.ts";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const README = join(ROOT, "README.md");
+const text = readFileSync(README, "utf8");
+
+function codeBlocks(language: string): string[] {
+  return [...text.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, "gms"))].map((match) => match[1] ?? "");
+}
+
+test("every TypeScript block of the README type-checks", () => {
+  const blocks = codeBlocks("ts");
+  expect(blocks.length).toBeGreaterThan(3);
+  const folder = join(ROOT, "test", ".readme");
+  mkdirSync(folder, { recursive: true });
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  for (const [index, block] of blocks.entries()) writeFileSync(join(folder, `block-${index}.ts`), block);
+  writeFileSync(
+    join(folder, "tsconfig.json"),
+    JSON.stringify({
+      extends: "../../tsconfig.json",
+      compilerOptions: { paths: { fledge: ["../../src/index.ts"] } },
+      include: ["*.ts"],
+    }),
+  );
+  execFileSync(process.execPath, [join(ROOT, "node_modules/typescript/bin/tsc"), "-p", folder], { stdio: "pipe" });
+});
+
+test("every TOML block of the README is one that fledge reads", () => {
+  const blocks = codeBlocks("toml");
+  expect(blocks.length).toBeGreaterThan(1);
+  for (const block of blocks) expect(Object.keys(parse(block)).length).toBeGreaterThan(0);
+});
+
+/** The table between the markers is made from the schema: `UPDATE_README=1 npx vitest run test/docs.test.ts` renews it. */
+test("the reference of options is that of the schema", () => {
+  const [begin, end] = ["<!-- options -->\n", "<!-- /options -->"];
+  const [start, stop] = [text.indexOf(begin) + begin.length, text.indexOf(end)];
+  if (process.env.UPDATE_README) writeFileSync(README, `${text.slice(0, start)}${optionsTable()}\n${text.slice(stop)}`);
+  else expect(text.slice(start, stop)).toBe(`${optionsTable()}\n`);
+});
+
+test("every hook, command and export that there is, and no other, is in the README", async () => {
+  for (const hook of HOOK_NAMES) expect(text).toContain(`\`${hook}\``);
+  const { stdout } = await fledge(["--help"]);
+  const commands = [...stdout.matchAll(/^ {2}(\w+) {2,}/gm)].map((match) => match[1]);
+  for (const command of commands) expect(text).toContain(`\`fledge ${command}`);
+  expect(Object.keys(sdk).sort()).toMatchInlineSnapshot(`
+    [
+      "FledgeError",
+      "RootfsTree",
+      "build",
+      "buildAll",
+      "checkManifest",
+      "checkManifestFile",
+      "definePlugin",
+      "definePreset",
+      "defineStage",
+      "isFledgeError",
+      "loadPlugins",
+      "plan",
+    ]
+  `);
+});

@@ -1,0 +1,54 @@
+import { z } from "zod";
+import { layerSchema } from "../../src/config/schema.ts";
+
+type JsonSchema = {
+  readonly type?: string;
+  readonly description?: string;
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly additionalProperties?: JsonSchema | false;
+  readonly anyOf?: readonly JsonSchema[];
+  readonly items?: JsonSchema;
+  readonly enum?: readonly unknown[];
+  readonly const?: unknown;
+  readonly default?: unknown;
+};
+
+/** The reference of all options as a Markdown table, from the rows that also validate them. */
+export function optionsTable(): string {
+  const schema = z.toJSONSchema(layerSchema, { io: "input", unrepresentable: "any" }) as JsonSchema;
+  const rows = Object.entries(schema.properties ?? {})
+    .filter(([key]) => key !== "meta")
+    .flatMap(([key, value]) => rowsOf(key, value));
+  return ["| option | type | meaning |", "|---|---|---|", ...rows].join("\n");
+}
+
+function rowsOf(path: string, schema: JsonSchema): string[] {
+  const own = schema.description === undefined ? [] : [row(path, schema)];
+  const nested = variantsOf(schema).flatMap((variant) => Object.entries(variant.properties ?? {}));
+  const seen = new Set<string>();
+  const below = nested.flatMap(([key, value]) => {
+    if (seen.has(key)) return [];
+    seen.add(key);
+    return rowsOf(`${path}.${key}`, value);
+  });
+  return [...own, ...below];
+}
+
+function variantsOf(schema: JsonSchema): JsonSchema[] {
+  return [schema, ...(schema.anyOf ?? []).flatMap(variantsOf)];
+}
+
+function row(path: string, schema: JsonSchema): string {
+  const meaning = (schema.description ?? "").replaceAll("|", "\\|").replaceAll("\n", " ");
+  return `| \`${path}\` | ${typeOf(schema).replaceAll("|", "\\|")} | ${meaning} |`;
+}
+
+function typeOf(schema: JsonSchema): string {
+  if (schema.enum !== undefined) return schema.enum.map((value) => JSON.stringify(value)).join(" | ");
+  if (schema.const !== undefined) return JSON.stringify(schema.const);
+  if (schema.anyOf !== undefined)
+    return [...new Set(schema.anyOf.flatMap((variant) => typeOf(variant).split(" | ")))].join(" | ");
+  if (schema.type === "array") return `${schema.items === undefined ? "any" : typeOf(schema.items)}[]`;
+  if (schema.type === "object") return schema.properties === undefined ? "map" : "object";
+  return schema.type ?? "any";
+}
