@@ -46,17 +46,18 @@ async function readPlugins(
   manifestFile: string | undefined,
   options: LoadOptions & { outDir?: string; outFile?: string },
 ): Promise<ResolvedPlugin[]> {
-  const [{ loadLayers }, { mergeLayers }, { resolvePlugin }, { hostPlatform }, { layerSchema }] = await Promise.all([
-    import("./load.ts"),
-    import("./merge.ts"),
-    import("./resolve/index.ts"),
-    import("./resolve/platform.ts"),
-    import("./schema.ts"),
-  ]);
+  const [{ loadLayers }, { mergeLayers }, { resolvePlugin }, { formatPlatform, hostPlatform }, { layerSchema }] =
+    await Promise.all([
+      import("./load.ts"),
+      import("./merge.ts"),
+      import("./resolve/index.ts"),
+      import("../lib/platform.ts"),
+      import("./schema.ts"),
+    ]);
   checkPlatform(options.platform, layerSchema.shape.platform.safeParse(options.platform).success);
   const loaded = await loadLayers(file, manifestFile, {
     mode: options.mode ?? "production",
-    platform: options.platform ?? hostPlatform(),
+    platform: options.platform ?? formatPlatform(hostPlatform()),
     env: options.env ?? process.env,
   });
   const { platform, outDir, outFile } = options;

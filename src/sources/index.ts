@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { assertNever } from "../lib/errors.ts";
+import { parsePlatform } from "../lib/platform.ts";
 import type { LayerLimits } from "../rootfs/limits.ts";
 import { archiveSource } from "./archive/index.ts";
 import { dirSource } from "./dir/index.ts";
@@ -7,7 +8,6 @@ import type { Patience } from "./image/auth.ts";
 import { registrySource } from "./image/index.ts";
 import { layoutSource } from "./layout/index.ts";
 import type { LocalPath } from "./local.ts";
-import { parsePlatform } from "./oci/platform.ts";
 import type { SourceOptions } from "./options.ts";
 import { parseReference } from "./reference.ts";
 import type { RegistriesOptions } from "./registries-options.ts";

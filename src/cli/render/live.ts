@@ -22,7 +22,7 @@ export function liveRenderer(plain: Renderer, { plugins }: RenderOptions): Rende
   };
   const draw = (): void => {
     erase();
-    const width = process.stderr.columns ?? 80;
+    const width = process.stderr.columns || 80;
     const lines = [...running.values()].map((line) =>
       clip(`${colors.cyan(FRAMES[frame % FRAMES.length] ?? "")} ${text(line)}`, width),
     );

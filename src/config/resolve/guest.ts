@@ -5,9 +5,9 @@ import { type BusyboxOptions, DEFAULT_BUSYBOX } from "../../guest/busybox/option
 import type { ResolvedInit } from "../../guest/init/options.ts";
 import type { ResolvedMapping } from "../../guest/mappings/options.ts";
 import { compareBytes, toByteString } from "../../lib/bytes.ts";
+import type { Platform } from "../../lib/platform.ts";
 import { formatPath } from "../explain.ts";
 import type { Strategy } from "../schema.ts";
-import type { Platform } from "./plugin.ts";
 import type { Report, ResolveInput } from "./report.ts";
 
 const AGENT_IN_GUEST = "/bin/kestrel";

@@ -5,14 +5,12 @@ import type { ResolvedMapping } from "../../guest/mappings/options.ts";
 import type { ResolvedCpioOptions } from "../../imagers/cpio/options.ts";
 import type { ResolvedExt4Options } from "../../imagers/ext4/options.ts";
 import type { Warning } from "../../lib/context.ts";
+import type { Platform } from "../../lib/platform.ts";
 import type { HookLayer } from "../../pipeline/hooks.ts";
 import type { AnyStage } from "../../pipeline/stage.ts";
 import type { LayerLimits } from "../../rootfs/limits.ts";
 import type { GuestOptions, RegistriesOptions, SourceOptions } from "../../sources/options.ts";
 import type { ManifestOptions } from "../../volant/options.ts";
-
-/** What the guest runs on, in the words of the OCI image-spec. */
-export type Platform = { readonly os: string; readonly architecture: string; readonly variant?: string };
 
 /** A value that the user did not write, and what it was concluded from. */
 export type Note = { readonly key: string; readonly value: unknown; readonly from: string };

@@ -1,5 +1,6 @@
 import type { ResolvedPlugin } from "../../config/resolve/plugin.ts";
 import { FledgeError } from "../../lib/errors.ts";
+import { formatPlatform } from "../../lib/platform.ts";
 import { applyLayer } from "../../rootfs/apply.ts";
 import { openSource } from "../../sources/index.ts";
 import type { Source } from "../../sources/source.ts";
@@ -13,9 +14,7 @@ export function sourceOf({ source, registries, platform, limits, baseDir }: Reso
       hint: "build it with docker, podman or buildah, save it (docker save, oci-archive:) and write source.archive",
     });
   }
-  const { os, architecture, variant } = platform;
-  const text = [os, architecture, ...(variant === undefined ? [] : [variant])].join("/");
-  return openSource(source, { registries, limits, platform: text, cwd: baseDir });
+  return openSource(source, { registries, limits, platform: formatPlatform(platform), cwd: baseDir });
 }
 
 export function pinStage(source: Source | undefined, reference: string): Step | undefined {

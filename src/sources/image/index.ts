@@ -1,6 +1,6 @@
+import type { Platform } from "../../lib/platform.ts";
 import type { LayerLimits } from "../../rootfs/limits.ts";
 import { imageSource } from "../oci/image-source.ts";
-import type { Platform } from "../oci/platform.ts";
 import { resolveImage } from "../oci/resolve.ts";
 import type { RegistryReference } from "../reference.ts";
 import type { Source } from "../source.ts";

@@ -1,7 +1,7 @@
 import { type Digest, hexOf } from "../../lib/digest.ts";
 import { FledgeError } from "../../lib/errors.ts";
+import { formatPlatform, type Platform } from "../../lib/platform.ts";
 import { type Descriptor, MAX_MANIFEST_BYTES, parseManifest } from "../oci/manifest.ts";
-import { formatPlatform, type Platform } from "../oci/platform.ts";
 import { choose } from "../oci/resolve.ts";
 import type { ImageStorage } from "../oci/storage.ts";
 import { type FileSet, readDocument } from "./files.ts";

@@ -1,7 +1,7 @@
 import type { Digest } from "../../lib/digest.ts";
 import { FledgeError } from "../../lib/errors.ts";
+import type { Platform } from "../../lib/platform.ts";
 import { type JsonObject, objectOf, objectsOf, parseJson, stringOf } from "./json.ts";
-import type { Platform } from "./platform.ts";
 
 /** A reference to content (image-spec, descriptor.md). */
 export type Descriptor = {

@@ -1,12 +1,12 @@
 import type { RunContext } from "../../lib/context.ts";
 import { type Digest, sha256 } from "../../lib/digest.ts";
 import { FledgeError } from "../../lib/errors.ts";
+import { bestFor, formatPlatform, hostPlatform, type Platform } from "../../lib/platform.ts";
 import type { LayerLimits } from "../../rootfs/limits.ts";
 import type { WantedLayer } from "../../store/layers.ts";
 import { diffIdsOf, parseImageConfig } from "../image-config.ts";
 import type { ImageConfig } from "../source.ts";
 import { type Descriptor, MAX_MANIFEST_BYTES, type Manifest, parseManifest } from "./manifest.ts";
-import { bestFor, formatPlatform, hostPlatform, type Platform } from "./platform.ts";
 import { checkDigest, type ImageStorage, readBlob } from "./storage.ts";
 
 /** One image, its layers not yet fetched. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { parsePlatform } from "../../../../src/lib/platform.ts";
 import type { Descriptor } from "../../../../src/sources/oci/manifest.ts";
-import { parsePlatform } from "../../../../src/sources/oci/platform.ts";
 import { choose, resolveImage } from "../../../../src/sources/oci/resolve.ts";
 import { checkDigest, type ImageStorage } from "../../../../src/sources/oci/storage.ts";
 import { makeImage, makeIndex, sampleLayers, type TestImage } from "../../../helpers/images.ts";

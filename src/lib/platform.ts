@@ -1,5 +1,5 @@
 import { arch } from "node:process";
-import { FledgeError } from "../../lib/errors.ts";
+import { FledgeError } from "./errors.ts";
 
 /** What an image runs on, in the words of the Go toolchain (image-spec, image-index.md). */
 export type Platform = { readonly os: string; readonly architecture: string; readonly variant?: string };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { bestFor, formatPlatform, hostPlatform, parsePlatform } from "../../../../src/sources/oci/platform.ts";
+import { bestFor, formatPlatform, hostPlatform, parsePlatform } from "../../../src/lib/platform.ts";
 
 describe("parsePlatform", () => {
   it.each([
