@@ -14,13 +14,18 @@ import { tempDir } from "../helpers/temp.ts";
 const KESTREL = fileURLToPath(new URL("../helpers/kestrel.c", import.meta.url));
 const KERNEL = findKernel() ?? "";
 
+const FETCH = `
+  ip link set lo up
+  fetch() {
+    tries=0
+    until curl -fsS $1; do tries=$((tries + 1)); [ $tries -lt 30 ] || exit 1; sleep 1; done
+  }
+`;
+
 /** Runs in the booted disk with the image's own programs. */
 const CHECK = `
-  ip link set lo up
-  tries=0
-  until curl -fsS http://127.0.0.1/; do
-    tries=$((tries + 1)); [ $tries -lt 60 ] || exit 1; sleep 1
-  done
+  ${FETCH}
+  fetch http://127.0.0.1/
   cat /proc/mounts | grep ' / '
   echo "free: $(stat -f -c '%a * %S' /)"
   echo "greeting: $GREETING"
@@ -28,9 +33,29 @@ const CHECK = `
   echo ready
 `;
 
+/** Only its file capability lets an nginx that is not root's listen on a port below 1024. */
+const CAPABILITY = `
+  ${FETCH}
+  fetch http://127.0.0.1/ # which makes the folders that every nginx wants
+  echo 'pid /tmp/n.pid; error_log stderr; events {} http { access_log off; server { listen 81; return 200 "by capability\\n"; } }' >/tmp/n.conf
+  for program in /usr/sbin/nginx /srv/nginx; do
+    [ -e $program ] || cp /usr/sbin/nginx $program # without its attributes
+    setpriv --reuid=33 --regid=33 --clear-groups $program -c /tmp/n.conf -g 'daemon off;' &
+    workload=$!
+    if [ $program = /srv/nginx ]; then
+      wait $workload && exit 1
+    else
+      fetch http://127.0.0.1:81/
+      kill $workload
+      wait $workload
+    fi
+  done
+  echo judged
+`;
+
 describeWith(
   "a disk of a real image",
-  [requireBoot(), requireModules(KERNEL), needsRealImages(), requireTools("cc", "busybox", "e2fsck")],
+  [requireBoot(), requireModules(KERNEL), needsRealImages(), requireTools("cc", "busybox", "e2fsck", "lz4")],
   () => {
     let layout: string;
     beforeAll(async () => {
@@ -74,6 +99,13 @@ describeWith(
       });
     }, 400_000);
 
+    test("gives its programs their file capabilities", async () => {
+      const { console } = await boot(CAPABILITY);
+      expect(console).toContain("by capability\n");
+      expect(console).toMatch(/bind\(\) to 0\.0\.0\.0:81 failed \(13: Permission denied\)/);
+      expect(console).toContain("judged\ncheck ended with 0\n");
+    }, 400_000);
+
     test("recovers from a power cut", async () => {
       const { copy } = await boot(
         `mkdir /srv/many; seq 1 2000 | while read -r n; do echo $n >/srv/many/$n; done; sync; echo cut now; sleep 100`,
@@ -85,6 +117,28 @@ describeWith(
         expect(readFileSync(join(folder, "srv/many/2000"), "utf8")).toBe("2000\n");
       });
       fsck(copy);
+    }, 400_000);
+
+    test("has a sibling in an initramfs with the same base, which serves the page too", async () => {
+      const cwd = tempDir();
+      writeFileSync(
+        join(cwd, "check.sh"),
+        `#!/bin/sh\nnginx\n${FETCH}\nfetch http://127.0.0.1/\nreadlink /bin/awk /etc/alternatives/awk\n`,
+      );
+      const { artifact } = await build(
+        "nginx",
+        {
+          ...{ name: "nginx", strategy: "initramfs", source: { image: `oci:${layout}:${TAG}` } },
+          ...{ busybox: { path: "/bin/busybox" }, init: { path: "./check.sh" } },
+          archive: { compression: "lz4" },
+        },
+        { cwd },
+      );
+      const options = { kernel: KERNEL, memoryMb: 1024, timeoutMs: 240_000, append: "quiet" };
+      const { console, poweredOff } = await bootGuest({ initrd: artifact, ...options });
+      expect(console).toContain("<h1>Served by the image</h1>\n/etc/alternatives/awk\n/usr/bin/mawk\n");
+      expect(console).toContain("fledge-init: /sbin/check.sh exited with status 0; powering off");
+      expect(poweredOff).toBe(true);
     }, 400_000);
   },
 );
