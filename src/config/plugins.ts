@@ -66,7 +66,7 @@ async function readPlugins(
     return resolvePlugin({ file, layers, merged, values: layerSchema.parse(merged.values), platform, outDir, outFile });
   });
   checkNames(plugins, file);
-  return options.names === undefined ? plugins : pick(plugins, options.names);
+  return options.names === undefined ? plugins : pick(plugins, options.names, file);
 }
 
 function checkPlatform(platform: string | undefined, valid: boolean): void {
@@ -93,11 +93,13 @@ function checkNames(plugins: readonly ResolvedPlugin[], file: string): void {
   }
 }
 
-function pick(plugins: readonly ResolvedPlugin[], names: readonly string[]): ResolvedPlugin[] {
+function pick(plugins: readonly ResolvedPlugin[], names: readonly string[], file: string): ResolvedPlugin[] {
   const known = plugins.map((plugin) => plugin.name);
   return names.map((name) => {
     const plugin = plugins.find((candidate) => candidate.name === name);
     if (plugin !== undefined) return plugin;
-    throw new FledgeError("usage", `there is no plugin "${name}"`, { hint: didYouMean(name, known) });
+    throw new FledgeError("usage", `there is no plugin "${name}" in ${file}, nor a file or folder of that name`, {
+      hint: didYouMean(name, known),
+    });
   });
 }

@@ -256,7 +256,7 @@ test("flags, commands and targets that are not there", async () => {
     [["build", "--verfy"], /fledge build has no flag --verfy\n.*did you mean "--verify"\?/],
     [["build", "-o", "a", "-o", "b"], /--output was given 2 times/],
     [["biuld"], /there is no command "biuld"\n.*did you mean "build"\?/],
-    [["build", "nowhere"], /"nowhere" is no file or folder/],
+    [["build", "nowhere"], /there is no plugin "nowhere" in .*, nor a file or folder of that name/],
     [["check"], /fledge check needs at least one FILE/],
     [["version", "extra"], /fledge version takes no arguments/],
     [["build", "--platform", "linux/amd46"], /did you mean "amd64"\?/],

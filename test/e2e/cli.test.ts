@@ -1,0 +1,138 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { fledge } from "../helpers/cli.ts";
+import { project } from "../helpers/project.ts";
+
+const APP = "#!/bin/sh\necho app\n";
+
+/** Two plugins in one config, which a preset gives their BusyBox. */
+function pair(): string {
+  const plugin = (name: string): string =>
+    `{ name: "${name}", strategy: "initramfs", extends: "./preset.ts", init: { path: "./app.sh" }, archive: { compression: "none" },
+       manifest: { workload: { baseUrl: "http://127.0.0.1:80" } },
+       hooks: { "rootfs:ready": ({ log }) => log("the config's hook") } }`;
+  return project({
+    "package.json": '{ "type": "module" }',
+    "app.sh": APP,
+    "preset.ts": `import { definePreset } from "fledge";
+      export default definePreset({ meta: { name: "base" }, busybox: { path: "/bin/busybox" },
+        hooks: { "rootfs:ready": ({ rootfs, log }) => { rootfs.writeFile("/etc/preset", "yes"); log("the preset's hook"); } } });`,
+    "fledge.config.ts": `import { definePlugin } from "fledge";
+      export default [definePlugin(${plugin("one")}), definePlugin(async () => (${plugin("two")}))];`,
+  });
+}
+
+test("a config of several plugins builds all of them, or those that are named", async () => {
+  const cwd = pair();
+  const all = await fledge(["build"], { cwd });
+  expect(all.code, all.stderr).toBe(0);
+  expect(
+    readdirSync(cwd)
+      .filter((name) => /^(one|two)\./.test(name))
+      .sort(),
+  ).toEqual(["one.cpio", "one.manifest.json", "two.cpio", "two.manifest.json"]);
+  mkdirSync(join(cwd, "dist"));
+  const one = await fledge(["build", "two", "-o", "dist"], { cwd });
+  expect(one.code, one.stderr).toBe(0);
+  expect(readdirSync(join(cwd, "dist")).sort()).toEqual(["two.cpio", "two.manifest.json"]);
+  const none = await fledge(["build", "tow"], { cwd });
+  expect(none.stderr).toMatch(
+    /there is no plugin "tow" in .*fledge\.config\.ts, nor a file or folder of that name\n.*did you mean "two"\?/,
+  );
+  expect(none.code).toBe(2);
+});
+
+test("hooks of a preset run before the config's; -v says so", async () => {
+  const { stderr } = await fledge(["build", "one", "-v"], { cwd: pair() });
+  expect(stderr.indexOf("the preset's hook")).toBeGreaterThan(0);
+  expect(stderr.indexOf("the config's hook")).toBeGreaterThan(stderr.indexOf("the preset's hook"));
+});
+
+test("--json prints an event per line: stages from start to done, then the result", async () => {
+  const { code, stdout, stderr } = await fledge(["build", "one", "--json", "--verify"], { cwd: pair() });
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  const events = stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  const started = events.filter((event) => event.type === "stage:start").map((event) => event.stage);
+  const done = events.filter((event) => event.type === "stage:done").map((event) => event.stage);
+  expect(started).toEqual([
+    "skeleton",
+    "busybox",
+    "init",
+    "rootfs:ready",
+    "seal",
+    "check",
+    "write",
+    "verify",
+    "manifest",
+    "publish",
+  ]);
+  expect(done).toEqual(started);
+  const { result } = events.at(-1);
+  expect(result.stages.map((timing: { stage: string }) => timing.stage)).toEqual(started);
+  expect(result.artifact.digest).toBe(result.manifest.initramfs.checksum);
+  expect(readFileSync(result.artifact.path).length).toBe(result.artifact.sizeBytes);
+});
+
+test("--json puts an error on stderr as one line of JSON", async () => {
+  const { code, stderr } = await fledge(["build", "--json"], { cwd: project({}) });
+  expect(JSON.parse(stderr)).toMatchObject({ type: "error", code: "config" });
+  expect(code).toBe(2);
+});
+
+test("plan and --dry-run do nothing; plan --json is data", async () => {
+  const cwd = pair();
+  const before = readdirSync(cwd).sort();
+  const plan = await fledge(["plan", "--json"], { cwd });
+  const dry = await fledge(["build", "--dry-run"], { cwd });
+  expect(readdirSync(cwd).sort()).toEqual(before);
+  const [one] = JSON.parse(plan.stdout);
+  expect(one).toMatchObject({ name: "one", strategy: "initramfs", needsRoot: false, tools: [] });
+  expect(one.inputs).toContainEqual({ what: "BusyBox", from: "/bin/busybox" });
+  expect(dry.stdout).toContain("Add BusyBox and a link for each of its applets");
+});
+
+test("-o FILE names the artifact, and the manifest beside it refers to it", async () => {
+  const cwd = pair();
+  const { code, stderr } = await fledge(["build", "one", "-o", "out/app.cpio"], { cwd });
+  expect(code, stderr).toBe(0);
+  expect(JSON.parse(readFileSync(join(cwd, "out/app.manifest.json"), "utf8")).initramfs.url).toBe("app.cpio");
+  const both = await fledge(["build", "-o", "out/app.cpio"], { cwd });
+  expect(both.stderr).toMatch(/is one file, and the config has 2 plugins/);
+  expect(both.code).toBe(2);
+});
+
+test("schema prints Draft 4 for both files", async () => {
+  for (const args of [["schema"], ["schema", "--manifest"]]) {
+    const { code, stdout } = await fledge(args);
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ $schema: "http://json-schema.org/draft-04/schema#", type: "object" });
+  }
+});
+
+test("every command has help with examples", async () => {
+  const { stdout } = await fledge(["--help"]);
+  for (const command of ["build", "cache", "check", "plan", "schema", "version"]) {
+    expect(stdout).toContain(`  ${command}`);
+    const help = await fledge([command, "--help"]);
+    expect(help.code).toBe(0);
+    expect(help.stdout).toContain("EXAMPLES");
+    expect(help.stdout).not.toContain("\u001b[");
+  }
+});
+
+test("cache: where it is, what is in it, and that it can be emptied", async () => {
+  const folder = join(project({}), "cache");
+  const env = { FLEDGE_CACHE_DIR: folder };
+  expect((await fledge(["cache", "path"], { env })).stdout).toBe(`${folder}\n`);
+  expect((await fledge(["cache", "ls"], { env })).stdout).toBe("0 in all, 0 B\n");
+  expect((await fledge(["cache", "verify"], { env })).stdout).toBe("0 checked, 0 damaged\n");
+  expect((await fledge(["cache", "prune", "--older-than", "7d", "--max-size", "1G"], { env })).code).toBe(0);
+  const bad = await fledge(["cache", "prune", "--older-than", "soon"], { env });
+  expect(bad.stderr).toMatch(/--older-than "soon" is not an age/);
+  expect(bad.code).toBe(2);
+  expect(existsSync(folder)).toBe(false);
+});
