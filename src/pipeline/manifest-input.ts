@@ -5,6 +5,9 @@ import type { ManifestInput } from "../volant/input.ts";
 import { resolveEntrypoint } from "../volant/workload.ts";
 import { type BuildState, need } from "./step.ts";
 
+/** Where a program name without a slash is looked for, as the agent does. */
+const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 /** What the manifest is rendered from, once the artifact is written. */
 export function manifestInput(state: BuildState, artifactPath: string): ManifestInput {
   const { plugin } = state;
@@ -23,10 +26,23 @@ export function manifestInput(state: BuildState, artifactPath: string): Manifest
   };
 }
 
+/** What the guest will run and where it is looked for: the config's word, else the image's. */
+export type Command = {
+  readonly entrypoint: readonly string[];
+  readonly workdir: string;
+  /** The value of PATH. */
+  readonly path: string;
+};
+
 /** The command that the guest will run: the config's, else the image's, else what the recipe lets one conclude. */
-export function entrypointOf(state: BuildState): string[] {
-  const { plugin } = state;
-  return resolveEntrypoint({ options: plugin.manifest, ...workloadSources(state) }, { warnings: [], notes: [] });
+export function commandOf(state: BuildState): Command {
+  const { plugin, image } = state;
+  const { workload, env } = plugin.manifest;
+  return {
+    entrypoint: resolveEntrypoint({ options: plugin.manifest, ...workloadSources(state) }, { warnings: [], notes: [] }),
+    workdir: workload?.workdir ?? (image?.workdir || "/"),
+    path: workload?.env?.PATH ?? env?.PATH ?? image?.env.PATH ?? DEFAULT_PATH,
+  };
 }
 
 function workloadSources({ plugin, pin, image }: BuildState): Pick<ManifestInput, "image" | "defaults"> {
@@ -48,10 +64,16 @@ export function concludedEntrypoint(plugin: ResolvedPlugin): string[] | undefine
 
 /** Throws a `config` error when neither the recipe nor an image could say what the guest is to run. */
 export function assertEntrypoint(plugin: ResolvedPlugin): void {
-  if (plugin.source !== undefined) return; // the image may say
-  const { workload, entrypoint } = plugin.manifest;
-  if ((workload?.entrypoint ?? entrypoint ?? concludedEntrypoint(plugin)) !== undefined) return;
-  throw new FledgeError("config", "manifest.workload.entrypoint is missing: nothing says what the guest is to run", {
-    hint: 'manifest: { workload: { entrypoint: ["/usr/bin/app"] } }; a recipe that maps one program into a bin folder need not say',
+  const { source, manifest } = plugin;
+  const isImage = source !== undefined && !("tar" in source || "dir" in source);
+  if (isImage) return; // the image may say
+  const { workload, entrypoint } = manifest;
+  if ((workload?.entrypoint ?? entrypoint ?? concludedEntrypoint(plugin)) === undefined) throw missingEntrypoint();
+}
+
+export function missingEntrypoint(): FledgeError {
+  const message = "manifest.workload.entrypoint is missing: nothing says what the guest is to run";
+  return new FledgeError("config", message, {
+    hint: 'manifest: { workload: { entrypoint: ["/usr/bin/app"] } }; a recipe that maps one program into a bin folder need not say, nor one whose image has an Entrypoint or Cmd',
   });
 }

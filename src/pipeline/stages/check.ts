@@ -3,11 +3,8 @@ import { isProgram, whyNotRunnable } from "../../guest/executables.ts";
 import type { RunContext } from "../../lib/context.ts";
 import { FledgeError } from "../../lib/errors.ts";
 import type { RootfsTree } from "../../rootfs/tree.ts";
-import { entrypointOf } from "../manifest-input.ts";
+import { type Command, commandOf, missingEntrypoint } from "../manifest-input.ts";
 import type { Step } from "../step.ts";
-
-/** Where a program name without a slash is looked for, as the agent does. */
-const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 export function checkStage(plugin: ResolvedPlugin): Step {
   return {
@@ -19,12 +16,13 @@ export function checkStage(plugin: ResolvedPlugin): Step {
       const { rootfs } = state;
       if (plugin.strategy === "initramfs") assertInit(rootfs, plugin.platform.architecture);
       warnOfMapped(plugin, rootfs, ctx);
-      const [program] = entrypointOf(state);
-      if (program === undefined) return;
-      const path = program.startsWith("/") ? program : findProgram(rootfs, program, state.image?.env.PATH);
+      const command = commandOf(state);
+      const [program] = command.entrypoint;
+      if (program === undefined) throw missingEntrypoint();
+      const path = findProgram(rootfs, program, command);
       const objection =
         path === undefined
-          ? { why: `is in none of ${state.image?.env.PATH ?? DEFAULT_PATH}`, hint: "write its absolute path" }
+          ? { why: `is in none of ${command.path}`, hint: "write its absolute path" }
           : whyNotRunnable(rootfs, path, plugin.platform.architecture);
       if (objection === undefined) return;
       throw new FledgeError("image", `the workload cannot start: ${program} ${objection.why}`, {
@@ -68,7 +66,15 @@ function programsAt(rootfs: RootfsTree, path: string): string[] {
   return type === "file" && (mode & 0o111) !== 0 && isProgram(rootfs, path) ? [path] : [];
 }
 
-function findProgram(rootfs: RootfsTree, name: string, path = DEFAULT_PATH): string | undefined {
+/** As execvp(3) does: a name with a slash is a path from the working folder, another the first on PATH that can be run. */
+function findProgram(rootfs: RootfsTree, name: string, { workdir, path }: Command): string | undefined {
+  if (name.includes("/")) return name.startsWith("/") ? name : `${workdir}/${name}`;
   const folders = path.split(":").filter((folder) => folder.startsWith("/"));
-  return folders.map((folder) => `${folder}/${name}`).find((candidate) => rootfs.exists(candidate));
+  const found = folders.map((folder) => `${folder}/${name}`).filter((candidate) => rootfs.exists(candidate));
+  return found.find((candidate) => isExecutable(rootfs, candidate)) ?? found[0];
+}
+
+function isExecutable(rootfs: RootfsTree, path: string): boolean {
+  const { type, mode } = rootfs.stat(path);
+  return type === "file" && (mode & 0o111) !== 0;
 }
