@@ -1,11 +1,13 @@
 import { benchCpio } from "./cpio.ts";
 import { benchLayers } from "./layers.ts";
+import { benchOci } from "./oci.ts";
 import { benchTree } from "./tree.ts";
 
 const BENCHES: Readonly<Record<string, () => void | Promise<void>>> = {
   tree: benchTree,
   cpio: benchCpio,
   layers: benchLayers,
+  oci: benchOci,
 };
 
 const wanted = process.argv.slice(2);
