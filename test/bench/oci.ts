@@ -9,7 +9,7 @@ import { inTempDir, type Measurement, measure, median, row } from "./measure.ts"
 
 const CLI = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 const MIB = 1024 * 1024;
-const RUNS = 3;
+const RUNS = Number(process.env.RUNS ?? 3);
 const FILES = 120_000;
 
 /** What fledge replaces, each step timed; the image is shrunk to fit, as fledge's is. */
