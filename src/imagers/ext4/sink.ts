@@ -1,6 +1,6 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { throwIfAborted } from "../../lib/context.ts";
-import { HashThread, sharedBuffer } from "../../lib/hash-thread.ts";
+import { createHasher, type Hasher, sharedBuffer } from "../../lib/hash-thread.ts";
 import type { ArtifactFacts, ImagerContext } from "../imager.ts";
 import { BLOCK_BYTES } from "./constants.ts";
 
@@ -28,7 +28,7 @@ export class ImageSink {
   readonly #handle: FileHandle;
   readonly #options: SinkOptions;
   readonly #ctx: ImagerContext;
-  readonly #hash = new HashThread();
+  readonly #hash: Hasher;
   readonly #underWay = new Set<Promise<void>>();
   readonly #spare: Buffer[] = [];
   #full: Chunk[] = [];
@@ -39,6 +39,7 @@ export class ImageSink {
     this.#handle = handle;
     this.#options = options;
     this.#ctx = ctx;
+    this.#hash = createHasher(options.sizeBytes);
     this.#chunk = this.#chunkAt(0);
   }
 
