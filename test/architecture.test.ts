@@ -33,7 +33,7 @@ const OWNERS: Readonly<Record<string, RegExp>> = {
   hookable: /^pipeline\/fire\.ts$/,
   picomatch: /^rootfs\/glob\.ts$/,
   execa: /^lib\/exec\.ts$/,
-  undici: /^lib\/http/,
+  undici: /^lib\/http\.ts$/,
   "tar-stream": /^rootfs\/tar/,
   citty: /^cli\//,
   consola: /^cli\//,

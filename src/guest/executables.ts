@@ -28,6 +28,7 @@ export function whyNotRunnable(
   architecture: string,
   depth = 0,
 ): Objection | undefined {
+  if (!path.startsWith("/")) return { why: "is not an absolute path" };
   if (!rootfs.exists(path)) return { why: "does not exist in the guest" };
   const { type, mode } = rootfs.stat(path);
   if (type !== "file") return { why: `is a ${type}, not a program` };
@@ -61,9 +62,10 @@ function elfObjection(rootfs: RootfsTree, elf: Elf, architecture: string): Objec
     const own = `${elf.bits}-bit ${elf.machine}`;
     return { why: `is a ${own} program, but the guest is ${architecture}`, hint: `build it for linux/${architecture}` };
   }
-  if (elf.interpreter !== undefined && !rootfs.exists(elf.interpreter)) {
+  const { interpreter } = elf;
+  if (interpreter !== undefined && !(interpreter.startsWith("/") && rootfs.exists(interpreter))) {
     return {
-      why: `is dynamically linked and needs ${elf.interpreter}, which the guest does not have`,
+      why: `is dynamically linked and needs ${interpreter}, which the guest does not have`,
       hint: "link it statically (CGO_ENABLED=0, -static), or map the loader and its libraries too",
     };
   }

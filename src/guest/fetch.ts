@@ -6,6 +6,7 @@ import { type Digest, parseDigest } from "../lib/digest.ts";
 import { download } from "../lib/download.ts";
 import { FledgeError } from "../lib/errors.ts";
 import { safeUrl } from "../lib/http-errors.ts";
+import { ioError } from "../lib/io-error.ts";
 import { addBlob, ensureBlob, hashFile } from "../store/blobs.ts";
 
 /** The context of a build, and the folder that relative paths of its config start from. */
@@ -38,11 +39,13 @@ export async function fetchFile(ctx: FetchContext, request: FetchRequest): Promi
 }
 
 async function openLocal(ctx: FetchContext, { from, what, key }: FetchRequest, expected?: Digest): Promise<Fetched> {
-  const path = from.startsWith("file:") ? pathOfUrl(from, key) : resolve(ctx.baseDir, from);
+  const path = /^file:/i.test(from) ? pathOfUrl(from, key) : resolve(ctx.baseDir, from);
   if (!existsSync(path))
     throw new FledgeError("config", `${key}: ${path} does not exist`, { hint: `it should be ${what}` });
   if (!statSync(path).isFile()) throw new FledgeError("config", `${key}: ${path} is not a file`);
-  const digest = await hashFile(path);
+  const digest = await hashFile(path).catch((error: unknown) => {
+    throw ioError(error, "read", path);
+  });
   if (expected === undefined || expected === digest) return { path, digest };
   throw new FledgeError("checksum", `${path} is not what the checksum says: expected ${expected}, got ${digest}`, {
     hint: "if the file was replaced on purpose, pin the new checksum; if not, do not use it",
@@ -71,6 +74,11 @@ async function fetchRemote(ctx: FetchContext, request: FetchRequest, expected?: 
     hint: `${checksumKey} = "${blob.digest}"`,
   });
   return blob;
+}
+
+/** A URL or path as it may be shown: secrets are in URLs only. */
+export function shownPlace(from: string): string {
+  return /^https?:/i.test(from) ? safeUrl(from) : from;
 }
 
 function pathOfUrl(url: string, key: string): string {

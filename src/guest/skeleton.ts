@@ -45,7 +45,7 @@ export function ensureConsole(rootfs: RootfsTree): void {
   if (rootfs.exists(path)) {
     const { type, major, minor } = rootfs.lstat(path);
     if (type === "char" && major === 5 && minor === 1) return;
-    rootfs.rm(path);
   }
+  rootfs.rm(path);
   rootfs.mknod(path, { type: "char", major: 5, minor: 1, mode: 0o600 });
 }

@@ -23,21 +23,23 @@ export async function* pipeThrough(
     env: definedOnly(env),
     extendEnv: false,
     input: Readable.from(input, { objectMode: false }),
-    buffer: { stdout: false, stderr: true },
-    maxBuffer: STDERR_TAIL_BYTES * 16,
+    buffer: false,
     encoding: "buffer",
     cancelSignal: signal,
     reject: false,
   });
   let finished = false;
+  let stderr = Buffer.alloc(0);
+  child.stderr.on("data", (chunk: Buffer) => {
+    stderr = Buffer.concat([stderr, chunk]).subarray(-STDERR_TAIL_BYTES);
+  });
   try {
     for await (const chunk of child.stdout) yield chunk as Uint8Array;
     const result = await child;
     finished = true;
     if (signal.aborted) throw abortedError(signal);
     if (isFledgeError(result.cause)) throw result.cause; // what fed the program failed
-    if (result.failed)
-      throw failure(path, argv, result.shortMessage ?? "", Buffer.from(result.stderr ?? "").toString());
+    if (result.failed) throw failure(path, argv, result.shortMessage ?? "", stderr.toString());
   } finally {
     if (!finished) child.kill();
   }
@@ -75,6 +77,6 @@ function definedOnly(env: Env): Record<string, string> {
 }
 
 function failure(path: string, argv: readonly string[], summary: string, stderr: string): FledgeError {
-  const tail = stderr.slice(-STDERR_TAIL_BYTES).trim();
+  const tail = stderr.trim();
   return new FledgeError("stage", `${path} ${argv.join(" ")} failed: ${tail === "" ? summary : tail}`);
 }

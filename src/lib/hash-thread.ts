@@ -15,8 +15,8 @@ export interface Hasher {
 const WORTH_A_THREAD_BYTES = 8 * 1024 * 1024;
 
 /**
- * A hasher for about so many bytes (of something compressed), or many. Where it is worth it, on a thread of its own: crypto hashes on the thread
- * that calls it, which at a GiB/s would stand still for most of the time that an image takes.
+ * A hasher for about so many bytes; many, when that is not known. Where it is worth it, on a thread of its own: crypto
+ * hashes on the thread that calls it, which at a GiB/s would stand still for most of the time that an image takes.
  */
 export function createHasher(expectedBytes: number = Number.POSITIVE_INFINITY): Hasher {
   return expectedBytes < WORTH_A_THREAD_BYTES ? hashHere() : new HashThread();

@@ -1,5 +1,5 @@
 import { accessSync, constants, statSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { delimiter, resolve } from "node:path";
 import type { Env } from "./context.ts";
 import { FledgeError } from "./errors.ts";
 
@@ -18,7 +18,7 @@ export type Tool = {
 export function findOnPath(name: string, env: Env): string | undefined {
   for (const folder of (env.PATH ?? "").split(delimiter)) {
     if (folder === "") continue;
-    const path = join(folder, name);
+    const path = resolve(folder, name);
     if (isExecutableFile(path)) return path;
   }
   return undefined;

@@ -1,7 +1,7 @@
 import type { StageLayer } from "../config/resolve/plugin.ts";
 import { FledgeError } from "../lib/errors.ts";
 import { didYouMean } from "../lib/suggest.ts";
-import type { AnyStage, Phase, Phases, Stage } from "./stage.ts";
+import { type AnyStage, PHASES, type Phase, type Phases, type Stage } from "./stage.ts";
 import { type BuildState, need, type Step } from "./step.ts";
 
 /**
@@ -24,6 +24,7 @@ export function arrange(builtin: readonly Step[], stages: readonly StageLayer[])
     }
     const index = steps.findIndex((other) => other.name === anchor && other.phase === stage.phase);
     if (index < 0) throw noAnchor(steps, stage, anchor, origin);
+    if (stage.replaces !== undefined && steps[index]?.isEssential) throw essential(stage, anchor, origin);
     if (stage.replaces !== undefined) steps.splice(index, 1, step);
     else steps.splice(stage.before !== undefined ? index : index + 1, 0, step);
   }
@@ -33,7 +34,9 @@ export function arrange(builtin: readonly Step[], stages: readonly StageLayer[])
 /** Ahead of what closes a phase, so that the closing hooks see what the user's stages did. */
 function endOf(steps: readonly Step[], phase: Phase): number {
   const closing = steps.findIndex((step) => step.phase === phase && step.closesPhase);
-  return closing >= 0 ? closing : steps.findLastIndex((step) => step.phase === phase) + 1;
+  return closing >= 0
+    ? closing
+    : steps.findLastIndex((step) => PHASES.indexOf(step.phase) <= PHASES.indexOf(phase)) + 1;
 }
 
 function toStep<P extends Phase>(stage: Stage<P>, origin: string): Step {
@@ -60,6 +63,11 @@ export function viewOf<P extends Phase>(phase: P, state: BuildState): Phases[P] 
     artifact: () => ({ plugin, artifact: need(state, "artifact") }),
   };
   return views[phase]();
+}
+
+function essential(stage: AnyStage, anchor: string, origin: string): FledgeError {
+  const message = `${origin}: stage "${stage.name}" cannot replace "${anchor}", which makes what later stages need`;
+  return new FledgeError("config", message, { hint: `let it run before or after "${anchor}"` });
 }
 
 function noAnchor(steps: readonly Step[], stage: AnyStage, anchor: string, origin: string): FledgeError {

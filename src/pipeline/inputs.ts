@@ -1,5 +1,6 @@
 import type { ResolvedPlugin } from "../config/resolve/plugin.ts";
 import { DEFAULT_REPOSITORY } from "../guest/agent/options.ts";
+import { shownPlace } from "../guest/fetch.ts";
 
 /** Something that a build reads from outside the config. */
 export type Input = { readonly what: string; readonly from: string; readonly pinned?: string };
@@ -34,6 +35,7 @@ export function referenceOf({ source = { dir: "" } }: ResolvedPlugin): string {
   return "tar" in source ? source.tar : source.dir;
 }
 
+/** `from` is shown and logged. */
 function input(what: string, from: string, pinned?: string): Input {
-  return { what, from, ...(pinned !== undefined && { pinned }) };
+  return { what, from: shownPlace(from), ...(pinned !== undefined && { pinned }) };
 }

@@ -69,7 +69,7 @@ function builtinSteps(plugin: ResolvedPlugin, imager: BoundImager, outputs: Outp
   const steps: (Step | undefined)[] = [
     hooks("config:resolved", "source"),
     pinStage(source, referenceOf(plugin)),
-    hooks("source:pinned", "source", true),
+    source && hooks("source:pinned", "source", true),
     layersStage(source, plugin),
     hooks("rootfs:merged", "rootfs"),
     skeletonStage(plugin),

@@ -24,6 +24,10 @@ export async function runPlan(plan: Plan, options: RunOptions): Promise<BuildRes
   const rootfs = new RootfsTree({ sec: options.epoch.stampSec, nsec: 0 });
   const state: BuildState = { plugin, rootfs };
   const contextFor = (step: string): RunContext => contextOf(plugin.name, step, options, warnings);
+  const cleanUp = async (): Promise<void> => {
+    const failures = await options.disposer.dispose();
+    for (const failure of failures) contextFor("cleanup").warn({ message: `could not clean up: ${failure}` });
+  };
 
   try {
     for (const warning of plan.warnings) contextFor("plan").warn(warning);
@@ -39,20 +43,18 @@ export async function runPlan(plan: Plan, options: RunOptions): Promise<BuildRes
       durationMs: performance.now() - started,
     };
     await fire("build:done", { plugin, result }, contextFor("build:done"));
+    state.keep?.();
+    await cleanUp();
     options.onEvent({ type: "build:done", plugin: plugin.name, result });
     return result;
   } catch (error) {
-    await options.disposer.dispose();
+    await cleanUp();
     await reportFailure(
       error,
       () => fire("build:error", { plugin, error }, contextFor("build:error")),
       contextFor("build:error"),
     );
     throw error;
-  } finally {
-    for (const failure of await options.disposer.dispose()) {
-      contextFor("cleanup").warn({ message: `could not clean up: ${failure}` });
-    }
   }
 }
 
@@ -69,7 +71,7 @@ async function runStep(
   try {
     const running = Promise.resolve(step.run(state, ctx));
     // Code of the user's may wait for something that no signal ends.
-    await (step.origins === undefined ? running : Promise.race([running, aborted(signal)]));
+    await (step.origins === undefined ? running : untilAborted(running, signal));
     throwIfAborted(signal);
   } catch (error) {
     const failure = attributed(error, step, signal);
@@ -82,10 +84,13 @@ async function runStep(
   return { stage: step.name, durationMs };
 }
 
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    signal.addEventListener("abort", () => reject(abortedError(signal)), { once: true });
+async function untilAborted(running: Promise<void>, signal: AbortSignal): Promise<void> {
+  let stop = (): void => {};
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(abortedError(signal));
+    signal.addEventListener("abort", stop);
   });
+  await Promise.race([running, aborted]).finally(() => signal.removeEventListener("abort", stop));
 }
 
 /** An abort is reported as such, whatever the code that it stopped made of it; an error of a user's stage names it. */

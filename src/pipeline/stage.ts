@@ -26,6 +26,9 @@ export type Phases = {
 
 export type Phase = keyof Phases;
 
+/** The order in which the phases of a build follow each other. */
+export const PHASES: readonly Phase[] = ["source", "rootfs", "image", "artifact"];
+
 export type StageContext = Pick<RunContext, "signal" | "progress" | "warn" | "log">;
 
 /**

@@ -16,6 +16,8 @@ export type BuildState = {
   artifact?: Artifact;
   manifest?: Manifest;
   commandLineBytes?: number;
+  /** Called when the build has succeeded: what was put in place stays. */
+  keep?: () => void;
 };
 
 /** One line of a plan: a stage of fledge's, a stage of the user's, or the hooks of one moment. */
@@ -29,6 +31,8 @@ export type Step = {
   readonly origins?: readonly string[];
   /** Stages of the user's that name no place go ahead of it. */
   readonly closesPhase?: boolean;
+  /** What it makes is needed by the steps after it, and nothing of the user's can make it. */
+  readonly isEssential?: boolean;
   run(state: BuildState, ctx: RunContext): Awaitable<void>;
 };
 

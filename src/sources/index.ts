@@ -3,25 +3,24 @@ import { assertNever } from "../lib/errors.ts";
 import type { LayerLimits } from "../rootfs/limits.ts";
 import { archiveSource } from "./archive/index.ts";
 import { dirSource } from "./dir/index.ts";
+import type { Patience } from "./image/auth.ts";
 import { registrySource } from "./image/index.ts";
 import { layoutSource } from "./layout/index.ts";
 import type { LocalPath } from "./local.ts";
 import { parsePlatform } from "./oci/platform.ts";
+import type { SourceOptions } from "./options.ts";
 import { parseReference } from "./reference.ts";
 import type { RegistriesOptions } from "./registries-options.ts";
 import type { Source } from "./source.ts";
 import { tarSource } from "./tar/index.ts";
 
-/** Where a root filesystem comes from, as a config says it. */
-export type SourceOptions =
-  | { readonly image: string; readonly platform?: string | undefined }
-  | { readonly layout: string; readonly tag?: string | undefined; readonly platform?: string | undefined }
-  | { readonly archive: string; readonly tag?: string | undefined; readonly platform?: string | undefined }
-  | { readonly tar: string }
-  | { readonly dir: string };
+/** Where a root filesystem comes from, as a config says it; a Dockerfile has to become an image first. */
+export type LayeredSourceOptions = Exclude<SourceOptions, { dockerfile: string }>;
 
 export type SourceSettings = {
   readonly registries?: RegistriesOptions;
+  /** With registries. */
+  readonly patience?: Patience;
   /** Of images whose options name none. Default Linux on the host's processor. */
   readonly platform?: string | undefined;
   readonly limits?: LayerLimits | undefined;
@@ -30,8 +29,8 @@ export type SourceSettings = {
 };
 
 /** The source that the options describe; nothing is read yet. Throws a `config` error for a reference or platform that is none. */
-export function openSource(options: SourceOptions, settings: SourceSettings = {}): Source {
-  const { limits, registries = {}, cwd = "." } = settings;
+export function openSource(options: LayeredSourceOptions, settings: SourceSettings = {}): Source {
+  const { limits, patience = {}, cwd = "." } = settings;
   const local = (path: string, reference = path): LocalPath => ({ reference, path: resolve(cwd, path) });
   if ("tar" in options) return tarSource(local(options.tar), limits);
   if ("dir" in options) return dirSource(local(options.dir));
@@ -43,7 +42,12 @@ export function openSource(options: SourceOptions, settings: SourceSettings = {}
   const written = options.image.trim();
   switch (reference.kind) {
     case "registry":
-      return registrySource(written, reference, { platform, registries, limits });
+      return registrySource(written, reference, {
+        platform,
+        registries: resolveAuthorities(settings.registries ?? {}, cwd),
+        patience,
+        limits,
+      });
     case "layout":
       return layoutSource(local(reference.path, written), reference.tag, { platform, limits });
     case "archive":
@@ -56,4 +60,13 @@ export function openSource(options: SourceOptions, settings: SourceSettings = {}
     default:
       return assertNever(reference);
   }
+}
+
+function resolveAuthorities(registries: RegistriesOptions, cwd: string): RegistriesOptions {
+  return Object.fromEntries(
+    Object.entries(registries).map(([host, options]) => [
+      host,
+      options.ca === undefined ? options : { ...options, ca: resolve(cwd, options.ca) },
+    ]),
+  );
 }

@@ -1,5 +1,7 @@
 import { z } from "zod";
 
+export { type RegistriesOptions, registriesOptions } from "./registries-options.ts";
+
 const path = z.string().min(1);
 
 /** `linux/amd64`, `linux/arm64/v8`, or the architecture alone. */
@@ -9,6 +11,8 @@ export const platformOptions = z
     /^[a-z0-9_-]+(\/[a-z0-9_-]+(\/[a-z0-9_.-]+)?)?$/,
     'is not a platform such as "linux/amd64" or "linux/arm64/v8"',
   );
+
+const tag = z.string().min(1).optional().describe("which of several images");
 
 /** What the root filesystem starts from. */
 export const sourceOptions = z.union([
@@ -25,20 +29,19 @@ export const sourceOptions = z.union([
     target: z.string().min(1).optional().describe("stage to build"),
     buildArgs: z.record(z.string(), z.string()).optional().describe("values of ARG"),
   }),
-  z.strictObject({ layout: path.describe("folder of an OCI image layout"), tag: z.string().min(1).optional() }),
-  z.strictObject({ archive: path.describe("an image archive, as docker save or skopeo write it") }),
+  z.strictObject({
+    layout: path.describe("folder of an OCI image layout"),
+    tag,
+    platform: platformOptions.optional(),
+  }),
+  z.strictObject({
+    archive: path.describe("an image archive, as docker save or skopeo write it"),
+    tag,
+    platform: platformOptions.optional(),
+  }),
   z.strictObject({ tar: path.describe("a tar of a root filesystem, compressed or not") }),
   z.strictObject({ dir: path.describe("a folder that holds a root filesystem") }),
 ]);
-
-/** How to reach registries, by host. */
-export const registriesOptions = z.record(
-  z.string().min(1),
-  z.strictObject({
-    insecure: z.boolean().optional().describe("plain HTTP"),
-    mirror: z.string().min(1).optional().describe("host to ask instead"),
-  }),
-);
 
 /** What the plugin will boot on. */
 export const guestOptions = z.strictObject({
@@ -50,5 +53,4 @@ export const guestOptions = z.strictObject({
 });
 
 export type SourceOptions = z.output<typeof sourceOptions>;
-export type RegistriesOptions = z.output<typeof registriesOptions>;
 export type GuestOptions = z.output<typeof guestOptions>;

@@ -1,11 +1,13 @@
 import { z } from "zod";
 
-const hostPattern = /^(?:https?:\/\/)?[^/\s@]+(?:\/[^\s@]*)?$/;
+const HOST = "(?:\\[[0-9a-fA-F:]+\\]|[^/:\\s@]+)(?::\\d+)?";
+const hostPattern = new RegExp(`^${HOST}$`);
+const mirrorPattern = new RegExp(`^(?:https?://)?${HOST}(?:/[^\\s@]*)?$`);
 
 /** How one registry is reached. */
-export const registryOptions = z.strictObject({
+const registryOptions = z.strictObject({
   mirrors: z
-    .array(z.string().regex(hostPattern, "a mirror is HOST[:PORT][/PATH], without credentials"))
+    .array(z.string().regex(mirrorPattern, "a mirror is HOST[:PORT][/PATH], without credentials"))
     .optional()
     .describe("Registries asked first, in order: `HOST[:PORT][/PATH]`; the registry itself comes last"),
   insecure: z
@@ -17,8 +19,7 @@ export const registryOptions = z.strictObject({
 
 /** Options of the registries that need any, by host as it stands in image references: `docker.io`, `localhost:5000`. */
 export const registriesOptions = z
-  .record(z.string().regex(/^[^/\s@]+$/, "a registry is HOST[:PORT]"), registryOptions)
+  .record(z.string().regex(hostPattern, "a registry is HOST[:PORT]"), registryOptions)
   .describe("Mirrors, certificates and plain HTTP, by registry");
 
-export type RegistryOptions = z.input<typeof registryOptions>;
 export type RegistriesOptions = z.input<typeof registriesOptions>;

@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { bigLayout, nginxLayout, TAG } from "../helpers/real-images.ts";
 import { type Registry, startRegistry } from "../helpers/registry.ts";
 import { END, member } from "../helpers/tar-writer.ts";
 import { floorOfImage, floorOfLayers } from "./floor.ts";
@@ -38,19 +39,13 @@ step sha256sum shell.img
 export async function benchOci(): Promise<void> {
   const registry = await startRegistry();
   try {
-    registry.push(layoutOf("BENCH_SMALL_LAYOUT"), "bench/small:1");
-    registry.push(layoutOf("BENCH_BIG_LAYOUT"), "bench/big:1");
+    registry.push(`oci:${await nginxLayout()}:${TAG}`, "bench/small:1");
+    registry.push(`oci:${await bigLayout()}:${TAG}`, "bench/big:1");
     await inTempDir((folder) => compare(folder, registry));
     await inTempDir(manyFiles);
   } finally {
     await registry.stop();
   }
-}
-
-function layoutOf(variable: string): string {
-  const layout = process.env[variable];
-  if (layout === undefined) throw new Error(`set ${variable} to an OCI image layout, as DIR:TAG`);
-  return `oci:${layout}`;
 }
 
 async function compare(folder: string, registry: Registry): Promise<void> {
@@ -112,7 +107,8 @@ function manyFiles(folder: string): void {
   const members = Array.from({ length: FILES }, (_, i) =>
     member({ name: `var/lib/many/file-${i}`, data: Buffer.alloc(1024, i), mtime: 1_700_000_000 + i }),
   );
-  writeFileSync(join(folder, "many.tar"), Buffer.concat([...members, END]));
+  const program = member({ name: "bin/true", mode: 0o755, data: readFileSync("/bin/busybox") });
+  writeFileSync(join(folder, "many.tar"), Buffer.concat([program, ...members, END]));
   writeConfig(folder, { tar: "many.tar" });
   row(`${FILES} files in one folder, cold store`, build(folder));
   row(`${FILES} files in one folder, warm store`, build(folder));

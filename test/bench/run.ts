@@ -1,6 +1,7 @@
 import { benchCpio } from "./cpio.ts";
 import { benchLayers } from "./layers.ts";
 import { benchOci } from "./oci.ts";
+import { benchStore } from "./store.ts";
 import { benchTree } from "./tree.ts";
 
 const BENCHES: Readonly<Record<string, () => void | Promise<void>>> = {
@@ -8,6 +9,7 @@ const BENCHES: Readonly<Record<string, () => void | Promise<void>>> = {
   cpio: benchCpio,
   layers: benchLayers,
   oci: benchOci,
+  store: benchStore,
 };
 
 const wanted = process.argv.slice(2);

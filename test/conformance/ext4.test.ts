@@ -1,58 +1,17 @@
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { ResolvedExt4Options } from "../../src/imagers/ext4/options.ts";
 import { verifyExt4 } from "../../src/imagers/ext4/verify.ts";
 import type { Inode } from "../../src/rootfs/node.ts";
-import type { SealedTree } from "../../src/rootfs/seal.ts";
+import { conforms, menagerie } from "../helpers/conforms.ts";
 import { ext4Options, fsck, quietContext, run, withFolder, withImage, withMount } from "../helpers/ext4.ts";
-import { device, dir, file, pipe, seal, stored, symlink } from "../helpers/inodes.ts";
+import { device, dir, file, seal, stored, symlink } from "../helpers/inodes.ts";
 import { differences } from "../helpers/mounted.ts";
+import { randomTree } from "../helpers/random-tree.ts";
 import { describeWith, requireRoot, requireTools } from "../helpers/requirements.ts";
 
 const MIB = 1024 * 1024;
-
-/** Writes the tree; e2fsck, our reader and the kernel must each find exactly it, and the image must survive use. */
-async function conforms(tree: SealedTree, options: ResolvedExt4Options = ext4Options()): Promise<void> {
-  await withImage(tree, options, async (image) => {
-    await verifyExt4(tree, image, quietContext());
-    await withMount(image, "ro", async (mounted) => expect(await differences(tree, mounted)).toEqual([]));
-    await withMount(image, "rw", (mounted) => {
-      const script =
-        'cd "$1"; mkdir new; for i in 1 2 3 4 5; do echo $i >new/$i; done; rm new/1; ln new/2 new/hard; mv new newer';
-      run("sh", ["-ec", script, "sh", mounted]);
-    });
-    fsck(image);
-  });
-}
-
-/** One of everything that an inode can be. */
-function menagerie(): SealedTree {
-  const shared = file("two names", { mode: 0o4755 });
-  return seal(
-    dir({
-      bin: dir({ tool: file("#!/bin/sh\n", { mode: 0o6755, uid: 70_000, gid: 4_000_000_000 }), again: shared }),
-      empty: file(),
-      "empty folder": dir({}, { mode: 0o1777 }),
-      "exactly a block": file(Buffer.alloc(4096, 1)),
-      "a block and a byte": file(Buffer.alloc(4097, 2)),
-      "fast link": symlink("t".repeat(59)),
-      "slow link": symlink("t".repeat(60)),
-      "longest link": symlink("t".repeat(4095)),
-      "umlaut link": symlink("zürich"),
-      null: device("char", 1, 3, { mode: 0o666 }),
-      old: device("block", 255, 255),
-      "new major": device("char", 256, 0),
-      "new minor": device("block", 8, 256),
-      largest: device("char", 4095, 1_048_575),
-      fifo: pipe("fifo", { mode: 0o620 }),
-      socket: pipe("socket", { mode: 0o777 }),
-      shared,
-      "\xff\xfe\x80 not utf-8": file("bytes"),
-      "new\nline": file("x"),
-    }),
-  );
-}
 
 describeWith(
   "ext4 as e2fsck and the kernel see it",
@@ -273,46 +232,37 @@ describeWith(
         await conforms(seal(dir({ many: stored({ file: layer, offset: 0, size: 3000 * 8192, segments }) })));
       }));
 
-    test("contents around the edges of groups, split by backups", () =>
-      withFolder(async (folder) => {
-        const layer = join(folder, "layer");
-        writeFileSync(layer, Buffer.alloc(300 * MIB, "0123456789abcdef!"));
-        const tree = seal(
-          dir({
-            a: stored({ file: layer, offset: 3, size: 100 * MIB }),
-            b: stored({ file: layer, offset: 0, size: 299 * MIB }),
-            c: stored({ file: layer, offset: 9, size: 50 * MIB }),
-          }),
-        );
-        await conforms(tree, ext4Options());
-      }));
+    test("a hash tree whose leaves are full takes thousands of names more", () =>
+      withImage(
+        seal(dir({ d: dir(numbered(3000, (i) => `entry number ${i}`)) })),
+        ext4Options({ headroomBytes: 64 * MIB }),
+        async (image) => {
+          await withMount(image, "rw", (mounted) => {
+            const script =
+              'cd "$1/d"; seq -f "new name %.0f" 3000 | tr "\\n" "\\0" | xargs -0 touch; rm "entry number "*5; ls | wc -l';
+            expect(run("sh", ["-ec", script, "sh", mounted]).trim()).toBe("5700");
+          });
+          fsck(image);
+        },
+      ));
 
-    test.each([-3, -2, -1, 0, 1, 2, 3, 4, 100])("a fixed size of one group and %i blocks", (blocks) =>
-      conforms(menagerie(), ext4Options({ sizeBytes: (32_768 + blocks) * 4096 })),
-    );
+    test("random trees", () =>
+      fc.assert(
+        fc.asyncProperty(randomTree, (root) => conforms(seal(root))),
+        { numRuns: 12 },
+      ));
 
-    test.each([2, 3, 4])("a fixed size of %i groups and one block", (groups) =>
-      conforms(menagerie(), ext4Options({ sizeBytes: (32_768 * groups + 1) * 4096, journal: groups !== 3 })),
-    );
-
-    test.each([127, 128, 1100, 5000])("a headroom of %i MiB is there, in blocks and inodes", async (mib) => {
-      const tree = menagerie();
-      await withImage(tree, ext4Options({ headroomBytes: mib * MIB }), async (image, facts) => {
-        expect(facts.sizeBytes).toBeLessThan(mib * MIB * 1.03 + 70 * MIB);
-        await withMount(image, "rw", (mounted) => {
-          const [, free, inodes] = /(\d+) (\d+)/.exec(run("stat", ["-f", "-c", "%a %d", mounted])) ?? [];
-          expect(Number(free) * 4096).toBeGreaterThanOrEqual(mib * MIB);
-          expect(Number(inodes)).toBeGreaterThanOrEqual((mib * MIB) / 16_384);
-        });
-        fsck(image);
-      });
-    });
-
-    test("the backup of the superblock repairs an image that lost its first", () =>
-      withImage(menagerie(), ext4Options({ headroomBytes: 200 * MIB }), (image) => {
-        run("dd", ["if=/dev/zero", `of=${image}`, "bs=1024", "seek=1", "count=1", "conv=notrunc", "status=none"]);
-        const script = 'e2fsck -fy -b 32768 -B 4096 "$1" >/dev/null; test $? -le 1; e2fsck -fn "$1"';
-        run("sh", ["-c", script, "sh", image]);
+    test("debugfs reads the same contents, targets and attributes", () =>
+      withImage(menagerie(), ext4Options(), (image) => {
+        const debugfs = (request: string): string => run("debugfs", ["-R", request, image]);
+        expect(debugfs("cat /bin/tool")).toBe("#!/bin/sh\n");
+        expect(debugfs('cat "/a block and a byte"')).toBe("\x02".repeat(4097));
+        expect(debugfs('stat "/slow link"')).toMatch(/Type: symlink.*Size: 60/s);
+        expect(debugfs('stat "/fast link"')).toMatch(/Fast link dest: "t{59}"/);
+        expect(debugfs("stat /bin/tool")).toMatch(/User: 70000 +Group: (4000000000|-294967296)/);
+        expect(debugfs("stat /largest")).toMatch(/Device major\/minor number: 4095:1048575/);
+        expect(debugfs("stat /shared")).toMatch(/Links: 2/);
+        expect(debugfs("show_super_stats -h")).toMatch(/Filesystem state: +clean/);
       }));
   },
 );

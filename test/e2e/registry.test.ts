@@ -1,13 +1,19 @@
-import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { spawn } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { isFledgeError } from "../../src/lib/errors.ts";
 import { openSource } from "../../src/sources/index.ts";
 import type { RegistriesOptions } from "../../src/sources/registries-options.ts";
+import { pruneCache, verifyCache } from "../../src/store/manage.ts";
+import { noise } from "../helpers/http-server.ts";
 import { makeImage, makeIndex, sampleLayers, writeImages } from "../helpers/images.ts";
 import { pull, pullContext } from "../helpers/pull.ts";
 import { needsRegistry, type Registry, startRegistry } from "../helpers/registry.ts";
 import { describeWith } from "../helpers/requirements.ts";
+import { tar } from "../helpers/tar-writer.ts";
 import { tempDir } from "../helpers/temp.ts";
 
 const LOGIN = { username: "tester", password: "p4ssword-of-the-test" };
@@ -98,6 +104,61 @@ describeWith("a plain registry on localhost", [needsRegistry()], () => {
   });
 });
 
+describeWith("several builds of one image", [needsRegistry()], () => {
+  // Enough that a build is caught in the middle of it.
+  const big = makeImage({
+    layers: Array.from({ length: 5 }, (_, i) => tar({ name: `file-${i}`, data: noise(6_000_000, `${i}`) })),
+  });
+  let registry: Registry;
+  beforeAll(async () => {
+    registry = await startRegistry();
+    const folder = registry.scratch();
+    writeImages(folder, [{ tag: "big", image: big }]);
+    registry.push(`oci:${folder}:big`, "team/big:v1");
+  });
+  afterAll(() => registry.stop());
+
+  const start = (cacheDir: string) => {
+    const script = fileURLToPath(new URL("../helpers/pull-child.ts", import.meta.url));
+    const args = ["--import", "tsx", script, cacheDir, `${registry.host}/team/big:v1`];
+    const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+    const chunks: Buffer[] = [];
+    child.stdout.on("data", (chunk: Buffer) => chunks.push(chunk));
+    return { child, output: new Promise((done) => child.on("close", () => done(Buffer.concat(chunks).toString()))) };
+  };
+
+  it("at once share the work and end well", async () => {
+    const cacheDir = tempDir();
+    expect(await Promise.all([start(cacheDir).output, start(cacheDir).output])).toEqual(["5 layers\n", "5 layers\n"]);
+    expect((await verifyCache(cacheDir, new AbortController().signal)).damaged).toEqual([]);
+    expect(readdirSync(join(cacheDir, "staging"))).toEqual([]);
+  });
+
+  it("killed again and again end well at last", async () => {
+    const cacheDir = tempDir();
+    for (const afterMs of [0, 20, 60, 150]) {
+      const { child, output } = start(cacheDir);
+      // Counted from the first thing it writes: how long Node takes to start depends on the machine.
+      while (child.exitCode === null && !existsSync(join(cacheDir, "staging"))) await delay(5);
+      await delay(afterMs);
+      child.kill("SIGKILL");
+      await output;
+      const { damaged } = await verifyCache(cacheDir, new AbortController().signal);
+      expect(damaged).toEqual([]);
+    }
+    expect(await start(cacheDir).output).toBe("5 layers\n");
+    const { listing } = await pull(
+      openSource({ image: `${registry.host}/team/big:v1`, platform: "amd64" }),
+      pullContext({}, cacheDir),
+    );
+    expect(Object.keys(listing)).toHaveLength(6);
+    expect(listing["/file-4"]?.content).toContain("6000000 bytes");
+    // What the last one left goes with the next layer that is fetched, or here.
+    await pruneCache(cacheDir, { maxSizeBytes: Number.POSITIVE_INFINITY });
+    expect(readdirSync(join(cacheDir, "staging"))).toEqual([]);
+  });
+});
+
 describeWith("a registry with TLS and a login", [needsRegistry()], () => {
   let registry: Registry;
   beforeAll(async () => {
@@ -120,6 +181,12 @@ describeWith("a registry with TLS and a login", [needsRegistry()], () => {
     const { listing, ctx } = await pull(source({ [registry.host]: { ca: registry.ca ?? "" } }), login(LOGIN.password));
     expect(Object.keys(listing).sort()).toEqual(PATHS);
     expect(JSON.stringify([ctx.logs, ctx.warnings])).not.toContain(LOGIN.password);
+  });
+
+  it("has an authority that is named from the project's folder", async () => {
+    const registries = { [registry.host]: { ca: "ca.pem" } };
+    const options = { image: `${registry.host}/${NAME}`, platform: "amd64" };
+    await pull(openSource(options, { registries, cwd: dirname(registry.ca ?? "") }), login(LOGIN.password));
   });
 
   it("is read as insecure", async () => {

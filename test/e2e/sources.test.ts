@@ -99,6 +99,26 @@ describe("an OCI layout", () => {
   });
 });
 
+describeWith("layers", [requireTools("zstd")], () => {
+  const zstd = (bytes: Buffer): Buffer => execFileSync("zstd", ["-q", "-c"], { input: bytes });
+
+  it("are the same however they are packed, and with Docker's media types", async () => {
+    const half = (bytes: Buffer): Buffer[] => [bytes.subarray(0, 1000), bytes.subarray(1000)];
+    const packers = {
+      plain: (bytes: Buffer) => bytes,
+      "two gzip members": (bytes: Buffer) => Buffer.concat(half(bytes).map((part) => gzipSync(part))),
+      zstd,
+      "two zstd frames": (bytes: Buffer) => Buffer.concat(half(bytes).map(zstd)),
+    };
+    const expected = await pull(openSource({ layout: layout({ image }), ...amd64 }));
+    for (const [name, compress] of Object.entries(packers)) {
+      const packed = makeImage({ layers: sampleLayers(), compress, docker: true });
+      const found = await pull(openSource({ layout: layout({ image: packed }), ...amd64 }));
+      expect(found.listing, name).toEqual(expected.listing);
+    }
+  });
+});
+
 describeWith("the same image in every form", [requireTools("skopeo", "tar")], () => {
   const copy = (from: string, to: string): void => {
     execFileSync("skopeo", ["copy", "--quiet", from, to]);

@@ -18,14 +18,14 @@ export function ext4Options(changes: Partial<ResolvedExt4Options> = {}): Resolve
 }
 
 /** Runs a program; returns its output, or throws with all it said. */
-export function run(command: string, args: readonly string[]): string {
-  const { status, stdout, stderr, error } = spawnSync(command, args, { encoding: "utf8", maxBuffer: 1 << 28 });
+export function run(command: string, args: readonly string[], encoding: "utf8" | "latin1" = "utf8"): string {
+  const { status, stdout, stderr, error } = spawnSync(command, args, { encoding, maxBuffer: 1 << 28 });
   if (error) throw error;
   if (status !== 0) throw new Error(`${command} ${args.join(" ")} ended with ${status}:\n${stdout}${stderr}`);
   return stdout;
 }
 
-/** A folder that is gone when the body ends, and whatever was mounted in it too. */
+/** A folder that is gone when the body ends. */
 export async function withFolder<T>(body: (folder: string) => Promise<T> | T): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), "fledge-ext4-"));
   try {
@@ -62,12 +62,12 @@ export async function withMount<T>(
   mode: "ro" | "rw",
   body: (mountPoint: string) => Promise<T> | T,
 ): Promise<T> {
-  const mountPoint = mkdtempSync(join(tmpdir(), "fledge-mount-"));
-  run("mount", ["-t", "ext4", "-o", `loop,${mode}`, image, mountPoint]);
-  try {
-    return await body(mountPoint);
-  } finally {
-    run("umount", [mountPoint]);
-    rmSync(mountPoint, { recursive: true, force: true });
-  }
+  return withFolder(async (mountPoint) => {
+    run("mount", ["-t", "ext4", "-o", `loop,${mode}`, image, mountPoint]);
+    try {
+      return await body(mountPoint);
+    } finally {
+      run("umount", [mountPoint]);
+    }
+  });
 }

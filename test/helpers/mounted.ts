@@ -6,6 +6,9 @@ import type { FileInode, Inode } from "../../src/rootfs/node.ts";
 import type { SealedEntry, SealedTree } from "../../src/rootfs/seal.ts";
 import { run } from "./ext4.ts";
 
+const ZEROS = Buffer.alloc(1 << 20);
+const BUFFER = Buffer.alloc(1 << 20);
+
 const TYPES: Readonly<Record<Inode["type"], bigint>> = {
   file: 0o100000n,
   dir: 0o040000n,
@@ -90,7 +93,7 @@ function linkCount({ path, inode }: SealedEntry, allowed: readonly string[]): bi
 function dumpXattrs(root: string): Map<string, string> {
   const script = 'find "$1" -print0 | xargs -0 -r getfattr -d -m - -e hex --absolute-names -h -- 2>/dev/null';
   const dump = new Map<string, string>();
-  for (const paragraph of run("sh", ["-c", script, "sh", root]).split("\n\n")) {
+  for (const paragraph of run("sh", ["-c", script, "sh", root], "latin1").split("\n\n")) {
     const [header, ...lines] = paragraph.split("\n").filter((line) => line !== "");
     if (header === undefined) continue;
     // getfattr escapes what is not printable in octal.
@@ -118,10 +121,9 @@ function expectedXattrs(node: Inode): string {
 
 function hashOnDisk(path: Buffer): string {
   const hash = createHash("sha256");
-  const buffer = Buffer.alloc(1 << 20);
   const fd = openSync(path, "r");
   try {
-    for (let read = readSync(fd, buffer); read > 0; read = readSync(fd, buffer)) hash.update(buffer.subarray(0, read));
+    for (let read = readSync(fd, BUFFER); read > 0; read = readSync(fd, BUFFER)) hash.update(BUFFER.subarray(0, read));
   } finally {
     closeSync(fd);
   }
@@ -130,11 +132,10 @@ function hashOnDisk(path: Buffer): string {
 
 async function hashOf(file: FileInode): Promise<string> {
   const hash = createHash("sha256");
-  const zeros = Buffer.alloc(1 << 20);
   let at = 0;
   const fill = (end: number): void => {
-    for (; at < end; at += Math.min(zeros.length, end - at))
-      hash.update(zeros.subarray(0, Math.min(zeros.length, end - at)));
+    for (; at < end; at += Math.min(ZEROS.length, end - at))
+      hash.update(ZEROS.subarray(0, Math.min(ZEROS.length, end - at)));
   };
   for await (const chunk of readContent(file)) {
     fill(chunk.at);

@@ -58,7 +58,7 @@ export async function bootGuest(options: BootOptions): Promise<BootResult> {
 }
 
 /** The newest bzImage in /boot that this user can read, cloud kernels first (Ubuntu's are for root only). */
-function findKernel(): string | undefined {
+export function findKernel(): string | undefined {
   const byVersion = new Intl.Collator("en", { numeric: true });
   return readdirSync("/boot")
     .filter((name) => name.startsWith("vmlinuz-"))

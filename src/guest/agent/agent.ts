@@ -1,7 +1,7 @@
 import { closeSync, openSync, readSync } from "node:fs";
 import { FledgeError } from "../../lib/errors.ts";
 import { readElf } from "../../rootfs/elf.ts";
-import { type FetchContext, type Fetched, fetchFile } from "../fetch.ts";
+import { type FetchContext, type Fetched, fetchFile, shownPlace } from "../fetch.ts";
 import type { AgentOptions } from "./options.ts";
 import { findRelease } from "./release.ts";
 
@@ -43,5 +43,9 @@ function isProgram(path: string): boolean {
 }
 
 function originOf(options: AgentOptions): string {
-  return "path" in options ? options.path : "url" in options ? options.url : `the agent of release ${options.release}`;
+  return "path" in options
+    ? options.path
+    : "url" in options
+      ? shownPlace(options.url)
+      : `the agent of release ${options.release}`;
 }

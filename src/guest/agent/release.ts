@@ -10,7 +10,9 @@ const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 /** What fledge reads of GitHub's answer to "Get a release" (REST API, releases). */
 const releaseSchema = z.object({
   tag_name: z.string(),
-  assets: z.array(z.object({ name: z.string(), browser_download_url: z.string(), digest: z.string().nullish() })),
+  assets: z.array(
+    z.object({ name: z.string(), browser_download_url: z.url({ protocol: /^https?$/ }), digest: z.string().nullish() }),
+  ),
 });
 
 export type ReleaseAsset = {
@@ -38,7 +40,8 @@ export async function findRelease(options: ReleaseOptions, { env, signal }: Fetc
     allowStatus: [401, 403, 404],
   });
   const text = (await readBody(response, MAX_ANSWER_BYTES)).toString("utf8");
-  if (response.status !== 200) throw refused(response.status, release, repository, url);
+  if (response.status !== 200)
+    throw refused(response.status, release, repository, { url, hasToken: "authorization" in authorization });
 
   const { tag_name: tag, assets } = parseRelease(text, url);
   const found = assets.find((candidate) => candidate.name === asset);
@@ -47,13 +50,12 @@ export async function findRelease(options: ReleaseOptions, { env, signal }: Fetc
       hint: assets.length === 0 ? "it has no assets at all" : `it has: ${assets.map(({ name }) => name).join(", ")}`,
     });
   }
-  const isApi =
-    URL.canParse(found.browser_download_url) && new URL(found.browser_download_url).origin === new URL(base).origin;
+  const isApi = new URL(found.browser_download_url).origin === new URL(base).origin;
   return {
     tag,
     url: found.browser_download_url,
     headers: isApi ? authorization : {},
-    ...(typeof found.digest === "string" && { digest: found.digest }),
+    ...(found.digest?.startsWith("sha256:") && { digest: found.digest }),
   };
 }
 
@@ -76,14 +78,22 @@ function notTheApi(url: string, cause: unknown): FledgeError {
   });
 }
 
-function refused(status: number, release: string, repository: string, url: string): FledgeError {
+function refused(
+  status: number,
+  release: string,
+  repository: string,
+  { url, hasToken }: { url: string; hasToken: boolean },
+): FledgeError {
+  const where = safeUrl(url);
   if (status === 404) {
     const what = release === "latest" ? "has no release" : `has no release "${release}"`;
-    return new FledgeError("download", `${repository} ${what} (${safeUrl(url)} answered 404)`, {
+    return new FledgeError("download", `${repository} ${what} (${where} answered 404)`, {
       hint: "check agent.release and agent.repository; a private repository needs GITHUB_TOKEN",
     });
   }
-  return new FledgeError("download", `${safeUrl(url)} answered ${status}`, {
-    hint: "GitHub limits anonymous requests: set GITHUB_TOKEN, or pin the agent with agent.url and agent.checksum",
+  return new FledgeError("download", `${where} answered ${status}`, {
+    hint: hasToken
+      ? `is the token in GITHUB_TOKEN or GH_TOKEN still valid, and may it read ${repository}?`
+      : "GitHub limits anonymous requests: set GITHUB_TOKEN, or pin the agent with agent.url and agent.checksum",
   });
 }

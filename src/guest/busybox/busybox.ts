@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import type { Digest } from "../../lib/digest.ts";
 import { FledgeError } from "../../lib/errors.ts";
 import { readElf } from "../../rootfs/elf.ts";
-import { type FetchContext, fetchFile } from "../fetch.ts";
+import { type FetchContext, fetchFile, shownPlace } from "../fetch.ts";
 import { type Applet, readApplets } from "./applets.ts";
 import { type BusyboxOptions, DEFAULT_BUSYBOX } from "./options.ts";
 
@@ -24,17 +24,18 @@ export async function fetchBusybox(options: BusyboxOptions, ctx: FetchContext): 
 
   const binary = await readFile(path);
   const elf = readElf((offset, length) => binary.subarray(offset, offset + length));
-  if (elf === undefined) throw unusable(path, "is not a program");
-  if (elf.interpreter !== undefined) throw unusable(path, `is dynamically linked (it needs ${elf.interpreter})`);
+  if (elf === undefined) throw unusable(shownPlace(from), "is not a program");
+  if (elf.interpreter !== undefined)
+    throw unusable(shownPlace(from), `is dynamically linked (it needs ${elf.interpreter})`);
   const table = readApplets(binary);
-  if (table === undefined) throw unusable(path, "has no table of applets");
+  if (table === undefined) throw unusable(shownPlace(from), "has no table of applets");
   if (!table.areLocated) ctx.log("this BusyBox does not say where its applets belong; all are linked in /bin");
   ctx.log(`BusyBox ${digest} offers ${table.applets.length} applets`);
   return { path, digest, applets: table.applets };
 }
 
-function unusable(path: string, why: string): FledgeError {
-  return new FledgeError("config", `${path} cannot be the guest's BusyBox: it ${why}`, {
+function unusable(from: string, why: string): FledgeError {
+  return new FledgeError("config", `${from} cannot be the guest's BusyBox: it ${why}`, {
     hint: 'a static one is needed: sudo apt-get install -y busybox-static, then busybox.path = "/bin/busybox"',
   });
 }

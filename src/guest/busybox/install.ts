@@ -7,7 +7,7 @@ export const BUSYBOX_PATH = "/bin/busybox";
 
 /** Puts BusyBox into the tree with one symlink per applet. What a base image already has under such a name is kept. */
 export function installBusybox(rootfs: RootfsTree, { path, applets }: Busybox): void {
-  if (rootfs.exists(BUSYBOX_PATH)) rootfs.rm(BUSYBOX_PATH);
+  rootfs.rm(BUSYBOX_PATH);
   rootfs.putFile(BUSYBOX_PATH, { size: statSync(path).size, content: { kind: "file", path } }, { mode: 0o755 });
   for (const { name, dir } of applets) {
     const link = `${dir === "/" ? "" : dir}/${name}`;

@@ -7,7 +7,7 @@ import type { ResolvedInit } from "./options.ts";
 
 /** Puts `/init` into the tree, and with it the project's file that it runs, if it is one. */
 export function installInit(rootfs: RootfsTree, init: Exclude<ResolvedInit, { mode: "none" }>): void {
-  if (rootfs.exists("/init")) rootfs.rm("/init");
+  rootfs.rm("/init");
   rootfs.writeFile("/init", renderInit({ run: init.run, how: howToRun(init) }), { mode: 0o755 });
   if (init.mode !== "custom" || init.from === undefined) return;
   if (!existsSync(init.from)) {

@@ -5,10 +5,12 @@ import { BLOCK_BYTES } from "./constants.ts";
 /** `count` blocks of a file from block `logical` on. */
 export type BlockRun = { readonly logical: number; readonly count: number };
 
+const NO_RUNS: readonly BlockRun[] = [];
 const ZERO_BLOCK: Buffer = Buffer.alloc(BLOCK_BYTES);
 
 /** The blocks of a file that get space in the image: those with data, as far as that is known without reading it. */
-export function blockRunsOf(file: FileInode): BlockRun[] {
+export function blockRunsOf(file: FileInode): readonly BlockRun[] {
+  if (file.size === 0) return NO_RUNS;
   const runs: BlockRun[] = [];
   for (const { at, length } of dataOf(file)) {
     if (length === 0) continue;

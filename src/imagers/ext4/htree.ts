@@ -70,7 +70,7 @@ export function planHtree(names: readonly ByteString[], seed: HashSeed, path: st
   return { order, leafStart, leafHash, nodeCount: leafCount <= ROOT_LIMIT ? 0 : Math.ceil(leafCount / NODE_LIMIT) };
 }
 
-export function leafCountOf(plan: HtreePlan): number {
+function leafCountOf(plan: HtreePlan): number {
   return plan.leafHash.length;
 }
 

@@ -1,5 +1,6 @@
-import { createHash } from "node:crypto";
+import { createHash, type Hash } from "node:crypto";
 import { assertNever } from "../../lib/errors.ts";
+import type { InodeType } from "../../rootfs/node.ts";
 import type { SealedInode, SealedTree } from "../../rootfs/seal.ts";
 import type { HashSeed } from "./dirhash.ts";
 import type { ResolvedExt4Options } from "./options.ts";
@@ -7,7 +8,9 @@ import type { ResolvedExt4Options } from "./options.ts";
 /** What tells one filesystem from another. */
 export type Identity = { readonly uuid: Buffer; readonly hashSeed: HashSeed };
 
-const FLUSH_LENGTH = 64 * 1024;
+/** Changes when the same tree is to get other UUIDs. */
+const SCHEME = "fledge ext4 1";
+const TYPES: readonly InodeType[] = ["file", "dir", "symlink", "char", "block", "fifo", "socket"];
 
 /**
  * UUID and hash seed of an image, from all that is known before any content is read: every name, all metadata, sizes,
@@ -16,46 +19,107 @@ const FLUSH_LENGTH = 64 * 1024;
  * files of equal size get the same UUID (and different images).
  */
 export function identify(tree: SealedTree, options: ResolvedExt4Options): Identity {
-  const hash = createHash("sha256");
-  let text = `fledge ext4 1\n${JSON.stringify([options.label, options.headroomBytes, options.sizeBytes ?? null, options.journal])}\n`;
+  const { label, headroomBytes, sizeBytes, journal } = options;
+  const record = new Record(createHash("sha256"));
+  record.bytes(Buffer.from(JSON.stringify([SCHEME, label, headroomBytes, sizeBytes ?? null, journal])));
   for (const { name, inode, isFirstName } of tree.entries) {
-    text += `${name}\0${inode.index}\0`;
-    if (isFirstName) {
-      text += describe(inode);
-      for (const [xattr, value] of [...inode.node.xattrs].sort(([a], [b]) => (a < b ? -1 : 1))) {
-        text += `${xattr}\0${Buffer.from(value).toString("hex")}\0`;
-      }
-      if (inode.node.type === "file" && inode.node.content.kind === "inline") {
-        hash.update(text, "utf8").update(inode.node.content.bytes);
-        text = "";
-      }
-    }
-    if (text.length > FLUSH_LENGTH) {
-      hash.update(text, "utf8");
-      text = "";
-    }
+    record.number(inode.index);
+    record.text(name);
+    if (isFirstName) describe(record, inode);
   }
-  const digest = hash.update(text, "utf8").digest();
+  const digest = record.digest();
   return { uuid: options.uuid === undefined ? uuid8(digest) : parseUuid(options.uuid), hashSeed: seedFrom(digest) };
 }
 
-function describe({ node, mtime, entries }: SealedInode): string {
-  const common = `${node.type} ${node.mode} ${node.uid} ${node.gid} ${mtime.sec}.${mtime.nsec} `;
+function describe(record: Record, { node, mtime, entries }: SealedInode): void {
+  record.number(TYPES.indexOf(node.type));
+  record.number(node.mode);
+  record.number(node.uid);
+  record.number(node.gid);
+  record.number(mtime.sec);
+  record.number(mtime.nsec);
+  record.number(node.xattrs.size);
+  if (node.xattrs.size > 0) {
+    for (const [name, value] of [...node.xattrs].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      record.bytes(Buffer.from(name));
+      record.bytes(value);
+    }
+  }
   switch (node.type) {
     case "file":
-      return `${common}${node.size}\0`;
+      record.number(node.size);
+      if (node.content.kind === "inline") record.bytes(node.content.bytes);
+      return;
     case "dir":
-      return `${common}${entries.length}\0`;
+      record.number(entries.length);
+      return;
     case "symlink":
-      return `${common}${node.target}\0`;
+      record.text(node.target);
+      return;
     case "char":
     case "block":
-      return `${common}${node.major}:${node.minor}\0`;
+      record.number(node.major);
+      record.number(node.minor);
+      return;
     case "fifo":
     case "socket":
-      return `${common}\0`;
+      return;
     default:
-      return assertNever(node);
+      assertNever(node);
+  }
+}
+
+/** Numbers and byte strings, each with its length, on their way into a hash; gathered, because a call per value is slow. */
+class Record {
+  readonly #hash: Hash;
+  readonly #buffer: Buffer = Buffer.allocUnsafeSlow(64 * 1024);
+  #used = 0;
+
+  constructor(hash: Hash) {
+    this.#hash = hash;
+  }
+
+  number(value: number): void {
+    this.#reserve(8);
+    this.#used = this.#buffer.writeDoubleLE(value, this.#used);
+  }
+
+  /** A string of one byte per character. */
+  text(value: string): void {
+    this.number(value.length);
+    if (value.length > 4096) {
+      this.#flush();
+      this.#hash.update(value, "latin1");
+      return;
+    }
+    this.#reserve(value.length);
+    this.#used += this.#buffer.write(value, this.#used, "latin1");
+  }
+
+  bytes(value: Uint8Array): void {
+    this.number(value.length);
+    if (value.length > 4096) {
+      this.#flush();
+      this.#hash.update(value);
+      return;
+    }
+    this.#reserve(value.length);
+    this.#buffer.set(value, this.#used);
+    this.#used += value.length;
+  }
+
+  digest(): Buffer {
+    this.#flush();
+    return this.#hash.digest();
+  }
+
+  #reserve(length: number): void {
+    if (this.#used + length > this.#buffer.length) this.#flush();
+  }
+
+  #flush(): void {
+    this.#hash.update(this.#buffer.subarray(0, this.#used));
+    this.#used = 0;
   }
 }
 

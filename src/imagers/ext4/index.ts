@@ -1,5 +1,4 @@
-import type { SealedTree } from "../../rootfs/seal.ts";
-import type { ArtifactFacts, Imager, ImagerContext } from "../imager.ts";
+import type { Imager } from "../imager.ts";
 import type { ResolvedExt4Options } from "./options.ts";
 import { planExt4 } from "./plan.ts";
 import { verifyExt4 } from "./verify.ts";
@@ -11,8 +10,7 @@ export const ext4Imager: Imager<ResolvedExt4Options> = {
   suffix: () => "-rootfs.img",
   tools: () => [],
   needsRoot: false,
-  write: (tree: SealedTree, out: string, options: ResolvedExt4Options, ctx: ImagerContext): Promise<ArtifactFacts> =>
-    // async, so that what the plan throws is a rejection too
-    Promise.resolve().then(() => writeExt4(planExt4(tree, options), out, { sparse: !options.preallocate }, ctx)),
+  write: async (tree, out, options, ctx) =>
+    writeExt4(planExt4(tree, options), out, { sparse: !options.preallocate }, ctx),
   verify: (tree, image, _options, ctx) => verifyExt4(tree, image, ctx),
 };

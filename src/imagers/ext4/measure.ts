@@ -61,7 +61,7 @@ export function measure(tree: SealedTree, roster: Roster, hashSeed: HashSeed): M
 }
 
 /** A path as errors show it. */
-export function displayPath(entry: Pick<SealedEntry, "path">): string {
+function displayPath(entry: Pick<SealedEntry, "path">): string {
   return `/${fromByteString(entry.path)}`;
 }
 

@@ -86,6 +86,7 @@ export function xattrBlockOf(plan: Ext4Plan, position: number): number {
 
 /** The blocks that the nodes of an inode's extent tree lie at. */
 export function treeAddressesOf(plan: Ext4Plan, position: number, count: number): number[] {
+  if (count === 0) return [];
   const first = (plan.metadataSlot[position] as number) + (plan.measures.xattrBlocks[position] as number);
   return Array.from({ length: count }, (_, i) => blockOf(plan.geometry, first + i));
 }

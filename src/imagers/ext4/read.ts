@@ -1,4 +1,4 @@
-import { type FileHandle, open } from "node:fs/promises";
+import { closeSync, openSync, readSync } from "node:fs";
 import { aclFromDisk } from "./acl.ts";
 import {
   BLOCK_BYTES,
@@ -46,26 +46,26 @@ const TABLE_BLOCKS_READ = 16;
 
 /**
  * An open ext4 image. Everything read is checked against its metadata checksum; a mismatch and a structure that makes no
- * sense throw a `verify` error. Understands what fledge writes: 4 KiB blocks, extents, 32-byte descriptors.
+ * sense throw a `verify` error. Reads are synchronous: nearly all are of one block. Understands what fledge writes: 4 KiB blocks, extents, 32-byte descriptors.
  */
 export class Ext4Reader {
   readonly superblock: Superblock;
-  readonly #handle: FileHandle;
+  readonly #fd: number;
   readonly #groups: readonly GroupDescriptor[];
   #tableCache: { readonly first: number; readonly bytes: Buffer } = { first: -1, bytes: Buffer.alloc(0) };
 
-  private constructor(handle: FileHandle, superblock: Superblock, groups: readonly GroupDescriptor[]) {
-    this.#handle = handle;
+  private constructor(fd: number, superblock: Superblock, groups: readonly GroupDescriptor[]) {
+    this.#fd = fd;
     this.superblock = superblock;
     this.#groups = groups;
   }
 
   /** Opens an image and checks its superblock and group descriptors. */
-  static async open(path: string): Promise<Ext4Reader> {
-    const handle = await open(path, "r");
+  static open(path: string): Ext4Reader {
+    const fd = openSync(path, "r");
     try {
-      const superblock = parseSuperblock(await readExactly(handle, SUPERBLOCK_OFFSET, SUPERBLOCK_BYTES));
-      const table = await readExactly(handle, BLOCK_BYTES, superblock.groups * DESCRIPTOR_BYTES);
+      const superblock = parseSuperblock(readExactly(fd, SUPERBLOCK_OFFSET, SUPERBLOCK_BYTES));
+      const table = readExactly(fd, BLOCK_BYTES, superblock.groups * DESCRIPTOR_BYTES);
       const groups = Array.from({ length: superblock.groups }, (_, group) =>
         parseDescriptor(
           table.subarray(group * DESCRIPTOR_BYTES, (group + 1) * DESCRIPTOR_BYTES),
@@ -73,26 +73,26 @@ export class Ext4Reader {
           superblock.seed,
         ),
       );
-      return new Ext4Reader(handle, superblock, groups);
+      return new Ext4Reader(fd, superblock, groups);
     } catch (error) {
-      await handle.close();
+      closeSync(fd);
       throw error;
     }
   }
 
-  close(): Promise<void> {
-    return this.#handle.close();
+  close(): void {
+    closeSync(this.#fd);
   }
 
   /** Checks the bitmaps against their checksums, and the free counts against the bitmaps. */
-  async checkBitmaps(): Promise<void> {
+  checkBitmaps(): void {
     const { blocks, blocksPerGroup, inodesPerGroup, seed, freeBlocks, freeInodes } = this.superblock;
     let blocksFree = 0;
     let inodesFree = 0;
     for (const [group, descriptor] of this.#groups.entries()) {
       const count = Math.min(blocksPerGroup, blocks - group * blocksPerGroup);
-      const blockBitmap = await this.readBlock(descriptor.blockBitmap);
-      const inodeBitmap = await this.readBlock(descriptor.inodeBitmap);
+      const blockBitmap = this.readBlock(descriptor.blockBitmap);
+      const inodeBitmap = this.readBlock(descriptor.inodeBitmap);
       const sound =
         (crc32c(seed, blockBitmap, 0, blocksPerGroup / 8) & 0xffff) === descriptor.blockBitmapChecksum &&
         (crc32c(seed, inodeBitmap, 0, inodesPerGroup / 8) & 0xffff) === descriptor.inodeBitmapChecksum &&
@@ -105,22 +105,22 @@ export class Ext4Reader {
     if (blocksFree !== freeBlocks || inodesFree !== freeInodes) throw damaged("the free counts do not add up");
   }
 
-  async inode(number: number): Promise<DiskInode> {
+  inode(number: number): DiskInode {
     const { inodes, inodesPerGroup, seed } = this.superblock;
     if (number < 1 || number > inodes) throw damaged(`there is no inode ${number}`);
     const group = this.#groups[Math.floor((number - 1) / inodesPerGroup)] as GroupDescriptor;
     const offset = ((number - 1) % inodesPerGroup) * INODE_BYTES;
-    const block = await this.#tableBlock(group.inodeTable + Math.floor(offset / BLOCK_BYTES));
+    const block = this.#tableBlock(group.inodeTable + Math.floor(offset / BLOCK_BYTES));
     return parseInode(block.subarray(offset % BLOCK_BYTES, (offset % BLOCK_BYTES) + INODE_BYTES), number, seed);
   }
 
   /** The names in a directory, "." and ".." among them. Reads it front to back, as a system without hash trees would. */
-  async entries(inode: DiskInode): Promise<DiskEntry[]> {
+  entries(inode: DiskInode): DiskEntry[] {
     const inodeSeed = seedOfInode(this.superblock.seed, inode.number, 0);
     const entries: DiskEntry[] = [];
-    for (const run of await this.runs(inode)) {
+    for (const run of this.runs(inode)) {
       for (let i = 0; i < run.count; i++) {
-        const block = await this.readBlock(run.physical + i);
+        const block = this.readBlock(run.physical + i);
         const where = `its directory block ${run.logical + i}`;
         for (const entry of parseDirBlock(block, inodeSeed, where)) entries.push(entry);
       }
@@ -129,10 +129,10 @@ export class Ext4Reader {
   }
 
   /** The extents of an inode in order, those of the whole tree. */
-  async runs(inode: DiskInode): Promise<MappedRun[]> {
+  runs(inode: DiskInode): MappedRun[] {
     if ((inode.flags & EXT4_EXTENTS_FL) === 0) return [];
     const runs: MappedRun[] = [];
-    await this.#walkExtents(inode.iBlock, inode, runs);
+    this.#walkExtents(inode.iBlock, inode, runs);
     for (const [i, run] of runs.entries()) {
       const before = runs[i - 1];
       if (before && before.logical + before.count > run.logical) throw damaged("its extents overlap");
@@ -142,44 +142,44 @@ export class Ext4Reader {
   }
 
   /** Extended attributes by full name, ACLs in the form of the system calls. */
-  async xattrs(inode: DiskInode): Promise<Map<string, Buffer>> {
+  xattrs(inode: DiskInode): Map<string, Buffer> {
     const raw = parseInodeXattrs(inode.tail);
     if (inode.xattrBlock !== 0) {
-      raw.push(...parseXattrBlock(await this.readBlock(inode.xattrBlock), inode.xattrBlock, this.superblock.seed));
+      raw.push(...parseXattrBlock(this.readBlock(inode.xattrBlock), inode.xattrBlock, this.superblock.seed));
     }
     return new Map(raw.map(toXattr));
   }
 
-  async symlinkTarget(inode: DiskInode): Promise<string> {
+  symlinkTarget(inode: DiskInode): string {
     if ((inode.flags & EXT4_EXTENTS_FL) === 0) return inode.iBlock.toString("latin1", 0, inode.size);
-    const [run] = await this.runs(inode);
+    const [run] = this.runs(inode);
     if (!run || inode.size > BLOCK_BYTES) throw damaged("its target is nowhere");
-    return (await this.readBlock(run.physical)).toString("latin1", 0, inode.size);
+    return this.readBlock(run.physical).toString("latin1", 0, inode.size);
   }
 
-  readBlock(block: number): Promise<Buffer> {
+  readBlock(block: number): Buffer {
     return this.readBlocks(block, 1);
   }
 
-  readBlocks(block: number, count: number): Promise<Buffer> {
-    return readExactly(this.#handle, block * BLOCK_BYTES, count * BLOCK_BYTES);
+  readBlocks(block: number, count: number): Buffer {
+    return readExactly(this.#fd, block * BLOCK_BYTES, count * BLOCK_BYTES);
   }
 
   /** Every name in the image in preorder, siblings as the directories have them. */
-  async *walk(): AsyncGenerator<ImageEntry, void, undefined> {
+  *walk(): Generator<ImageEntry, void, undefined> {
     const stack: { path: string; number: number }[] = [{ path: "", number: ROOT_INODE }];
     for (let next = stack.pop(); next; next = stack.pop()) {
-      const inode = await this.inode(next.number);
+      const inode = this.inode(next.number);
       yield { path: next.path, inode };
       if ((inode.mode & TYPE_MASK) !== S_IFDIR) continue;
-      for (const entry of (await this.entries(inode)).reverse()) {
+      for (const entry of this.entries(inode).reverse()) {
         if (entry.name === "." || entry.name === "..") continue;
         stack.push({ path: next.path === "" ? entry.name : `${next.path}/${entry.name}`, number: entry.inodeNumber });
       }
     }
   }
 
-  async #walkExtents(node: Buffer, inode: DiskInode, runs: MappedRun[]): Promise<void> {
+  #walkExtents(node: Buffer, inode: DiskInode, runs: MappedRun[]): void {
     if (node.readUInt16LE(0) !== EXTENT_MAGIC) throw damaged("a node of its extent tree has no magic number");
     const count = node.readUInt16LE(2);
     const depth = node.readUInt16LE(6);
@@ -197,22 +197,22 @@ export class Ext4Reader {
         });
         continue;
       }
-      const child = await this.readBlock(node.readUInt16LE(at + 8) * 2 ** 32 + node.readUInt32LE(at + 4));
+      const child = this.readBlock(node.readUInt16LE(at + 8) * 2 ** 32 + node.readUInt32LE(at + 4));
       const seed = seedOfInode(this.superblock.seed, inode.number, 0);
       if (child.readUInt32LE(4092) !== crc32c(seed, child.subarray(0, 4092))) {
         throw damaged("the checksum of a node of its extent tree is wrong");
       }
       if (child.readUInt16LE(6) !== depth - 1) throw damaged("its extent tree has the wrong depth");
-      await this.#walkExtents(child, inode, runs);
+      this.#walkExtents(child, inode, runs);
     }
   }
 
   /** Inodes are asked for in order; one read serves many. */
-  async #tableBlock(block: number): Promise<Buffer> {
+  #tableBlock(block: number): Buffer {
     const { first, bytes } = this.#tableCache;
     if (first === -1 || block < first || (block - first) * BLOCK_BYTES >= bytes.length) {
       const count = Math.min(TABLE_BLOCKS_READ, this.superblock.blocks - block);
-      this.#tableCache = { first: block, bytes: await this.readBlocks(block, count) };
+      this.#tableCache = { first: block, bytes: this.readBlocks(block, count) };
     }
     const at = (block - this.#tableCache.first) * BLOCK_BYTES;
     return this.#tableCache.bytes.subarray(at, at + BLOCK_BYTES);
@@ -233,10 +233,10 @@ function toXattr({ index, name, value }: RawXattr): [string, Buffer] {
   return [prefix + name, value];
 }
 
-async function readExactly(handle: FileHandle, position: number, length: number): Promise<Buffer> {
+function readExactly(fd: number, position: number, length: number): Buffer {
   const out = Buffer.allocUnsafe(length);
   for (let done = 0; done < length; ) {
-    const { bytesRead } = await handle.read(out, done, length - done, position + done);
+    const bytesRead = readSync(fd, out, done, length - done, position + done);
     if (bytesRead === 0) throw damaged(`the image ends before byte ${position + length}`);
     done += bytesRead;
   }

@@ -4,7 +4,7 @@ import type { SealedEntry, SealedInode, SealedTree } from "../../rootfs/seal.ts"
 import { FIRST_INODE, ROOT_INODE } from "./constants.ts";
 
 /** Where e2fsck puts what it finds without a name. */
-export const LOST_FOUND: ByteString = "lost+found" as ByteString;
+const LOST_FOUND: ByteString = "lost+found" as ByteString;
 
 /**
  * The inodes of the image, by position: the root, lost+found where the tree has none, then the tree's in its order.

@@ -1,5 +1,6 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { throwIfAborted } from "../../lib/context.ts";
+import { errnoOf, FledgeError, messageOf } from "../../lib/errors.ts";
 import { createHasher, type Hasher, sharedBuffer } from "../../lib/hash-thread.ts";
 import type { ArtifactFacts, ImagerContext } from "../imager.ts";
 import { BLOCK_BYTES } from "./constants.ts";
@@ -25,6 +26,7 @@ type Chunk = { readonly buffer: Buffer; readonly at: number; length: number };
  * reads from a disk starts its read first, calls `work`, and has all three at once.
  */
 export class ImageSink {
+  readonly #path: string;
   readonly #handle: FileHandle;
   readonly #options: SinkOptions;
   readonly #ctx: ImagerContext;
@@ -35,8 +37,9 @@ export class ImageSink {
   #chunk: Chunk;
   #failure: unknown;
 
-  private constructor(handle: FileHandle, options: SinkOptions, ctx: ImagerContext) {
-    this.#handle = handle;
+  private constructor(file: { path: string; handle: FileHandle }, options: SinkOptions, ctx: ImagerContext) {
+    this.#path = file.path;
+    this.#handle = file.handle;
     this.#options = options;
     this.#ctx = ctx;
     this.#hash = createHasher(options.sizeBytes);
@@ -45,7 +48,10 @@ export class ImageSink {
 
   /** Creates the file, which must not exist. */
   static async create(path: string, options: SinkOptions, ctx: ImagerContext): Promise<ImageSink> {
-    return new ImageSink(await open(path, "wx"), options, ctx);
+    const handle = await open(path, "wx").catch((error: unknown) => {
+      throw cannotWrite(path, error);
+    });
+    return new ImageSink({ path, handle }, options, ctx);
   }
 
   /** The block that comes next. */
@@ -109,7 +115,7 @@ export class ImageSink {
       while (left >= CHUNK_BYTES) {
         const at = this.#chunk.at;
         const { sparse } = this.#options;
-        this.#track([this.#hash.update(ZEROS), ...(sparse ? [] : [writeFully(this.#handle, ZEROS, at)])]);
+        this.#track([this.#hash.update(ZEROS), ...(sparse ? [] : [this.#writeFully(ZEROS, at)])]);
         this.#chunk = { ...this.#chunk, at: at + CHUNK_BYTES };
         left -= CHUNK_BYTES;
         this.#ctx.progress(at + CHUNK_BYTES, this.#options.sizeBytes);
@@ -126,7 +132,9 @@ export class ImageSink {
     await this.settle(0);
     const { sizeBytes } = this.#options;
     const digest = await this.#hash.digest();
-    await this.#handle.truncate(sizeBytes);
+    await this.#handle.truncate(sizeBytes).catch((error: unknown) => {
+      throw cannotWrite(this.#path, error);
+    });
     await this.#handle.close();
     await this.#hash.close();
     this.#ctx.progress(sizeBytes, sizeBytes);
@@ -151,9 +159,19 @@ export class ImageSink {
   }
 
   async #write({ buffer, at, length }: Chunk): Promise<void> {
-    if (!this.#options.sparse) return writeFully(this.#handle, buffer.subarray(0, length), at);
+    if (!this.#options.sparse) return this.#writeFully(buffer.subarray(0, length), at);
     for (const [from, to] of dataRuns(buffer, length)) {
-      await writeFully(this.#handle, buffer.subarray(from, to), at + from);
+      await this.#writeFully(buffer.subarray(from, to), at + from);
+    }
+  }
+
+  async #writeFully(bytes: Buffer, position: number): Promise<void> {
+    try {
+      for (let done = 0; done < bytes.length; ) {
+        done += (await this.#handle.write(bytes, done, bytes.length - done, position + done)).bytesWritten;
+      }
+    } catch (error) {
+      throw cannotWrite(this.#path, error);
     }
   }
 }
@@ -171,8 +189,6 @@ function dataRuns(buffer: Buffer, length: number): [from: number, to: number][] 
   return runs;
 }
 
-async function writeFully(handle: FileHandle, bytes: Buffer, position: number): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
-    done += (await handle.write(bytes, done, bytes.length - done, position + done)).bytesWritten;
-  }
+function cannotWrite(path: string, error: unknown): FledgeError {
+  return new FledgeError("io", `cannot write ${path}: ${errnoOf(error) ?? messageOf(error)}`, { cause: error });
 }

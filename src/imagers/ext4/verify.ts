@@ -31,41 +31,43 @@ const FILE_TYPES: Readonly<Record<InodeType, { readonly entry: number; readonly 
  * A lost+found that the tree does not have is allowed.
  */
 export async function verifyExt4(tree: SealedTree, image: string, ctx: ImagerContext): Promise<void> {
-  const reader = await Ext4Reader.open(image);
+  const reader = named(image, () => Ext4Reader.open(image));
   try {
-    await reader.checkBitmaps();
-    const numbers = new Uint32Array(tree.inodes.length);
-    const seen = new Set<number>();
-    numbers[0] = ROOT;
-    seen.add(ROOT);
+    named(image, () => reader.checkBitmaps());
+    const count = tree.inodes.length;
+    const links: Links = { numbers: new Uint32Array(count), parents: new Uint32Array(count), seen: new Set([ROOT]) };
+    links.numbers[0] = ROOT;
+    links.parents[0] = ROOT;
     let doneBytes = 0;
     for (const entry of tree.entries) {
       if (!entry.isFirstName) continue;
       throwIfAborted(ctx.signal);
-      await named(entry, () => compareInode(reader, entry, { numbers, seen }));
+      await compareInode(reader, entry, links).catch((error: unknown) => {
+        throw located(`/${fromByteString(entry.path)}`, error);
+      });
       if (entry.inode.node.type === "file") {
         doneBytes += entry.inode.node.size;
         ctx.progress(doneBytes, tree.contentBytes);
       }
     }
   } finally {
-    await reader.close();
+    reader.close();
   }
 }
 
-/** Which number each inode of the tree has in the image, as far as its names have been met. */
-type Links = { readonly numbers: Uint32Array; readonly seen: Set<number> };
+/** By index in the tree, as far as names have been met: the inode's number in the image, and that of a folder's folder. */
+type Links = { readonly numbers: Uint32Array; readonly parents: Uint32Array; readonly seen: Set<number> };
 
 async function compareInode(reader: Ext4Reader, { inode }: SealedEntry, links: Links): Promise<void> {
   const { node, mtime } = inode;
-  const disk = await reader.inode(links.numbers[inode.index] as number);
+  const disk = reader.inode(links.numbers[inode.index] as number);
   expectSame("type", typeOf(disk), FILE_TYPES[node.type].mode.toString(8));
   expectSame("mode", (disk.mode & 0o7777).toString(8), (node.mode & 0o7777).toString(8));
   expectSame("owner", `${disk.uid}:${disk.gid}`, `${node.uid}:${node.gid}`);
   for (const name of ["mtime", "atime", "ctime", "crtime"] as const) {
     expectSame(name, `${disk[name].sec}.${disk[name].nsec}`, `${mtime.sec}.${mtime.nsec}`);
   }
-  await compareXattrs(reader, disk, inode);
+  compareXattrs(reader, disk, inode);
   switch (node.type) {
     case "file":
       expectSame("link count", disk.links, inode.nlink);
@@ -74,7 +76,7 @@ async function compareInode(reader: Ext4Reader, { inode }: SealedEntry, links: L
       return compareDirectory(reader, disk, inode, links);
     case "symlink":
       expectSame("link count", disk.links, inode.nlink);
-      return expectSame("target", await reader.symlinkTarget(disk), node.target);
+      return expectSame("target", reader.symlinkTarget(disk), node.target);
     case "char":
     case "block":
       expectSame("link count", disk.links, inode.nlink);
@@ -88,14 +90,14 @@ async function compareInode(reader: Ext4Reader, { inode }: SealedEntry, links: L
   }
 }
 
-async function compareDirectory(reader: Ext4Reader, disk: DiskInode, inode: SealedInode, links: Links): Promise<void> {
+function compareDirectory(reader: Ext4Reader, disk: DiskInode, inode: SealedInode, links: Links): void {
   const found = new Map<string, DiskEntry>();
-  for (const entry of await reader.entries(disk)) {
+  for (const entry of reader.entries(disk)) {
     if (found.has(entry.name)) throw mismatch(`has the name ${show(entry.name)} twice`);
     found.set(entry.name, entry);
   }
   expectSame('"."', found.get(".")?.inodeNumber, disk.number);
-  if (inode.index === 0) expectSame('".."', found.get("..")?.inodeNumber, ROOT);
+  expectSame('".."', found.get("..")?.inodeNumber, links.parents[inode.index] as number);
   found.delete(".");
   found.delete("..");
 
@@ -107,7 +109,7 @@ async function compareDirectory(reader: Ext4Reader, disk: DiskInode, inode: Seal
     expectSame(`type of the name ${show(name)}`, entry.fileType, FILE_TYPES[child.node.type].entry);
     if (child.node.type === "dir") {
       subdirectories += 1;
-      await compareParent(reader, entry.inodeNumber, disk.number, name);
+      links.parents[child.index] = disk.number;
     }
     matchIdentity(entry, child, links);
   }
@@ -116,12 +118,6 @@ async function compareDirectory(reader: Ext4Reader, disk: DiskInode, inode: Seal
   if (extra !== undefined) throw mismatch(`has the name ${show(extra)}, which the tree has not`);
   const expected = subdirectories + 2;
   expectSame("link count", disk.links, expected > LINK_LIMIT ? 1 : expected);
-}
-
-async function compareParent(reader: Ext4Reader, child: number, parent: number, name: string): Promise<void> {
-  const [run] = await reader.runs(await reader.inode(child));
-  const dotDot = run ? (await reader.readBlock(run.physical)).readUInt32LE(12) : undefined;
-  expectSame(`".." of ${show(name)}`, dotDot, parent);
 }
 
 /** Names of one inode of the tree are names of one inode of the image, and of no other. */
@@ -136,8 +132,8 @@ function matchIdentity({ name, inodeNumber }: DiskEntry, child: SealedInode, { n
   numbers[child.index] = inodeNumber;
 }
 
-async function compareXattrs(reader: Ext4Reader, disk: DiskInode, { node }: SealedInode): Promise<void> {
-  const found = await reader.xattrs(disk);
+function compareXattrs(reader: Ext4Reader, disk: DiskInode, { node }: SealedInode): void {
+  const found = reader.xattrs(disk);
   for (const [name, value] of node.xattrs) {
     const actual = found.get(name);
     if (actual === undefined) throw mismatch(`lacks the extended attribute ${name}`);
@@ -161,14 +157,14 @@ function canonicalAcl(value: Uint8Array): Buffer {
 
 async function compareContent(reader: Ext4Reader, disk: DiskInode, file: FileInode): Promise<void> {
   expectSame("size", disk.size, file.size);
-  const content = new ImageContent(reader, await reader.runs(disk));
+  const content = new ImageContent(reader, reader.runs(disk));
   let at = 0;
   for await (const chunk of readContent(file)) {
-    await content.compareZeros(at, chunk.at);
-    await content.compare(chunk.at, chunk.bytes);
+    content.compareZeros(at, chunk.at);
+    content.compare(chunk.at, chunk.bytes);
     at = chunk.at + chunk.bytes.length;
   }
-  await content.compareZeros(at, Math.ceil(file.size / BLOCK_BYTES) * BLOCK_BYTES);
+  content.compareZeros(at, Math.ceil(file.size / BLOCK_BYTES) * BLOCK_BYTES);
 }
 
 /** The bytes of one file in the image, compared in ascending order. */
@@ -182,9 +178,9 @@ class ImageContent {
     this.#runs = runs;
   }
 
-  async compare(at: number, expected: Uint8Array): Promise<void> {
+  compare(at: number, expected: Uint8Array): void {
     for (let done = 0; done < expected.length; ) {
-      const { bytes, length } = await this.#piece(at + done, expected.length - done);
+      const { bytes, length } = this.#piece(at + done, expected.length - done);
       const part = expected.subarray(done, done + length);
       const same = bytes ? bytes.equals(part) : ZEROS.subarray(0, length).equals(part);
       if (!same) throw mismatch(`has other bytes from offset ${at + done} on`);
@@ -193,9 +189,9 @@ class ImageContent {
   }
 
   /** Zeros from `at` to `end`; holes need no look. */
-  async compareZeros(at: number, end: number): Promise<void> {
+  compareZeros(at: number, end: number): void {
     for (let done = at; done < end; ) {
-      const { bytes, length } = await this.#piece(done, end - done);
+      const { bytes, length } = this.#piece(done, end - done);
       if (bytes && !ZEROS.subarray(0, length).equals(bytes)) {
         throw mismatch(`has other bytes than zeros from offset ${done} on`);
       }
@@ -204,7 +200,7 @@ class ImageContent {
   }
 
   /** The next bytes of the image from `at` on, at most `max` of them; a hole has a length but no bytes. */
-  async #piece(at: number, max: number): Promise<{ readonly bytes: Buffer | undefined; readonly length: number }> {
+  #piece(at: number, max: number): { readonly bytes: Buffer | undefined; readonly length: number } {
     const block = Math.floor(at / BLOCK_BYTES);
     let run = this.#runs[this.#next];
     while (run && run.logical + run.count <= block) run = this.#runs[++this.#next];
@@ -215,7 +211,7 @@ class ImageContent {
     const skip = at - block * BLOCK_BYTES;
     const wanted = Math.ceil((skip + max) / BLOCK_BYTES);
     const blocks = Math.min(wanted, READ_BLOCKS, run.logical + run.count - block);
-    const bytes = await this.#reader.readBlocks(run.physical + block - run.logical, blocks);
+    const bytes = this.#reader.readBlocks(run.physical + block - run.logical, blocks);
     const length = Math.min(max, bytes.length - skip);
     return { bytes: bytes.subarray(skip, skip + length), length };
   }
@@ -232,16 +228,21 @@ function deviceOf({ iBlock }: DiskInode): string {
   return `${(wide >>> 8) & 0xfff}:${((wide >>> 20) << 8) | (wide & 0xff)}`;
 }
 
-async function named(entry: SealedEntry, compare: () => Promise<void>): Promise<void> {
+function named<T>(where: string, compare: () => T): T {
   try {
-    await compare();
+    return compare();
   } catch (error) {
-    if (isFledgeError(error) && error.code === "aborted") throw error;
-    throw new FledgeError("verify", `/${fromByteString(entry.path)}: ${messageOf(error)}`, {
-      hint: "the image is not what was meant; build again, and report it if it stays so",
-      cause: error,
-    });
+    throw located(where, error);
   }
+}
+
+/** Says where a difference is; other foreseen errors pass unchanged. */
+function located(where: string, error: unknown): FledgeError {
+  if (isFledgeError(error) && error.code !== "verify") return error;
+  return new FledgeError("verify", `${where}: ${messageOf(error)}`, {
+    hint: "the image is not what was meant; build again, and report it if it stays so",
+    cause: error,
+  });
 }
 
 function expectSame<T extends string | number | undefined>(what: string, actual: T, expected: T): void {

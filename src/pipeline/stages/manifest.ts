@@ -8,6 +8,7 @@ export function manifestStage({ artifact }: Outputs): Step {
     name: "manifest",
     phase: "artifact",
     kind: "stage",
+    isEssential: true,
     title: "Render the manifest",
     run: (state, { warn, log }) => {
       const { manifest, warnings, notes } = renderManifest(manifestInput(state, artifact));

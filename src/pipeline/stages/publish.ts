@@ -1,4 +1,4 @@
-import { rename } from "node:fs/promises";
+import { rename, rm } from "node:fs/promises";
 import { ioError } from "../../lib/io-error.ts";
 import { sealManifest, writeManifest } from "../../volant/write.ts";
 import type { Outputs } from "../outputs.ts";
@@ -10,9 +10,10 @@ export function publishStage({ artifact, manifest }: Outputs): Step {
     name: "publish",
     phase: "artifact",
     kind: "stage",
+    isEssential: true,
     title: "Check the manifest and put both files in place",
     closesPhase: true,
-    run: async (state, { warn }) => {
+    run: async (state, { warn, disposer }) => {
       const written = need(state, "artifact");
       const sealed = sealManifest(need(state, "manifest"));
       for (const warning of sealed.warnings) warn(warning);
@@ -21,7 +22,13 @@ export function publishStage({ artifact, manifest }: Outputs): Step {
       } catch (error) {
         throw ioError(error, "write", artifact);
       }
+      const keepArtifact = disposer.defer(() => rm(artifact, { force: true }));
       await writeManifest(manifest, sealed);
+      const keepManifest = disposer.defer(() => rm(manifest, { force: true }));
+      state.keep = () => {
+        keepArtifact();
+        keepManifest();
+      };
       state.artifact = { ...written, path: artifact };
       state.manifest = sealed.manifest;
       state.commandLineBytes = sealed.budget.encodedBytes;

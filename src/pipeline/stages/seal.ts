@@ -8,6 +8,7 @@ export function sealStage({ strategy }: ResolvedPlugin): Step {
     name: "seal",
     phase: "image",
     kind: "stage",
+    isEssential: true,
     title: "Fix the order, links and times of the tree",
     run: (state, { epoch }) => {
       if (strategy === "initramfs") ensureConsole(state.rootfs);

@@ -12,6 +12,7 @@ export function writeStage(imager: BoundImager, { artifact }: Outputs): Step {
     name: "write",
     phase: "image",
     kind: "stage",
+    isEssential: true,
     title: `Write the ${imager.name} image`,
     run: async (state, ctx) => {
       const tree = need(state, "tree");

@@ -13,6 +13,15 @@ export type AuthTarget = {
   /** `https://host`, where the challenge came from. */
   readonly origin: string;
   readonly tls: { readonly ca?: string; readonly insecure?: boolean };
+  readonly patience: Patience;
+};
+
+/** How patient to be; the defaults of `openHttp` where left out. */
+export type Patience = {
+  /** Longest wait for an answer, and between two pieces of one. Milliseconds. */
+  readonly idleTimeoutMs?: number;
+  /** Wait before the second try; doubles after each. Milliseconds. */
+  readonly retryDelayMs?: number;
 };
 
 const MAX_TOKEN_BYTES = 1024 * 1024;
@@ -129,6 +138,7 @@ function common(realm: URL, target: AuthTarget, ctx: RunContext) {
     env: ctx.env,
     allowStatus: [400, 401, 403, 404, 405],
     log: ctx.log,
+    ...target.patience,
     ...(ca !== undefined && { ca }),
     // To trust any certificate was said of the registry, not of another host.
     ...(insecure && realm.hostname === new URL(target.origin).hostname && { insecure }),

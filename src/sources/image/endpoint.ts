@@ -4,7 +4,7 @@ import { errnoOf, FledgeError, isFledgeError, messageOf } from "../../lib/errors
 import { type HttpResponse, openHttp } from "../../lib/http.ts";
 import { isLoopback } from "../../lib/proxy.ts";
 import type { RegistriesOptions } from "../registries-options.ts";
-import { type AuthTarget, authorize, refused } from "./auth.ts";
+import { type AuthTarget, authorize, type Patience, refused } from "./auth.ts";
 import { parseChallenges } from "./challenge.ts";
 
 /** Where a repository is asked for: the registry itself, or a mirror of it. */
@@ -18,6 +18,8 @@ export type Place = {
   readonly tries?: number;
 };
 
+export type EndpointOptions = { readonly registries: RegistriesOptions; readonly patience: Patience };
+
 type Reached = { readonly origin: string; readonly tls: { readonly ca?: string; readonly insecure?: boolean } };
 
 const DOCKER_HUB = "registry-1.docker.io";
@@ -25,14 +27,14 @@ const DOCKER_HUB = "registry-1.docker.io";
 /** One repository at one place: finds out how it is reached, and shows the credentials that it asks for. */
 export class Endpoint {
   readonly place: Place;
-  readonly #registries: RegistriesOptions;
+  readonly #options: EndpointOptions;
   readonly #ctx: RunContext;
   #reached: Promise<Reached> | undefined;
   #authorization: Promise<string> | undefined;
 
-  constructor(place: Place, registries: RegistriesOptions, ctx: RunContext) {
+  constructor(place: Place, options: EndpointOptions, ctx: RunContext) {
     this.place = place;
-    this.#registries = registries;
+    this.#options = options;
     this.#ctx = ctx;
   }
 
@@ -74,13 +76,14 @@ export class Endpoint {
   }
 
   #target(reached: Reached): AuthTarget {
-    return { registry: this.place.host, repository: this.place.repository, ...reached };
+    const { host, repository } = this.place;
+    return { registry: host, repository, patience: this.#options.patience, ...reached };
   }
 
   /** TLS where it is spoken. Plain HTTP only on the machine itself or when the config says `insecure`. */
   async #reach(): Promise<Reached> {
     const { host, scheme } = this.place;
-    const { insecure = false, ca: caFile } = this.#registries[host] ?? {};
+    const { insecure = false, ca: caFile } = this.#options.registries[host] ?? {};
     const ca = caFile === undefined ? undefined : await readCa(caFile, host);
     const tls = { ...(ca !== undefined && { ca }), ...(insecure && { insecure }) };
     const name = host === "docker.io" ? DOCKER_HUB : host;
@@ -105,6 +108,7 @@ export class Endpoint {
       signal: this.#ctx.signal,
       env: this.#ctx.env,
       log: this.#ctx.log,
+      ...this.#options.patience,
       ...(tries !== undefined && { tries }),
       ...tls,
     };

@@ -1,14 +1,16 @@
+import { readFile, writeFile } from "node:fs/promises";
 import type { RunContext } from "../../lib/context.ts";
-import type { Digest } from "../../lib/digest.ts";
+import { type Digest, sha256 } from "../../lib/digest.ts";
 import { FledgeError, isFledgeError } from "../../lib/errors.ts";
 import { readBody } from "../../lib/http.ts";
-import { INDEX_TYPES, MANIFEST_TYPES, MAX_MANIFEST_BYTES } from "../oci/manifest.ts";
+import { ensureBlob } from "../../store/blobs.ts";
+import { INDEX_TYPES, MANIFEST_TYPES, MAX_MANIFEST_BYTES, parseManifest } from "../oci/manifest.ts";
 import { checkDigest, type ImageStorage } from "../oci/storage.ts";
 import type { RegistryReference } from "../reference.ts";
 import { formatReference } from "../reference.ts";
 import type { RegistriesOptions } from "../registries-options.ts";
 import { streamBlob } from "./blob-stream.ts";
-import { Endpoint, type Place } from "./endpoint.ts";
+import { Endpoint, type EndpointOptions, type Place } from "./endpoint.ts";
 
 // Old registries convert to schema 1 unless they are told what is understood; that one is listed for the error it gets.
 const ACCEPT = [...MANIFEST_TYPES, ...INDEX_TYPES, "application/vnd.docker.distribution.manifest.v1+prettyjws;q=0.1"];
@@ -19,18 +21,25 @@ const MIRROR_TRIES = 2;
 type Served = { readonly bytes: Uint8Array; readonly mediaType: string | undefined };
 
 /** A repository, asked for at its mirrors first, then at its registry. */
-export function openRepository(
-  reference: RegistryReference,
-  registries: RegistriesOptions,
-  ctx: RunContext,
-): ImageStorage {
-  const endpoints = placesOf(reference, registries).map((place) => new Endpoint(place, registries, ctx));
+export function openRepository(reference: RegistryReference, options: EndpointOptions, ctx: RunContext): ImageStorage {
+  const endpoints = placesOf(reference, options.registries).map((place) => new Endpoint(place, options, ctx));
   return {
     label: formatReference(reference),
     places: endpoints.length,
     manifest: (name) => firstOf(endpoints, (endpoint) => readManifest(endpoint, name), ctx),
+    keep: (digest, fetch) => keepDocument(digest, fetch, ctx),
     blob: (descriptor, place) => streamBlob(endpoints.slice(place), descriptor, ctx),
   };
+}
+
+/** Through the cache: what was pinned can be built again when the registry is gone. */
+async function keepDocument(digest: Digest, fetch: () => Promise<Uint8Array>, ctx: RunContext): Promise<Uint8Array> {
+  const { path } = await ensureBlob(ctx, digest, async (to) => {
+    const bytes = await fetch();
+    await writeFile(to, bytes);
+    return sha256(bytes);
+  });
+  return readFile(path);
 }
 
 function placesOf({ registry, repository }: RegistryReference, registries: RegistriesOptions): Place[] {
@@ -71,9 +80,12 @@ async function readManifest(endpoint: Endpoint, name: string): Promise<Served> {
     throw missing(endpoint.place, name);
   }
   const bytes = await readBody(response, MAX_MANIFEST_BYTES);
+  const mediaType = response.headers["content-type"]?.split(";")[0]?.trim();
+  const label = `manifest ${name} of ${endpoint.place.host}/${endpoint.place.repository}`;
   // Checked here too, so that a mirror that is wrong does not keep the registry from being asked.
-  if (name.startsWith("sha256:")) checkDigest(bytes, name as Digest, `manifest ${name} of ${endpoint.place.host}`);
-  return { bytes, mediaType: response.headers["content-type"]?.split(";")[0]?.trim() };
+  if (name.startsWith("sha256:")) checkDigest(bytes, name as Digest, label);
+  parseManifest(bytes, label, mediaType);
+  return { bytes, mediaType };
 }
 
 function missing({ host, repository }: Place, name: string): FledgeError {

@@ -73,9 +73,20 @@ export function choose(manifests: readonly Descriptor[], wanted: Platform | unde
 
 async function readManifest(storage: ImageStorage, name: string): Promise<{ bytes: Uint8Array; manifest: Manifest }> {
   const label = `manifest ${name} of ${storage.label}`;
-  const { bytes, mediaType } = await storage.manifest(name);
-  if (name.startsWith("sha256:")) checkDigest(bytes, name as Digest, label);
-  return { bytes, manifest: parseManifest(bytes, label, mediaType) };
+  if (!name.startsWith("sha256:")) {
+    const { bytes, mediaType } = await storage.manifest(name);
+    await storage.keep?.(sha256(bytes), async () => bytes);
+    return { bytes, manifest: parseManifest(bytes, label, mediaType) };
+  }
+  let servedAs: string | undefined;
+  const fetch = async (): Promise<Uint8Array> => {
+    const { bytes, mediaType } = await storage.manifest(name);
+    servedAs = mediaType;
+    checkDigest(bytes, name as Digest, label);
+    return bytes;
+  };
+  const bytes = storage.keep === undefined ? await fetch() : await storage.keep(name as Digest, fetch);
+  return { bytes, manifest: parseManifest(bytes, label, servedAs) };
 }
 
 /** Throws, or warns when no platform was asked for, when the only image there is runs on something else. */
@@ -84,7 +95,10 @@ export function checkPlatform(config: ImageConfig, wanted: Platform | undefined,
   if (config.architecture === "" || bestFor(platform, [config], (one) => one) !== undefined) return;
   const message = `${label} is for ${formatPlatform(config)}, not ${formatPlatform(platform)}`;
   // Somebody who names a platform means it; on a laptop of another architecture the image may still be the right one.
-  if (wanted !== undefined) throw new FledgeError("source", message, { hint: "it is the only image there" });
+  if (wanted !== undefined)
+    throw new FledgeError("source", message, {
+      hint: `it is the only image there; to use it set platform to "${formatPlatform(config)}"`,
+    });
   ctx.warn({ message, hint: `set source.platform to "${formatPlatform(config)}" if that is what you want` });
 }
 

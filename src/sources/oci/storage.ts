@@ -13,14 +13,21 @@ export type ImageStorage = {
   blob(descriptor: Descriptor, place: number): AsyncIterable<Uint8Array>;
   /** How many places a blob may come from: the mirrors and the registry. */
   readonly places: number;
+  /** Keeps manifests and configs for later builds, by digest. Left out where they are at hand anyway. */
+  readonly keep?: (digest: Digest, fetch: () => Promise<Uint8Array>) => Promise<Uint8Array>;
 };
 
 /** A whole blob in memory, verified; for configs. Throws what `storage` throws, and a `checksum` error for wrong bytes. */
 export async function readBlob(storage: ImageStorage, descriptor: Descriptor, maxBytes: number): Promise<Uint8Array> {
   const label = `blob ${descriptor.digest} of ${storage.label}`;
+  const fetch = (): Promise<Uint8Array> => fetchBlob(storage, descriptor, label);
   if (descriptor.size > maxBytes) {
     throw new FledgeError("source", `${label} has ${descriptor.size} bytes; an image's config has at most ${maxBytes}`);
   }
+  return storage.keep === undefined ? fetch() : storage.keep(descriptor.digest, fetch);
+}
+
+async function fetchBlob(storage: ImageStorage, descriptor: Descriptor, label: string): Promise<Uint8Array> {
   for (let place = 0; ; place++) {
     try {
       return await readVerified(storage.blob(descriptor, place), descriptor, label);

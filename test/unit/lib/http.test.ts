@@ -1,4 +1,6 @@
 import { spawnSync } from "node:child_process";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { FledgeError } from "../../../src/lib/errors.ts";
 import { closeHttp, type HttpOptions, openHttp, readBody } from "../../../src/lib/http.ts";
@@ -288,4 +290,25 @@ describe("proxies", () => {
     env.http_proxy = "http://a:pw@[";
     expect((await failure(open("http://files.test/x"))).message).toBe("the value of http_proxy is not a URL");
   });
+});
+
+// undici 7.26 to 7.30 end the process with an assertion here (nodejs/undici#5360); hence the exact version in package.json.
+it("reads slowly what a server sends before it closes the connection", async () => {
+  const bytes = noise(2_000_000);
+  const server = createServer((_, response) => {
+    response.writeHead(200, { connection: "close", "content-length": bytes.length }).end(bytes);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  try {
+    const { port } = server.address() as AddressInfo;
+    const { body } = await openHttp(`http://127.0.0.1:${port}/`, { signal: new AbortController().signal, env: {} });
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of body) {
+      chunks.push(chunk);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    expect(Buffer.concat(chunks).equals(bytes)).toBe(true);
+  } finally {
+    server.close();
+  }
 });

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, statSync, truncateSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -139,6 +139,21 @@ describe("openLayer", () => {
       code: "store",
       hint: expect.stringContaining("--cache-dir"),
     });
+  });
+
+  it.skipIf(process.getuid?.() !== 0)("says so when the disk is full, and gives the space back", async () => {
+    const cacheDir = tempDir();
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=200k", "tmpfs", cacheDir]);
+    try {
+      const ctx = pullContext({}, cacheDir);
+      await expect(openLayer(wanted(), ctx)).rejects.toMatchObject({
+        code: "store",
+        message: expect.stringContaining("ENOSPC"),
+      });
+      expect(leftovers(cacheDir)).toEqual([]);
+    } finally {
+      execFileSync("umount", [cacheDir]);
+    }
   });
 
   it("says again what the archive had to say", async () => {

@@ -1,0 +1,68 @@
+import { describe, expect, it } from "vitest";
+import { plan } from "../../../src/pipeline/plan.ts";
+import { smallPlugin } from "../../helpers/plugin.ts";
+
+const hooks = [
+  { origin: "x", hooks: { "rootfs:ready": () => {}, "config:resolved": () => {}, "build:done": () => {} } },
+];
+
+describe("plan", () => {
+  it("is the whole build, in order", () => {
+    const plugin = smallPlugin({
+      hooks,
+      init: { mode: "default", run: "/bin/kestrel" },
+      busybox: { url: "https://me:s3cret@host/box?sig=s3cret", sha256: "ab" },
+      agent: { release: "v1", repository: "a/b" },
+    });
+    const { steps, inputs, needsRoot, tools } = plan(
+      { ...plugin, manifest: { workload: { entrypoint: ["/init"] } } } as never,
+      {
+        verify: true,
+      },
+    );
+    expect(steps.map(({ name }) => name)).toEqual([
+      "config:resolved",
+      "skeleton",
+      "busybox",
+      "agent",
+      "init",
+      "mappings",
+      "rootfs:ready",
+      "seal",
+      "check",
+      "write",
+      "verify",
+      "manifest",
+      "publish",
+    ]);
+    expect(steps.every(({ title }) => /^[A-Z]/.test(title))).toBe(true);
+    expect(inputs).toEqual([
+      { what: "BusyBox", from: "https://host/box", pinned: "ab" },
+      { what: "agent", from: "release v1 of a/b" },
+      { what: "mapping to /init", from: plugin.mappings[0]?.from },
+    ]);
+    expect([needsRoot, tools]).toEqual([false, []]);
+  });
+
+  it("is pure", () => {
+    const plugin = smallPlugin({ hooks });
+    const shape = () => JSON.stringify(plan(plugin));
+    expect(shape()).toBe(shape());
+  });
+
+  it("passes the config's warnings on and adds what the guest's kernel cannot do", () => {
+    const { warnings } = plan(smallPlugin({ warnings: [{ message: "old" }], archive: { compression: "zstd" } }));
+    expect(warnings[0]).toEqual({ message: "old" });
+  });
+
+  it("asks for an entrypoint where nothing says one", () => {
+    const plugin = smallPlugin({ init: { mode: "default", run: "/bin/kestrel" } });
+    expect(() => plan(plugin)).toThrow(
+      expect.objectContaining({
+        code: "config",
+        message: "manifest.workload.entrypoint is missing: nothing says what the guest is to run",
+        hint: expect.stringContaining("manifest: { workload: { entrypoint:"),
+      }),
+    );
+  });
+});

@@ -1,0 +1,239 @@
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import type { ResolvedInitramfs } from "../../../src/config/resolve/plugin.ts";
+import { Disposer } from "../../../src/lib/dispose.ts";
+import { FledgeError } from "../../../src/lib/errors.ts";
+import type { BuildEvent } from "../../../src/pipeline/events.ts";
+import { type FledgeHooks, HOOK_NAMES, type HookName } from "../../../src/pipeline/hooks.ts";
+import { plan } from "../../../src/pipeline/plan.ts";
+import { runPlan } from "../../../src/pipeline/run.ts";
+import type { AnyStage } from "../../../src/pipeline/stage.ts";
+import { smallPlugin } from "../../helpers/plugin.ts";
+import { tempDir } from "../../helpers/temp.ts";
+
+/** Builds and says how it went; nothing is thrown. */
+async function run(
+  overrides: Partial<ResolvedInitramfs> = {},
+  more: { signal?: AbortSignal; disposer?: Disposer } = {},
+) {
+  const plugin = smallPlugin(overrides);
+  const events: BuildEvent[] = [];
+  const outcome = await runPlan(plan(plugin), {
+    env: {},
+    signal: new AbortController().signal,
+    epoch: { stampSec: 0, ceilingSec: undefined },
+    cacheDir: join(tempDir(), "cache"),
+    disposer: new Disposer(),
+    onEvent: (event) => events.push(event),
+    ...more,
+  }).then(
+    (result) => ({ result, error: undefined }),
+    (error: unknown) => ({ result: undefined, error }),
+  );
+  const left = existsSync(plugin.outDir) ? readdirSync(plugin.outDir).sort() : [];
+  const warnings = events.flatMap((event) => (event.type === "warning" ? [event.message] : []));
+  return { plugin, events, left, warnings, ...outcome };
+}
+
+/** A hook for each name, which notes that it fired. */
+function everyHook(fired: string[], note = ""): Partial<FledgeHooks> {
+  return Object.fromEntries(HOOK_NAMES.map((name) => [name, () => void fired.push(name + note)]));
+}
+
+const hook = <N extends HookName>(name: N, body: FledgeHooks[N], origin = "fledge.config.ts") => ({
+  hooks: [{ origin, hooks: { [name]: body } }],
+});
+
+const stage = (one: AnyStage) => ({ stages: [{ origin: "fledge.config.ts", stage: one }] });
+
+describe("a build", () => {
+  it("leaves artifact and manifest and says what it did", async () => {
+    const { result, events, left, plugin } = await run();
+    expect(left).toEqual(["small.cpio", "small.manifest.json"]);
+    expect(result).toMatchObject({
+      name: "small",
+      artifact: { path: join(plugin.outDir, "small.cpio") },
+      manifestPath: join(plugin.outDir, "small.manifest.json"),
+      warnings: [],
+    });
+    const steps = ["skeleton", "mappings", "seal", "check", "write", "manifest", "publish"];
+    expect(result?.stages.map((timing) => timing.stage)).toEqual(steps);
+    expect(events.flatMap((event) => (event.type === "stage:start" ? [event.stage] : []))).toEqual(steps);
+    expect(events.flatMap((event) => (event.type === "stage:done" ? [event.stage] : []))).toEqual(steps);
+    expect(events.at(-1)).toEqual({ type: "build:done", plugin: "small", result });
+  });
+
+  it("fires the hooks of an initramfs in order, those of low layers first", async () => {
+    const fired: string[] = [];
+    await run({
+      hooks: [
+        { origin: "a preset", hooks: everyHook(fired, " 1") },
+        { origin: "fledge.config.ts", hooks: everyHook(fired, " 2") },
+      ],
+    });
+    const names = ["config:resolved", "rootfs:merged", "rootfs:ready", "image:written", "manifest:ready", "build:done"];
+    expect(fired).toEqual(names.flatMap((name) => [`${name} 1`, `${name} 2`]));
+  });
+
+  it("lets a hook change the tree and the manifest", async () => {
+    const { result } = await run({
+      hooks: [
+        {
+          origin: "x",
+          hooks: {
+            "rootfs:ready": ({ rootfs }) => rootfs.writeFile("/etc/extra", "x".repeat(5000)),
+            "manifest:ready": ({ manifest }) => void Object.assign(manifest, { labels: { a: "b" } }),
+          },
+        },
+      ],
+    });
+    expect(result?.artifact.sizeBytes).toBeGreaterThan(5000);
+    expect(result?.manifest).toMatchObject({ labels: { a: "b" } });
+  });
+});
+
+describe("a failure", () => {
+  it.each([
+    "config:resolved",
+    "rootfs:merged",
+    "rootfs:ready",
+    "image:written",
+    "manifest:ready",
+    "build:done",
+  ] as const)("of the hook %s names it and leaves nothing", async (name) => {
+    const fired: unknown[] = [];
+    const fail = () => {
+      throw new Error("on purpose");
+    };
+    const { error, left } = await run({
+      hooks: [
+        { origin: "the preset ./p", hooks: { [name]: fail } },
+        { origin: "x", hooks: { "build:error": ({ error: told }) => void fired.push(told) } },
+      ],
+    });
+    expect(error).toMatchObject({ code: "hook", message: `hook "${name}" of the preset ./p failed: on purpose` });
+    expect(fired).toEqual([error]);
+    expect(left).toEqual([]);
+  });
+
+  it("of a stage names it, keeps its hint, and leaves nothing", async () => {
+    const { error, left, events } = await run(
+      stage({
+        name: "mine",
+        phase: "artifact",
+        run: () => {
+          throw new FledgeError("io", "no luck", { hint: "try harder" });
+        },
+      }),
+    );
+    const message = 'stage "mine" of fledge.config.ts failed: no luck';
+    expect(error).toMatchObject({ code: "stage", message, hint: "try harder" });
+    expect(left).toEqual([]);
+    expect(events.at(-1)).toMatchObject({ type: "stage:failed", stage: "mine", message });
+  });
+
+  it("after the files are in place takes them away again", async () => {
+    const fail = (): void => {
+      throw new Error("late");
+    };
+    const { left, error } = await run(stage({ name: "late", phase: "artifact", after: "publish", run: fail }));
+    expect(error).toMatchObject({ message: 'stage "late" of fledge.config.ts failed: late' });
+    expect(left).toEqual([]);
+  });
+
+  it("to write the manifest takes the artifact away again", async () => {
+    const outDir = tempDir();
+    mkdirSync(join(outDir, "small.manifest.json"));
+    const { left, error } = await run({ outDir });
+    expect(error).toMatchObject({ code: "io" });
+    expect(left).toEqual(["small.manifest.json"]);
+  });
+
+  it("of fledge's own stage is passed on as it is", async () => {
+    const { error } = await run({ mappings: [{ from: "/nonexistent", to: "/init", key: "k" }] });
+    expect(error).toMatchObject({ code: "config", message: "k: /nonexistent does not exist" });
+  });
+
+  it("of build:error does not hide the error that it was told of", async () => {
+    const { error, warnings } = await run({
+      mappings: [{ from: "/nonexistent", to: "/init", key: "k" }],
+      ...hook("build:error", () => {
+        throw new Error("me too");
+      }),
+    });
+    expect(error).toMatchObject({ message: "k: /nonexistent does not exist" });
+    expect(warnings).toEqual(['hook "build:error" of fledge.config.ts failed: me too']);
+  });
+});
+
+describe("a cleanup that fails", () => {
+  const broken = (): Disposer => {
+    const disposer = new Disposer();
+    disposer.defer(() => {
+      throw new Error("still busy");
+    });
+    return disposer;
+  };
+
+  it("is a warning of a build that succeeded", async () => {
+    const { result, warnings, events } = await run({}, { disposer: broken() });
+    expect(warnings).toEqual(["could not clean up: still busy"]);
+    expect(result?.warnings).toEqual([{ message: "could not clean up: still busy" }]);
+    expect(events.at(-1)?.type).toBe("build:done");
+  });
+
+  it("is a warning of a build that failed", async () => {
+    const { error, warnings } = await run(
+      { mappings: [{ from: "/nonexistent", to: "/init", key: "k" }] },
+      { disposer: broken() },
+    );
+    expect(error).toMatchObject({ message: "k: /nonexistent does not exist" });
+    expect(warnings).toEqual(["could not clean up: still busy"]);
+  });
+});
+
+function endlessly(abort: AbortController): Promise<void> {
+  setTimeout(() => abort.abort(), 20);
+  return new Promise(() => {});
+}
+
+describe("an abort", () => {
+  it.each<[string, AnyStage["phase"], (abort: AbortController) => void | Promise<void>]>([
+    ["in a stage that never ends", "artifact", endlessly],
+    ["in a stage that goes on regardless", "image", (abort) => abort.abort()],
+    [
+      "in a stage that makes an error of it",
+      "rootfs",
+      (abort) => {
+        abort.abort();
+        throw new Error("interrupted system call");
+      },
+    ],
+  ])("%s leaves nothing", async (_name, phase, body) => {
+    const abort = new AbortController();
+    const fired: string[] = [];
+    const { error, left } = await run(
+      {
+        ...stage({ name: "mine", phase, run: () => body(abort) } as AnyStage),
+        hooks: [{ origin: "x", hooks: everyHook(fired) }],
+      },
+      { signal: abort.signal },
+    );
+    expect(error).toMatchObject({ code: "aborted", message: "the build was interrupted" });
+    expect(left).toEqual([]);
+    expect(fired.at(-1)).toBe("build:error");
+  });
+
+  it("before the start runs nothing", async () => {
+    const { events, error } = await run({}, { signal: AbortSignal.abort() });
+    expect(error).toMatchObject({ code: "aborted" });
+    expect(events).toEqual([]);
+  });
+});
+
+it("what lies in the output folder stays", async () => {
+  const outDir = tempDir();
+  writeFileSync(join(outDir, "other"), "");
+  expect((await run({ outDir })).left).toEqual(["other", "small.cpio", "small.manifest.json"]);
+});
