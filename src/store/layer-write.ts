@@ -5,6 +5,7 @@ import { type RunContext, throwIfAborted, type Warning } from "../lib/context.ts
 import { decompress } from "../lib/decompress.ts";
 import { type Digest, digestOf } from "../lib/digest.ts";
 import { FledgeError } from "../lib/errors.ts";
+import { createHasher } from "../lib/hash-thread.ts";
 import { createIndexEncoder } from "../rootfs/layer-index.ts";
 import type { LayerLimits } from "../rootfs/limits.ts";
 import { createTarIndexer } from "../rootfs/tar.ts";
@@ -42,17 +43,16 @@ export async function writeLayer(folder: string, input: LayerInput, ctx: RunCont
     },
   );
   const blob = new BlobCheck(input);
-  const diff = createHash("sha256");
+  const diff = createHasher(input.blob?.size);
   const { signal, env } = ctx;
   const handle = await open(tar, "wx", 0o644).catch((error: unknown) => {
     throw unusable(tar, error);
   });
   try {
-    const writer = new SequentialWriter(handle, (error) => unusable(tar, error));
+    const writer = new SequentialWriter(handle, diff, (error) => unusable(tar, error));
     try {
       for await (const chunk of decompress(blob.watch(input.stream), { label: input.label, env, signal })) {
         throwIfAborted(signal);
-        diff.update(chunk);
         indexer.write(chunk);
         await writer.write(chunk);
       }
@@ -63,9 +63,9 @@ export async function writeLayer(folder: string, input: LayerInput, ctx: RunCont
       throw error;
     }
     blob.finish();
-    const diffId = checkDiffId(diff, input);
-    indexer.end();
     await writer.end();
+    const diffId = checkDiffId(await diff.digest(), input);
+    indexer.end();
     const boot = bootId();
     // Where nothing tells that the machine was started anew, only fsync makes sure of the tar after a power cut.
     if (boot === undefined) await handle.sync();
@@ -83,6 +83,7 @@ export async function writeLayer(folder: string, input: LayerInput, ctx: RunCont
     await writeRecord(folder, record);
     return record;
   } finally {
+    await diff.close();
     await handle.close();
   }
 }
@@ -167,8 +168,7 @@ class BlobCheck {
   }
 }
 
-function checkDiffId(hash: Hash, { label, diffId }: LayerInput): Digest {
-  const actual = digestOf(hash);
+function checkDiffId(actual: Digest, { label, diffId }: LayerInput): Digest {
   if (diffId === undefined || actual === diffId) return actual;
   throw mismatch(`${label} unpacks to the digest ${actual}, but the image's config says ${diffId} (diff_id)`);
 }

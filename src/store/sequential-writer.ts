@@ -1,27 +1,35 @@
 import type { FileHandle } from "node:fs/promises";
 import type { FledgeError } from "../lib/errors.ts";
+import { type Hasher, sharedBuffer } from "../lib/hash-thread.ts";
 
 const BATCH_BYTES = 1024 * 1024;
 
-/** Writes chunks back to back in batches, one batch on its way to the disk while the next one fills. */
+/** Hashes and writes chunks back to back in batches, one batch on its way while the next one fills. */
 export class SequentialWriter {
   readonly #handle: FileHandle;
+  readonly #hash: Hasher;
   readonly #explain: (error: unknown) => FledgeError;
-  #batch: Uint8Array[] = [];
-  #batchBytes = 0;
-  #running: Promise<void> = Promise.resolve();
+  #batch: Buffer = sharedBuffer(BATCH_BYTES);
+  #other: Buffer = sharedBuffer(BATCH_BYTES);
+  #filled = 0;
+  #running: Promise<unknown> = Promise.resolve();
   #position = 0;
 
-  constructor(handle: FileHandle, explain: (error: unknown) => FledgeError) {
+  constructor(handle: FileHandle, hash: Hasher, explain: (error: unknown) => FledgeError) {
     this.#handle = handle;
+    this.#hash = hash;
     this.#explain = explain;
   }
 
-  /** The chunk is kept until it is written and must not change. Throws what an earlier write threw. */
+  /** The chunk is copied. Throws what an earlier write threw. */
   async write(chunk: Uint8Array): Promise<void> {
-    this.#batch.push(chunk);
-    this.#batchBytes += chunk.length;
-    if (this.#batchBytes >= BATCH_BYTES) await this.#flush();
+    for (let done = 0; done < chunk.length; ) {
+      const part = chunk.subarray(done, done + BATCH_BYTES - this.#filled);
+      this.#batch.set(part, this.#filled);
+      this.#filled += part.length;
+      done += part.length;
+      if (this.#filled === BATCH_BYTES) await this.#flush();
+    }
   }
 
   async end(): Promise<void> {
@@ -36,22 +44,21 @@ export class SequentialWriter {
 
   async #flush(): Promise<void> {
     await this.#running;
-    const batch = this.#batch;
-    if (batch.length === 0) return;
-    this.#batch = [];
-    this.#batchBytes = 0;
-    this.#running = this.#writeAll(batch);
+    const batch = this.#batch.subarray(0, this.#filled);
+    [this.#batch, this.#other] = [this.#other, this.#batch];
+    this.#filled = 0;
+    // Settled together, since a buffer must not be filled while somebody still looks at it.
+    this.#running = allOf([this.#hash.update(batch), this.#write(batch)]);
     // It is awaited later; until then nobody listens.
     this.#running.catch(() => undefined);
   }
 
-  async #writeAll(batch: Uint8Array[]): Promise<void> {
-    let pending = batch;
+  async #write(batch: Buffer): Promise<void> {
     try {
-      while (pending.length > 0) {
-        const { bytesWritten } = await this.#handle.writev(pending, this.#position);
+      for (let done = 0; done < batch.length; ) {
+        const { bytesWritten } = await this.#handle.write(batch, done, batch.length - done, this.#position);
         this.#position += bytesWritten;
-        pending = without(pending, bytesWritten);
+        done += bytesWritten;
       }
     } catch (error) {
       throw this.#explain(error);
@@ -59,12 +66,7 @@ export class SequentialWriter {
   }
 }
 
-/** What is left of `chunks` after their first `bytes`. */
-function without(chunks: Uint8Array[], bytes: number): Uint8Array[] {
-  let left = bytes;
-  for (const [i, chunk] of chunks.entries()) {
-    if (left < chunk.length) return [chunk.subarray(left), ...chunks.slice(i + 1)];
-    left -= chunk.length;
-  }
-  return [];
+async function allOf(work: readonly Promise<void>[]): Promise<void> {
+  await Promise.allSettled(work);
+  await Promise.all(work);
 }

@@ -1,6 +1,7 @@
 import { benchCpio } from "./cpio.ts";
 import { benchExt4 } from "./ext4.ts";
 import { benchLayers } from "./layers.ts";
+import { benchOci } from "./oci.ts";
 import { benchStore } from "./store.ts";
 import { benchTree } from "./tree.ts";
 
@@ -9,6 +10,7 @@ const BENCHES: Readonly<Record<string, () => void | Promise<void>>> = {
   cpio: benchCpio,
   ext4: benchExt4,
   layers: benchLayers,
+  oci: benchOci,
   store: benchStore,
 };
 

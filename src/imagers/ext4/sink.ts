@@ -1,16 +1,16 @@
-import { createHash, type Hash } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
 import { throwIfAborted } from "../../lib/context.ts";
-import { digestOf } from "../../lib/digest.ts";
 import { errnoOf, FledgeError, messageOf } from "../../lib/errors.ts";
+import { createHasher, type Hasher, sharedBuffer } from "../../lib/hash-thread.ts";
 import type { ArtifactFacts, ImagerContext } from "../imager.ts";
 import { BLOCK_BYTES } from "./constants.ts";
 
 const CHUNK_BYTES = 1024 * 1024;
 /** A hole in the file is at least this long; asking about every block would cost more than it saves. */
 const HOLE_BYTES = 64 * 1024;
-const MAX_WRITES = 4;
-const ZEROS: Buffer = Buffer.alloc(CHUNK_BYTES);
+/** As many chunks are hashed and written at once: enough for the one to be behind the other for a while. */
+const MAX_UNDER_WAY = 8;
+const ZEROS: Buffer = sharedBuffer(CHUNK_BYTES);
 
 export type SinkOptions = {
   readonly sizeBytes: number;
@@ -22,16 +22,16 @@ type Chunk = { readonly buffer: Buffer; readonly at: number; length: number };
 
 /**
  * A file that is written once from front to back and hashed on the way. Bytes are filled in place: `take` hands out the
- * next ones. Full chunks wait until `work`, which hashes them and sets their writes going in the background; a caller
- * that reads from a disk starts its read first, calls `work`, and has both at once.
+ * next ones. Full chunks wait until `work`, which has them hashed by one thread and written by another; a caller that
+ * reads from a disk starts its read first, calls `work`, and has all three at once.
  */
 export class ImageSink {
   readonly #path: string;
   readonly #handle: FileHandle;
   readonly #options: SinkOptions;
   readonly #ctx: ImagerContext;
-  readonly #hash: Hash = createHash("sha256");
-  readonly #writes = new Set<Promise<void>>();
+  readonly #hash: Hasher;
+  readonly #underWay = new Set<Promise<void>>();
   readonly #spare: Buffer[] = [];
   #full: Chunk[] = [];
   #chunk: Chunk;
@@ -42,6 +42,7 @@ export class ImageSink {
     this.#handle = file.handle;
     this.#options = options;
     this.#ctx = ctx;
+    this.#hash = createHasher(options.sizeBytes);
     this.#chunk = this.#chunkAt(0);
   }
 
@@ -71,30 +72,32 @@ export class ImageSink {
     return this.take(BLOCK_BYTES).fill(0);
   }
 
-  /** Hashes what is full and begins to write it. */
+  /** Begins to hash and to write what is full. */
   work(): void {
     for (const chunk of this.#full) {
-      this.#hash.update(chunk.buffer.subarray(0, chunk.length));
-      const write = this.#write(chunk).then(
-        () => {
-          this.#spare.push(chunk.buffer);
-        },
-        (error: unknown) => {
-          this.#failure ??= error;
-        },
-      );
-      this.#writes.add(write);
-      void write.then(() => this.#writes.delete(write));
-      this.#ctx.progress(chunk.at + chunk.length, this.#options.sizeBytes);
+      const { buffer, at, length } = chunk;
+      const written = this.#write(chunk);
+      this.#track([this.#hash.update(buffer.subarray(0, length)), written], () => this.#spare.push(buffer));
+      this.#ctx.progress(at + length, this.#options.sizeBytes);
     }
     this.#full = [];
   }
 
+  #track(work: readonly Promise<void>[], then: () => void = () => {}): void {
+    const all = Promise.allSettled(work).then((results) => {
+      this.#underWay.delete(all);
+      const failed = results.find((result) => result.status === "rejected");
+      if (failed === undefined) then();
+      else this.#failure ??= failed.reason;
+    });
+    this.#underWay.add(all);
+  }
+
   /** Catches up with what is full, and waits while too much of it is not written yet. Throws what a write or an abort threw. */
-  async settle(maxWrites: number = MAX_WRITES): Promise<void> {
+  async settle(maxUnderWay: number = MAX_UNDER_WAY): Promise<void> {
     this.work();
     throwIfAborted(this.#ctx.signal);
-    while (this.#writes.size > maxWrites) await Promise.race(this.#writes);
+    while (this.#underWay.size > maxUnderWay) await Promise.race(this.#underWay);
     if (this.#failure !== undefined) throw this.#failure;
   }
 
@@ -111,14 +114,12 @@ export class ImageSink {
       await this.settle();
       while (left >= CHUNK_BYTES) {
         const at = this.#chunk.at;
-        this.#hash.update(ZEROS);
-        if (!this.#options.sparse) await this.#writeFully(ZEROS, at);
+        const { sparse } = this.#options;
+        this.#track([this.#hash.update(ZEROS), ...(sparse ? [] : [this.#writeFully(ZEROS, at)])]);
         this.#chunk = { ...this.#chunk, at: at + CHUNK_BYTES };
         left -= CHUNK_BYTES;
         this.#ctx.progress(at + CHUNK_BYTES, this.#options.sizeBytes);
-        // The hashing is synchronous; without a pause an abort could not be heard.
-        if (at % (64 * CHUNK_BYTES) < CHUNK_BYTES) await new Promise(setImmediate);
-        throwIfAborted(this.#ctx.signal);
+        await this.settle();
       }
     }
     while (left > 0) left -= this.take(left).fill(0).length;
@@ -130,17 +131,20 @@ export class ImageSink {
     this.#close();
     await this.settle(0);
     const { sizeBytes } = this.#options;
+    const digest = await this.#hash.digest();
     await this.#handle.truncate(sizeBytes).catch((error: unknown) => {
       throw cannotWrite(this.#path, error);
     });
     await this.#handle.close();
+    await this.#hash.close();
     this.#ctx.progress(sizeBytes, sizeBytes);
-    return { sizeBytes, digest: digestOf(this.#hash) };
+    return { sizeBytes, digest };
   }
 
   /** Closes the file after a failure, once no write is under way any more. */
   async abandon(): Promise<void> {
-    await Promise.all(this.#writes);
+    await Promise.all(this.#underWay);
+    await this.#hash.close();
     await this.#handle.close();
   }
 
@@ -151,7 +155,7 @@ export class ImageSink {
   }
 
   #chunkAt(at: number): Chunk {
-    return { buffer: this.#spare.pop() ?? Buffer.allocUnsafeSlow(CHUNK_BYTES), at, length: 0 };
+    return { buffer: this.#spare.pop() ?? sharedBuffer(CHUNK_BYTES), at, length: 0 };
   }
 
   async #write({ buffer, at, length }: Chunk): Promise<void> {
