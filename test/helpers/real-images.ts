@@ -67,11 +67,11 @@ const NGINX: Recipe = {
 
 const BIG: Recipe = {
   name: "big",
-  packages: ["python3", "python3-scipy", "ca-certificates"],
+  packages: ["python3", "python3-numpy", "ca-certificates"],
   layers: [
-    "apt_install build-essential gfortran clang git",
+    "apt_install build-essential clang rustc git",
     'apt_install postgresql nodejs npm; rm -r "$m/usr/share/doc/git"',
-    'rm -r "$m/usr/share/man" "$m/var/cache/apt"; touch "$m/etc/big"; chmod -R g-s "$m/var/log"',
+    'rm -r "$m/usr/share/man" "$m/var/cache/apt"; find "$m/usr/share/doc" -name "changelog*" -delete; chmod -R o-rx "$m/etc/postgresql"',
   ],
   config: `--cmd '["python3","-m","http.server","8000"]' --port 8000`,
 };
