@@ -1,4 +1,5 @@
 import type { ResolvedPlugin } from "../config/resolve/plugin.ts";
+import { hiddenMappings } from "../guest/mappings/hidden.ts";
 import type { Warning } from "../lib/context.ts";
 import type { Tool } from "../lib/tools.ts";
 import { bootWarnings } from "../volant/kernels.ts";
@@ -48,6 +49,8 @@ export function plan(plugin: ResolvedPlugin, options: PlanOptions = {}): Plan {
   assertEntrypoint(plugin);
   const imager = imagerFor(plugin);
   const outputs = outputsOf(plugin, imager);
+  const mountsOver = plugin.strategy === "initramfs" && plugin.init.mode !== "none";
+  const hidden = mountsOver ? hiddenMappings(plugin.mappings) : [];
   return {
     plugin,
     steps: arrange(builtinSteps(plugin, imager, outputs, options), plugin.stages),
@@ -55,7 +58,7 @@ export function plan(plugin: ResolvedPlugin, options: PlanOptions = {}): Plan {
     tools: imager.tools(),
     needsRoot: imager.needsRoot,
     outputs,
-    warnings: [...plugin.warnings, ...bootWarnings(bootMedium(plugin)), ...headroomWarnings(plugin)],
+    warnings: [...plugin.warnings, ...bootWarnings(bootMedium(plugin)), ...headroomWarnings(plugin), ...hidden],
   };
 }
 
