@@ -10,7 +10,7 @@ import { inTempDir, type Measurement, measure, median, row } from "./measure.ts"
 
 const CLI = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 const MIB = 1024 * 1024;
-const RUNS = Number(process.env.RUNS ?? 3);
+const RUNS = 3;
 const FILES = 120_000;
 
 /** What fledge replaces, each step timed; the image is shrunk to fit, as fledge's is. */
@@ -55,7 +55,9 @@ async function compare(folder: string, registry: Registry): Promise<void> {
   const runs = { shell: [], cold: [], warm: [], floorCold: [], floorWarm: [] } as Record<string, Measurement[]>;
   const take = async (name: string, run: () => Measurement | Promise<Measurement>): Promise<void> => {
     execFileSync("sync");
-    runs[name]?.push(await run());
+    const taken = await run();
+    runs[name]?.push(taken);
+    console.log(`  ${name} ${taken.seconds.toFixed(2)} s`);
   };
   for (let i = 0; i < RUNS; i++) {
     await take("shell", () => measure(`IMAGE=${image}; . ./shell.sh`, { cwd: folder, runs: 1 }));
