@@ -111,10 +111,17 @@ async function reportFailure(error: unknown, fire: () => Promise<void>, { warn }
   }
 }
 
+/** Stages report each chunk; nobody can read faster than this. */
+const PROGRESS_INTERVAL_MS = 50;
+
 function contextOf(plugin: string, stage: string, { onEvent, ...shared }: RunOptions, warnings: Warning[]): RunContext {
+  let reportedAt = Number.NEGATIVE_INFINITY;
   return {
     ...shared,
-    progress: (doneBytes, totalBytes, item) =>
+    progress: (doneBytes, totalBytes, item) => {
+      const now = performance.now();
+      if (now - reportedAt < PROGRESS_INTERVAL_MS && doneBytes !== totalBytes) return;
+      reportedAt = now;
       onEvent({
         type: "stage:progress",
         plugin,
@@ -122,7 +129,8 @@ function contextOf(plugin: string, stage: string, { onEvent, ...shared }: RunOpt
         doneBytes,
         ...(totalBytes !== undefined && { totalBytes }),
         ...(item !== undefined && { item }),
-      }),
+      });
+    },
     warn: (warning) => {
       warnings.push(warning);
       onEvent({ type: "warning", plugin, ...warning });
