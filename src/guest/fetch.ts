@@ -5,9 +5,10 @@ import type { RunContext } from "../lib/context.ts";
 import { type Digest, parseDigest } from "../lib/digest.ts";
 import { download } from "../lib/download.ts";
 import { FledgeError } from "../lib/errors.ts";
+import { hashFile } from "../lib/hash-file.ts";
 import { safeUrl } from "../lib/http-errors.ts";
 import { ioError } from "../lib/io-error.ts";
-import { addBlob, ensureBlob, hashFile } from "../store/blobs.ts";
+import { addBlob, ensureBlob } from "../store/blobs.ts";
 
 /** The context of a build, and the folder that relative paths of its config start from. */
 export type FetchContext = RunContext & { readonly baseDir: string };

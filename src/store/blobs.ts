@@ -1,11 +1,11 @@
-import { createHash, randomUUID } from "node:crypto";
-import { createReadStream } from "node:fs";
+import { randomUUID } from "node:crypto";
 import { open, readdir, rename, rm, stat } from "node:fs/promises";
 import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import { nowMs } from "../lib/clock.ts";
-import { type Digest, digestOf, hexOf } from "../lib/digest.ts";
+import { type Digest, hexOf } from "../lib/digest.ts";
 import { errnoOf, FledgeError, isFledgeError, messageOf } from "../lib/errors.ts";
+import { hashFile } from "../lib/hash-file.ts";
 import { ensureCacheFolder } from "./cache-dir.ts";
 import { isAlive, type LockContext, withLock } from "./lock.ts";
 
@@ -39,13 +39,6 @@ export async function ensureBlob(ctx: StoreContext, digest: Digest, fetch: Fetch
 /** Stores a blob whose digest is not known before it is fetched. */
 export async function addBlob(ctx: StoreContext, fetch: FetchBlob): Promise<Blob> {
   return await ingest(ctx, fetch);
-}
-
-/** The digest of a file. */
-export async function hashFile(path: string): Promise<Digest> {
-  const hash = createHash("sha256");
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 18 })) hash.update(chunk);
-  return digestOf(hash);
 }
 
 async function isIntact(path: string, digest: Digest, ctx?: StoreContext): Promise<boolean> {

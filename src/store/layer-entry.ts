@@ -1,9 +1,9 @@
-import { createHash } from "node:crypto";
-import { open, readFile, rename, stat, utimes, writeFile } from "node:fs/promises";
+import { readFile, rename, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { throwIfAborted, type Warning } from "../lib/context.ts";
-import { type Digest, digestOf, hexOf } from "../lib/digest.ts";
+import type { Warning } from "../lib/context.ts";
+import { type Digest, hexOf } from "../lib/digest.ts";
 import { errnoOf, FledgeError, messageOf } from "../lib/errors.ts";
+import { hashFile } from "../lib/hash-file.ts";
 import type { Layer } from "../rootfs/layer.ts";
 import { decodeIndex } from "../rootfs/layer-index.ts";
 import { bootId, ownerName } from "./owner.ts";
@@ -94,22 +94,6 @@ export async function readRecord(folder: string, diffId: Digest): Promise<LayerR
     return record.version === 1 && record.diffId === diffId ? record : "its record is of another layer or version";
   } catch {
     return "its record is damaged";
-  }
-}
-
-export async function hashFile(path: string, signal: AbortSignal): Promise<Digest> {
-  const hash = createHash("sha256");
-  const buffer = Buffer.allocUnsafe(2 ** 20);
-  const handle = await open(path, "r");
-  try {
-    for (;;) {
-      throwIfAborted(signal);
-      const { bytesRead } = await handle.read(buffer, 0, buffer.length);
-      if (bytesRead === 0) return digestOf(hash);
-      hash.update(buffer.subarray(0, bytesRead));
-    }
-  } finally {
-    await handle.close();
   }
 }
 

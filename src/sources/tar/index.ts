@@ -1,5 +1,5 @@
+import { hashFile } from "../../lib/hash-file.ts";
 import type { LayerLimits } from "../../rootfs/limits.ts";
-import { hashFile } from "../../store/layer-entry.ts";
 import { openLayer } from "../../store/layers.ts";
 import { type LocalPath, readLocal, sizeOfFile } from "../local.ts";
 import type { Source } from "../source.ts";
