@@ -54,10 +54,11 @@ export async function buildAll(plugins: readonly ResolvedPlugin[], options: Buil
 
 async function execute(planned: Plan, options: BuildOptions): Promise<BuildResult> {
   const env = options.env ?? process.env;
-  preflight(planned, env);
+  const signal = options.signal ?? new AbortController().signal;
+  await preflight(planned, { env, signal });
   return await runPlan(planned, {
     env,
-    signal: options.signal ?? new AbortController().signal,
+    signal,
     epoch: epochFrom(env),
     cacheDir: resolveCacheDir(env, options.cacheDir),
     disposer: new Disposer(),

@@ -55,6 +55,6 @@ function commonVariant(union: z.ZodUnion, low: unknown, high: unknown): z.ZodTyp
   const lower = pickVariant(union, low);
   const higher = pickVariant(union, high);
   if (lower.kind !== "variant") return undefined;
-  if (higher.kind === "unnamed") return lower.schema;
+  if (higher.kind === "unnamed" || (higher.kind === "variant" && higher.isDefault)) return lower.schema;
   return higher.kind === "variant" && higher.schema === lower.schema ? lower.schema : undefined;
 }

@@ -2,7 +2,7 @@ import { z } from "zod";
 
 /** Which member of a union a value means. */
 export type Choice =
-  | { readonly kind: "variant"; readonly schema: z.ZodType }
+  | { readonly kind: "variant"; readonly schema: z.ZodType; readonly isDefault?: boolean }
   /** Keys that name different variants stand side by side. */
   | { readonly kind: "mixed"; readonly keys: readonly string[] }
   /** The key that names the variant is there, with a word that names none. */
@@ -31,14 +31,15 @@ export function membersOf(union: z.ZodUnion): z.ZodType[] {
 
 /**
  * The variant that the writer meant, whether or not the value is valid: a variant is named by a literal
- * (`type: "ext4"`) or by the key that only it requires (`image`, `dockerfile`).
+ * (`type: "ext4"`) or by the key that only it requires (`image`, `dockerfile`). The one whose literal may be left out is
+ * the default.
  */
 export function pickVariant(union: z.ZodUnion, value: unknown): Choice {
   const members = membersOf(union);
   if (!isPlainObject(value)) return variant(members.find((member) => takes(member, value)));
   const objects = members.filter((member) => member instanceof z.ZodObject);
   if (objects.length < 2) return variant(objects[0] ?? members.find((member) => takes(member, value)));
-  return byLiteral(objects, value) ?? byRequiredKey(objects, value);
+  return byLiteral(objects, value) ?? byDefault(objects) ?? byRequiredKey(objects, value);
 }
 
 export function isPlainObject(value: unknown): value is Record<string, unknown> {
@@ -71,6 +72,11 @@ function byLiteral(objects: readonly z.ZodObject[], value: Record<string, unknow
   return first === undefined ? undefined : { kind: "word", key: first[0], words: first[1] };
 }
 
+function byDefault(objects: readonly z.ZodObject[]): Choice | undefined {
+  const schema = objects.find((object) => wordsOf(object).some(([key]) => isOptional(object, key)));
+  return schema === undefined ? undefined : { kind: "variant", schema, isDefault: true };
+}
+
 function byRequiredKey(objects: readonly z.ZodObject[], value: Record<string, unknown>): Choice {
   const naming = new Map(objects.map((object) => [object, requiredKeys(object)] as const));
   const present = [...new Set([...naming.values()].flat())].filter((key) => value[key] !== undefined);
@@ -95,9 +101,11 @@ function wordsOf(object: z.ZodObject): [string, string[]][] {
 }
 
 function requiredKeys(object: z.ZodObject): string[] {
-  return Object.entries(object.shape)
-    .filter(([, schema]) => !(schema as z.ZodType).safeParse(undefined).success)
-    .map(([key]) => key);
+  return Object.keys(object.shape).filter((key) => !isOptional(object, key));
+}
+
+function isOptional(object: z.ZodObject, key: string): boolean {
+  return (object.shape[key] as z.ZodType).safeParse(undefined).success;
 }
 
 function variant(schema: z.ZodType | undefined): Choice {

@@ -1,16 +1,19 @@
 import type { RunContext } from "../lib/context.ts";
 import type { Digest } from "../lib/digest.ts";
-import type { Tool } from "../lib/tools.ts";
+import type { Requirement } from "../lib/requirements.ts";
 import type { SealedTree } from "../rootfs/seal.ts";
 
-/** What is known of a written artifact: its size in bytes (holes included) and the digest of all its bytes. */
+/**
+ * What is known of a written artifact: its size in bytes (holes included) and the digest of all its bytes. A folder's are
+ * those of the tar archive that holds the same tree.
+ */
 export type ArtifactFacts = { readonly sizeBytes: number; readonly digest: Digest };
 
 /** What an imager may use of the run. */
 export type ImagerContext = Pick<RunContext, "signal" | "env" | "progress" | "warn" | "log">;
 
 /**
- * Turns a sealed tree into one file. The same tree and options give the same bytes, whoever runs it and wherever.
+ * Turns a sealed tree into one file, or one folder. The same tree and options give the same bytes, whoever runs it and wherever.
  * `Options` are the resolved ones of the imager's own `options.ts`.
  */
 export interface Imager<Options> {
@@ -18,9 +21,10 @@ export interface Imager<Options> {
   readonly name: string;
   /** What follows the plugin's name in the artifact's file name, e.g. `.cpio.gz` or `-rootfs.img`. */
   suffix(options: Options): string;
-  /** External programs that `write` will call. */
-  tools(options: Options): readonly Tool[];
-  readonly needsRoot: boolean;
+  /** False for what Volant cannot boot, by its nature: it gets no manifest. */
+  readonly isBootable: boolean;
+  /** What `write` needs of the machine. */
+  requirements(options: Options): readonly Requirement[];
   /**
    * Writes the image to `out`, which does not exist yet, in a folder that does. The caller renames it into place,
    * and removes it when this throws.

@@ -27,6 +27,8 @@ function explain(errno: string | undefined, path: string): { reason: string; hin
       return { reason: "a part of the path is not a folder", hint: `check each part of ${dirname(path)}` };
     case "EISDIR":
       return { reason: "it is a folder, not a file", hint: "give the path of a file" };
+    case "ENOTEMPTY":
+      return { reason: "it is a folder with something in it", hint: "remove it, or choose another name with -o" };
     case "ENAMETOOLONG":
       return { reason: "the name is too long", hint: "a file name has at most 255 bytes; choose a shorter one" };
     default:

@@ -12,6 +12,22 @@ export type Tool = {
   readonly package: string;
   /** What to do instead of installing it, if there is something. */
   readonly instead?: string;
+  readonly version?: ToolVersion;
+};
+
+/** How a tool tells its version, and which ones cannot be used. */
+export type ToolVersion = {
+  readonly argv: readonly string[];
+  /** The version in what the tool prints (stdout, then stderr); undefined when there is none. */
+  parse(output: string): string | undefined;
+  /** Why a version cannot be used, as in "VERSION ..."; undefined when it can. */
+  objection?(version: string): string | undefined;
+};
+
+/** What `--version` of most programs says: the first thing that looks like a version. */
+export const USUAL_VERSION: ToolVersion = {
+  argv: ["--version"],
+  parse: (output) => /\d+(?:\.\d+)+[\w.+-]*/.exec(output)?.[0],
 };
 
 /** The absolute path of an executable on PATH, or undefined. */

@@ -2,14 +2,17 @@ import type { ResolvedPlugin } from "../config/resolve/plugin.ts";
 import { cpioImager } from "../imagers/cpio/index.ts";
 import { ext4Imager } from "../imagers/ext4/index.ts";
 import type { ArtifactFacts, Imager, ImagerContext } from "../imagers/imager.ts";
+import { tarImager } from "../imagers/tar/index.ts";
 import { formatSize } from "../lib/bytes.ts";
 import type { Warning } from "../lib/context.ts";
-import type { Tool } from "../lib/tools.ts";
+import { assertNever } from "../lib/errors.ts";
+import type { Requirement } from "../lib/requirements.ts";
 import type { SealedTree } from "../rootfs/seal.ts";
 import type { BootMedium } from "../volant/kernels.ts";
 
-/** How the guest's kernel will meet the artifact. */
-export function bootMedium(plugin: ResolvedPlugin): BootMedium {
+/** How the guest's kernel will meet the artifact; undefined for what no kernel is meant to. */
+export function bootMedium(plugin: ResolvedPlugin, { isBootable }: BoundImager): BootMedium | undefined {
+  if (!isBootable) return undefined;
   const guestKernel = plugin.guest.kernel;
   return plugin.strategy === "initramfs"
     ? { kind: "initramfs", codec: plugin.archive.compression, guestKernel }
@@ -22,7 +25,9 @@ const AGENT_COPY_BYTES = 32 * 2 ** 20;
 /** A disk on which the agent's copy of itself would not fit. */
 export function headroomWarnings(plugin: ResolvedPlugin): Warning[] {
   if (plugin.strategy !== "oci_rootfs" || plugin.guest.kernel === "custom") return [];
-  const { sizeBytes, headroomBytes } = plugin.filesystem;
+  const { filesystem } = plugin;
+  if (!("headroomBytes" in filesystem)) return [];
+  const { sizeBytes, headroomBytes } = filesystem;
   if (sizeBytes !== undefined || headroomBytes >= AGENT_COPY_BYTES) return [];
   return [
     {
@@ -36,8 +41,8 @@ export function headroomWarnings(plugin: ResolvedPlugin): Warning[] {
 export type BoundImager = {
   readonly name: string;
   readonly suffix: string;
-  readonly needsRoot: boolean;
-  tools(): readonly Tool[];
+  readonly isBootable: boolean;
+  requirements(): readonly Requirement[];
   write(tree: SealedTree, out: string, ctx: ImagerContext): Promise<ArtifactFacts>;
   verify(tree: SealedTree, image: string, ctx: ImagerContext): Promise<void>;
 };
@@ -45,15 +50,23 @@ export type BoundImager = {
 /** The imager of a plugin: one line per format. */
 export function imagerFor(plugin: ResolvedPlugin): BoundImager {
   if (plugin.strategy === "initramfs") return bind(cpioImager, plugin.archive);
-  return bind(ext4Imager, plugin.filesystem);
+  const { filesystem } = plugin;
+  switch (filesystem.type) {
+    case "ext4":
+      return bind(ext4Imager, filesystem);
+    case "tar":
+      return bind(tarImager, filesystem);
+    default:
+      return assertNever(filesystem);
+  }
 }
 
 function bind<Options>(imager: Imager<Options>, options: Options): BoundImager {
   return {
     name: imager.name,
     suffix: imager.suffix(options),
-    needsRoot: imager.needsRoot,
-    tools: () => imager.tools(options),
+    isBootable: imager.isBootable,
+    requirements: () => imager.requirements(options),
     write: (tree, out, ctx) => imager.write(tree, out, options, ctx),
     verify: (tree, image, ctx) => imager.verify(tree, image, options, ctx),
   };

@@ -1,7 +1,8 @@
 import type { ResolvedPlugin } from "../config/resolve/plugin.ts";
 import { hiddenMappings } from "../guest/mappings/hidden.ts";
 import type { Warning } from "../lib/context.ts";
-import type { Tool } from "../lib/tools.ts";
+import type { Requirement } from "../lib/requirements.ts";
+import type { Source } from "../sources/source.ts";
 import { bootWarnings } from "../volant/kernels.ts";
 import { arrange } from "./arrange.ts";
 import { originsOf } from "./fire.ts";
@@ -37,38 +38,49 @@ export type Plan = {
   readonly steps: readonly Step[];
   /** What is read from outside the config. */
   readonly inputs: readonly Input[];
-  /** External programs that will be called. */
-  readonly tools: readonly Tool[];
-  readonly needsRoot: boolean;
+  /** What the machine must have. */
+  readonly requirements: readonly Requirement[];
   readonly outputs: Outputs;
   readonly warnings: readonly Warning[];
 };
 
 /** Plans a build. Pure: the same plugin and options give the same plan. */
 export function plan(plugin: ResolvedPlugin, options: PlanOptions = {}): Plan {
-  assertEntrypoint(plugin);
   const imager = imagerFor(plugin);
+  if (imager.isBootable) assertEntrypoint(plugin);
+  const medium = bootMedium(plugin, imager);
+  const source = sourceOf(plugin);
   const outputs = outputsOf(plugin, imager);
   const mountsOver = plugin.strategy === "initramfs" && plugin.init.mode !== "none";
   const hidden = mountsOver ? hiddenMappings(plugin.mappings) : [];
   return {
     plugin,
-    steps: arrange(builtinSteps(plugin, imager, outputs, options), plugin.stages),
+    steps: arrange(builtinSteps(plugin, { source, imager, outputs, options }), plugin.stages),
     inputs: inputsOf(plugin),
-    tools: imager.tools(),
-    needsRoot: imager.needsRoot,
+    requirements: [...(source?.requirements?.() ?? []), ...imager.requirements()],
     outputs,
-    warnings: [...plugin.warnings, ...bootWarnings(bootMedium(plugin)), ...headroomWarnings(plugin), ...hidden],
+    warnings: [
+      ...plugin.warnings,
+      ...(medium === undefined ? [] : bootWarnings(medium)),
+      ...headroomWarnings(plugin),
+      ...hidden,
+    ],
   };
 }
 
+type Parts = {
+  readonly source: Source | undefined;
+  readonly imager: BoundImager;
+  readonly outputs: Outputs;
+  readonly options: PlanOptions;
+};
+
 /** The whole build, in order. */
-function builtinSteps(plugin: ResolvedPlugin, imager: BoundImager, outputs: Outputs, options: PlanOptions): Step[] {
+function builtinSteps(plugin: ResolvedPlugin, { source, imager, outputs, options }: Parts): Step[] {
   const hooks = (name: HookName, phase: Phase, closesPhase = false): Step | undefined => {
     const origins = originsOf(plugin.hooks, name);
     return origins.length > 0 ? hooksStep(name, phase, origins, plugin.hooks, closesPhase) : undefined;
   };
-  const source = sourceOf(plugin);
   const steps: (Step | undefined)[] = [
     hooks("config:resolved", "source"),
     pinStage(source, referenceOf(plugin)),
@@ -83,12 +95,11 @@ function builtinSteps(plugin: ResolvedPlugin, imager: BoundImager, outputs: Outp
     mappingsStage(plugin),
     hooks("rootfs:ready", "rootfs", true),
     sealStage(plugin),
-    checkStage(plugin),
+    imager.isBootable ? checkStage(plugin) : undefined,
     writeStage(imager, outputs),
     options.verify ? verifyStage(imager) : undefined,
     hooks("image:written", "artifact"),
-    manifestStage(outputs),
-    hooks("manifest:ready", "artifact"),
+    ...(imager.isBootable ? [manifestStage(outputs), hooks("manifest:ready", "artifact")] : []),
     publishStage(outputs),
   ];
   return steps.filter((step) => step !== undefined);

@@ -1,25 +1,19 @@
-import type { Env } from "../lib/context.ts";
-import { FledgeError } from "../lib/errors.ts";
-import { findOnPath } from "../lib/tools.ts";
+import { FledgeError, type Problem } from "../lib/errors.ts";
+import { checkRequirement, type Machine, type RequirementCheck } from "../lib/requirements.ts";
 import type { Plan } from "./plan.ts";
 
 /** Throws a `tool` or `privilege` error for what the plan needs and this machine lacks; all of it at once. */
-export function preflight({ plugin, tools, needsRoot }: Plan, env: Env): void {
-  const missing = tools.filter(({ name }) => findOnPath(name, env) === undefined);
-  if (missing.length > 0) {
-    throw new FledgeError(
-      "tool",
-      `${plugin.name} cannot be built here: ${missing.length} needed ${missing.length === 1 ? "program is" : "programs are"} missing`,
-      {
-        hint: `sudo apt-get install -y ${missing.map((tool) => tool.package).join(" ")}`,
-        problems: missing.map(({ name, reason, instead }) => ({
-          message: `${name} not found; needed to ${reason}`,
-          ...(instead !== undefined && { hint: `or ${instead}` }),
-        })),
-      },
-    );
-  }
-  if (needsRoot && process.getuid?.() !== 0) {
-    throw new FledgeError("privilege", `${plugin.name} needs root to be built`, { hint: "run the command with sudo" });
-  }
+export async function preflight({ plugin, requirements }: Plan, machine: Machine): Promise<void> {
+  const checks = await Promise.all(requirements.map((requirement) => checkRequirement(requirement, machine)));
+  const unmet = checks.filter(({ isMet }) => !isMet);
+  if (unmet.length === 0) return;
+  const isOnlyRoot = unmet.every(({ kind }) => kind === "root");
+  throw new FledgeError(isOnlyRoot ? "privilege" : "tool", `${plugin.name} cannot be built here`, {
+    hint: [...new Set(unmet.map(({ fix }) => fix))].join("; "),
+    problems: unmet.map(problemOf),
+  });
+}
+
+function problemOf({ problem, reason, instead }: RequirementCheck): Problem {
+  return { message: `${problem}; needed to ${reason}`, ...(instead !== undefined && { hint: `or ${instead}` }) };
 }

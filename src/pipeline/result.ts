@@ -4,14 +4,19 @@ import type { Manifest } from "../volant/schema.ts";
 
 export type StageTiming = { readonly stage: string; readonly durationMs: number };
 
+export type WrittenManifest = {
+  readonly path: string;
+  readonly document: Manifest;
+  /** Bytes that it takes on the guest's kernel command line. */
+  readonly commandLineBytes: number;
+};
+
 /** What a build made. Paths are absolute, sizes in bytes (holes included). */
 export type BuildResult = {
   readonly name: string;
   readonly artifact: { readonly path: string; readonly sizeBytes: number; readonly digest: Digest };
-  readonly manifest: Manifest;
-  readonly manifestPath: string;
-  /** Bytes of the manifest on the guest's kernel command line. */
-  readonly commandLineBytes: number;
+  /** Absent for what Volant cannot boot: a tar archive, a folder. */
+  readonly manifest?: WrittenManifest;
   readonly warnings: readonly Warning[];
   readonly stages: readonly StageTiming[];
   readonly durationMs: number;

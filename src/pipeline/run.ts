@@ -35,9 +35,7 @@ export async function runPlan(plan: Plan, options: RunOptions): Promise<BuildRes
     const result: BuildResult = {
       name: plugin.name,
       artifact: need(state, "artifact"),
-      manifest: need(state, "manifest"),
-      manifestPath: plan.outputs.manifest,
-      commandLineBytes: need(state, "commandLineBytes"),
+      ...(plan.outputs.manifest !== undefined && { manifest: need(state, "writtenManifest") }),
       warnings,
       stages,
       durationMs: performance.now() - started,

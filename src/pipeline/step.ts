@@ -4,6 +4,7 @@ import type { SealedTree } from "../rootfs/seal.ts";
 import type { RootfsTree } from "../rootfs/tree.ts";
 import type { ImageConfig, Pin } from "../sources/source.ts";
 import type { Manifest } from "../volant/schema.ts";
+import type { WrittenManifest } from "./result.ts";
 import type { Artifact, Awaitable, Phase } from "./stage.ts";
 
 /** What the steps of one build hand on to each other. A step may count on what the steps before it have set. */
@@ -15,7 +16,7 @@ export type BuildState = {
   tree?: SealedTree;
   artifact?: Artifact;
   manifest?: Manifest;
-  commandLineBytes?: number;
+  writtenManifest?: WrittenManifest;
   /** Called when the build has succeeded: what was put in place stays. */
   keep?: () => void;
 };

@@ -1,5 +1,6 @@
 import type { RunContext } from "../lib/context.ts";
 import type { Digest } from "../lib/digest.ts";
+import type { Requirement } from "../lib/requirements.ts";
 import type { Layer } from "../rootfs/layer.ts";
 
 /** What a source is, fixed: the same pin gives the same layers for ever. */
@@ -29,6 +30,8 @@ export type ImageConfig = {
 
 /** Where the base of a root filesystem comes from. Pinned first, so that what is fetched is what was planned. */
 export interface Source {
+  /** What it needs of the machine; nothing when absent. */
+  requirements?(): readonly Requirement[];
   pin(ctx: RunContext): Promise<Pin>;
   /** Bottom layer first; fetching and unpacking overlap with the caller's work. */
   layers(pin: Pin, ctx: RunContext): AsyncIterable<Layer>;

@@ -73,7 +73,7 @@ test("--json prints an event per line: stages from start to done, then the resul
   expect(done).toEqual(started);
   const { result } = events.at(-1);
   expect(result.stages.map((timing: { stage: string }) => timing.stage)).toEqual(started);
-  expect(result.artifact.digest).toBe(result.manifest.initramfs.checksum);
+  expect(result.artifact.digest).toBe(result.manifest.document.initramfs.checksum);
   expect(readFileSync(result.artifact.path).length).toBe(result.artifact.sizeBytes);
 });
 
@@ -90,7 +90,7 @@ test("plan and --dry-run do nothing; plan --json is data", async () => {
   const dry = await fledge(["build", "--dry-run"], { cwd });
   expect(readdirSync(cwd).sort()).toEqual(before);
   const [one] = JSON.parse(plan.stdout);
-  expect(one).toMatchObject({ name: "one", strategy: "initramfs", needsRoot: false, tools: [] });
+  expect(one).toMatchObject({ name: "one", strategy: "initramfs", requirements: [] });
   expect(one.inputs).toContainEqual({ what: "BusyBox", from: "/bin/busybox" });
   expect(dry.stdout).toContain("Add BusyBox and a link for each of its applets");
 });

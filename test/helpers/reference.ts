@@ -27,8 +27,10 @@ function rowsOf(path: string, schema: JsonSchema): string[] {
   const nested = variantsOf(schema).flatMap((variant) => Object.entries(variant.properties ?? {}));
   const seen = new Set<string>();
   const below = nested.flatMap(([key, value]) => {
-    if (seen.has(key)) return [];
-    seen.add(key);
+    // A word that names a variant has a row of its own in each of them.
+    const id = `${key} ${value.const ?? ""}`;
+    if (seen.has(id)) return [];
+    seen.add(id);
     return rowsOf(`${path}.${key}`, value);
   });
   return [...own, ...below];

@@ -1,7 +1,7 @@
 import { relative } from "node:path";
 import { colors } from "consola/utils";
 import { formatSize } from "../../lib/bytes.ts";
-import type { BuildResult } from "../../pipeline/result.ts";
+import type { BuildResult, WrittenManifest } from "../../pipeline/result.ts";
 import type { Renderer, RenderOptions } from "./renderer.ts";
 
 /** One line per finished stage on stderr; the result on stdout. */
@@ -41,13 +41,17 @@ export function plainRenderer({ quiet = false, verbose = false, plugins }: Rende
   };
 }
 
-function summary({ name, artifact, manifestPath, commandLineBytes, durationMs }: BuildResult): string {
+function summary({ name, artifact, manifest, durationMs }: BuildResult): string {
   return [
     `${colors.bold(name)} built in ${(durationMs / 1000).toFixed(1)} s`,
     `  artifact  ${relative("", artifact.path)}  ${formatSize(artifact.sizeBytes)}  ${colors.gray(artifact.digest)}`,
-    `  manifest  ${relative("", manifestPath)}  ${colors.gray(`${commandLineBytes} bytes on the kernel command line`)}`,
+    ...(manifest === undefined ? [] : [manifestLine(manifest)]),
     "",
   ].join("\n");
+}
+
+function manifestLine({ path, commandLineBytes }: WrittenManifest): string {
+  return `  manifest  ${relative("", path)}  ${colors.gray(`${commandLineBytes} bytes on the kernel command line`)}`;
 }
 
 function duration(ms: number): string {

@@ -1,9 +1,10 @@
 import { relative } from "node:path";
 import { colors, formatTree } from "consola/utils";
+import { describeRequirement, type Requirement } from "../../lib/requirements.ts";
 import type { Plan } from "../../pipeline/plan.ts";
 
 /** The plan as data: what `fledge plan --json` prints. */
-export function planData({ plugin, steps, inputs, tools, needsRoot, outputs, warnings }: Plan): object {
+export function planData({ plugin, steps, inputs, requirements, outputs, warnings }: Plan): object {
   const { name, version, strategy, platform, notes } = plugin;
   return {
     name,
@@ -19,16 +20,15 @@ export function planData({ plugin, steps, inputs, tools, needsRoot, outputs, war
       ...(origins && { origins }),
     })),
     outputs,
-    tools,
-    needsRoot,
+    requirements: requirements.map((requirement) => ({ kind: requirement.kind, needs: neededBy(requirement) })),
     notes,
     warnings,
   };
 }
 
 /** The plan as a tree for people. */
-export function renderPlan({ plugin, steps, inputs, tools, needsRoot, outputs, warnings }: Plan): string {
-  const needs = [...tools.map(({ name, reason }) => `${name}, to ${reason}`), ...(needsRoot ? ["root"] : [])];
+export function renderPlan({ plugin, steps, inputs, requirements, outputs, warnings }: Plan): string {
+  const needs = requirements.map(neededBy);
   const branches: [title: string, leaves: string[]][] = [
     ["inputs", inputs.map(({ what, from, pinned }) => `${what}: ${from}${pinned === undefined ? "" : ` (${pinned})`}`)],
     [
@@ -37,7 +37,10 @@ export function renderPlan({ plugin, steps, inputs, tools, needsRoot, outputs, w
         ({ name, title, origins }) => `${colors.bold(name)}  ${title}${origins ? ` (${origins.join(", ")})` : ""}`,
       ),
     ],
-    ["outputs", [relative("", outputs.artifact), relative("", outputs.manifest)]],
+    [
+      "outputs",
+      [relative("", outputs.artifact), ...(outputs.manifest === undefined ? [] : [relative("", outputs.manifest)])],
+    ],
     ["needs", needs.length > 0 ? needs : ["nothing but Node"]],
     [
       "decided for you",
@@ -49,4 +52,10 @@ export function renderPlan({ plugin, steps, inputs, tools, needsRoot, outputs, w
     .filter(([, leaves]) => leaves.length > 0)
     .map(([title, leaves]) => ({ text: colors.cyan(title), children: leaves.map((text) => ({ text })) }));
   return formatTree([{ text: `${colors.bold(plugin.name)} ${plugin.version} (${plugin.strategy})`, children }]);
+}
+
+/** `mkfs.xfs, to make the filesystem` */
+function neededBy(requirement: Requirement): string {
+  const { what, reason } = describeRequirement(requirement);
+  return `${what}, to ${reason}`;
 }

@@ -1,6 +1,8 @@
 import { dirname } from "node:path";
 import type { ResolvedCpioOptions } from "../../imagers/cpio/options.ts";
-import { type ResolvedExt4Options, resolveExt4Options } from "../../imagers/ext4/options.ts";
+import { resolveExt4Options } from "../../imagers/ext4/options.ts";
+import { assertNever } from "../../lib/errors.ts";
+import type { ResolvedFilesystem } from "./plugin.ts";
 import type { Report, ResolveInput } from "./report.ts";
 
 /** Where the artifacts go: as asked for on the command line, else as the config says, else beside the config. */
@@ -22,6 +24,15 @@ export function resolveFilesystem(
   { values: { filesystem } }: ResolveInput,
   { name }: { name: string },
   report: Report,
-): ResolvedExt4Options {
-  return resolveExt4Options(filesystem ?? { type: report.note("filesystem.type", "ext4", "default") }, name);
+): ResolvedFilesystem {
+  const options = filesystem ?? { type: report.note("filesystem.type", "ext4" as const, "default") };
+  switch (options.type) {
+    case "ext4":
+    case undefined:
+      return resolveExt4Options(options, name);
+    case "tar":
+      return options;
+    default:
+      return assertNever(options);
+  }
 }

@@ -1,8 +1,11 @@
+import type { z } from "zod";
 import type { Warning } from "../../lib/context.ts";
 import type { Finding, Path } from "../explain.ts";
 import { type LayerInput, layerSchema } from "../schema.ts";
-import { toCamel } from "../snake.ts";
+import { snakeCase, toCamel } from "../snake.ts";
+import { pickVariant } from "../variants.ts";
 import type { Converted } from "./read.ts";
+import { originalFilesystem } from "./schema.ts";
 
 type Table = Record<string, unknown>;
 
@@ -23,7 +26,7 @@ export function fromFledgeToml(table: Table): Converted {
   return {
     values: toCamel(layerSchema, defined(rows)) as LayerInput,
     findings: conflicts(table),
-    warnings: squashfsOnly(rest.filesystem as Table | undefined),
+    warnings: withoutEffect(rest.filesystem as Table | undefined),
     inferred: inferred === undefined ? [] : [{ key: "strategy", from: inferred.from }],
   };
 }
@@ -41,8 +44,19 @@ function agentOf(agent: unknown): unknown {
 
 function filesystemOf(filesystem: Table | undefined): Table | undefined {
   if (filesystem === undefined) return undefined;
-  const { size_buffer_mb: bufferMb, compression_level: _level, overlay_size: _overlay, ...rest } = filesystem;
-  return bufferMb === undefined ? rest : { ...rest, headroom: `${bufferMb}M` };
+  const { size_buffer_mb: bufferMb, ...rest } = filesystem;
+  const headroom = bufferMb === undefined ? {} : { headroom: `${bufferMb}M` };
+  const idle = new Set(idleKeys(filesystem));
+  return Object.fromEntries(Object.entries({ ...rest, ...headroom }).filter(([key]) => !idle.has(key)));
+}
+
+/** Keys that the Go original took with every type, and that have no effect on this one. */
+function idleKeys(filesystem: Table): string[] {
+  const choice = pickVariant(layerSchema.shape.filesystem.unwrap(), filesystem);
+  const known = choice.kind === "variant" ? (choice.schema as z.ZodObject).shape : {};
+  const rows = new Set(Object.keys(known).map(snakeCase));
+  if (rows.has("headroom")) rows.add("size_buffer_mb");
+  return Object.keys(originalFilesystem).filter((key) => key in filesystem && !rows.has(key));
 }
 
 /** The strategy that only one of the tables can belong to. */
@@ -85,12 +99,10 @@ function conflicts(table: Table): Finding[] {
   return findings;
 }
 
-function squashfsOnly(filesystem: Table = {}): Warning[] {
-  return ["compression_level", "overlay_size"]
-    .filter((key) => key in filesystem)
-    .map((key) => ({
-      message: `filesystem.${key} has no effect on ${filesystem.type ?? "ext4"}; only squashfs knows it`,
-    }));
+function withoutEffect(filesystem: Table = {}): Warning[] {
+  return idleKeys(filesystem).map((key) => ({
+    message: `filesystem.${key} has no effect on ${filesystem.type ?? "ext4"}`,
+  }));
 }
 
 function defined(table: Table): Table {

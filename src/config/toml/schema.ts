@@ -37,11 +37,20 @@ const source = z.union([
   z.strictObject({ ...busybox, busybox_url: busybox.busybox_url.unwrap() }),
 ]);
 
-const filesystem = snakeObject(shape.filesystem.unwrap()).extend({
+/** What the Go original took with every type; what a type does not know has no effect, and a warning says so. */
+export const originalFilesystem = {
   size_buffer_mb: z.int().min(0).optional().describe("free space in MiB; the same as headroom"),
+  preallocate: z.boolean().optional(),
   compression_level: z.int().optional().describe("squashfs only"),
   overlay_size: z.union([z.string(), z.int()]).optional().describe("squashfs only"),
-});
+};
+
+const filesystem = z.union(
+  membersOf(shape.filesystem.unwrap()).map((variant) => {
+    const rows = snakeObject(variant as z.ZodObject);
+    return z.strictObject({ ...originalFilesystem, ...rows.shape });
+  }),
+);
 
 const plugin = z.strictObject({
   name: rows.name as z.ZodType,

@@ -10,8 +10,8 @@ import { verifyArchive } from "./verify.ts";
 export const cpioImager: Imager<ResolvedCpioOptions> = {
   name: "cpio",
   suffix: ({ compression }) => `.cpio${CODECS[compression].extension}`,
-  tools: codecTools,
-  needsRoot: false,
+  isBootable: true,
+  requirements: (options) => codecTools(options).map((tool) => ({ kind: "tool", anyOf: [tool] })),
   async write(tree, out, options, ctx) {
     checkLimits(tree, ctx);
     return await writeHashed(out, compress(archiveBlocks(tree, ctx), options, ctx), ctx);

@@ -8,8 +8,8 @@ import { writeExt4 } from "./write.ts";
 export const ext4Imager: Imager<ResolvedExt4Options> = {
   name: "ext4",
   suffix: () => "-rootfs.img",
-  tools: () => [],
-  needsRoot: false,
+  isBootable: true,
+  requirements: () => [],
   write: async (tree, out, options, ctx) =>
     writeExt4(planExt4(tree, options), out, { sparse: !options.preallocate }, ctx),
   verify: (tree, image, _options, ctx) => verifyExt4(tree, image, ctx),

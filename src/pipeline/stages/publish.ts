@@ -11,27 +11,31 @@ export function publishStage({ artifact, manifest }: Outputs): Step {
     phase: "artifact",
     kind: "stage",
     isEssential: true,
-    title: "Check the manifest and put both files in place",
+    title: manifest === undefined ? "Put the artifact in place" : "Check the manifest and put both files in place",
     closesPhase: true,
     run: async (state, { warn, disposer }) => {
+      const sealed = manifest === undefined ? undefined : sealManifest(need(state, "manifest"));
+      for (const warning of sealed?.warnings ?? []) warn(warning);
       const written = need(state, "artifact");
-      const sealed = sealManifest(need(state, "manifest"));
-      for (const warning of sealed.warnings) warn(warning);
       try {
         await rename(written.path, artifact);
       } catch (error) {
         throw ioError(error, "write", artifact);
       }
-      const keepArtifact = disposer.defer(() => rm(artifact, { force: true }));
-      await writeManifest(manifest, sealed);
-      const keepManifest = disposer.defer(() => rm(manifest, { force: true }));
+      const keep = [disposer.defer(() => rm(artifact, { force: true, recursive: true }))];
+      if (manifest !== undefined && sealed !== undefined) {
+        await writeManifest(manifest, sealed);
+        keep.push(disposer.defer(() => rm(manifest, { force: true })));
+        state.writtenManifest = {
+          path: manifest,
+          document: sealed.manifest,
+          commandLineBytes: sealed.budget.encodedBytes,
+        };
+      }
       state.keep = () => {
-        keepArtifact();
-        keepManifest();
+        for (const withdraw of keep) withdraw();
       };
       state.artifact = { ...written, path: artifact };
-      state.manifest = sealed.manifest;
-      state.commandLineBytes = sealed.budget.encodedBytes;
     },
   };
 }

@@ -19,7 +19,7 @@ export function writeStage(imager: BoundImager, { artifact }: Outputs): Step {
       try {
         await mkdir(dirname(artifact), { recursive: true });
         const path = await temporarySibling(artifact);
-        ctx.disposer.defer(() => rm(path, { force: true }));
+        ctx.disposer.defer(() => rm(path, { force: true, recursive: true }));
         state.artifact = { path, ...(await imager.write(tree, path, ctx)) };
       } catch (error) {
         throw isFledgeError(error) ? error : ioError(error, "write", artifact);

@@ -30,6 +30,16 @@ describe("mergeValues", () => {
     });
   });
 
+  it("takes a variant that names none for the default, or for the kind of what is below it", () => {
+    const tar = { filesystem: { type: "tar" } } as const;
+    expect(merge({ filesystem: { headroom: "1M" } }, { filesystem: { size: "1G" } })).toEqual({
+      filesystem: { headroom: "1M", size: "1G" },
+    });
+    expect(merge({ filesystem: { headroom: "1M" } }, tar)).toEqual(tar);
+    expect(merge(tar, { filesystem: {} })).toEqual(tar);
+    expect(merge(tar, { filesystem: { type: "ext4" } })).toEqual({ filesystem: { type: "ext4" } });
+  });
+
   it("replaces a variant of another kind whole, and merges one of the same kind", () => {
     const low: LayerInput = {
       source: { dockerfile: "Dockerfile", target: "a" },

@@ -14,7 +14,7 @@ describe("plan", () => {
       busybox: { url: "https://me:s3cret@host/box?sig=s3cret", sha256: "ab" },
       agent: { release: "v1", repository: "a/b" },
     });
-    const { steps, inputs, needsRoot, tools } = plan(
+    const { steps, inputs, requirements } = plan(
       { ...plugin, manifest: { workload: { entrypoint: ["/init"] } } } as never,
       {
         verify: true,
@@ -41,7 +41,7 @@ describe("plan", () => {
       { what: "agent", from: "release v1 of a/b" },
       { what: "mapping to /init", from: plugin.mappings[0]?.from },
     ]);
-    expect([needsRoot, tools]).toEqual([false, []]);
+    expect(requirements).toEqual([]);
   });
 
   it("is pure", () => {

@@ -54,7 +54,7 @@ describe("a build", () => {
     expect(result).toMatchObject({
       name: "small",
       artifact: { path: join(plugin.outDir, "small.cpio") },
-      manifestPath: join(plugin.outDir, "small.manifest.json"),
+      manifest: { path: join(plugin.outDir, "small.manifest.json") },
       warnings: [],
     });
     const steps = ["skeleton", "mappings", "seal", "check", "write", "manifest", "publish"];
@@ -89,7 +89,7 @@ describe("a build", () => {
       ],
     });
     expect(result?.artifact.sizeBytes).toBeGreaterThan(5000);
-    expect(result?.manifest).toMatchObject({ labels: { a: "b" } });
+    expect(result?.manifest?.document).toMatchObject({ labels: { a: "b" } });
   });
 });
 

@@ -44,12 +44,12 @@ async function write(root: DirInode, image: string, changes = {}) {
 
 test("the imager's contract", async () => {
   const options = ext4Options();
-  expect([ext4Imager.name, ext4Imager.suffix(options), ext4Imager.tools(options), ext4Imager.needsRoot]).toEqual([
-    "ext4",
-    "-rootfs.img",
-    [],
-    false,
-  ]);
+  expect([
+    ext4Imager.name,
+    ext4Imager.suffix(options),
+    ext4Imager.requirements(options),
+    ext4Imager.isBootable,
+  ]).toEqual(["ext4", "-rootfs.img", [], true]);
   await withFolder(async (folder) => {
     const image = join(folder, "i");
     const progress: number[] = [];

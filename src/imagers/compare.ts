@@ -1,0 +1,97 @@
+import { type ByteString, fromByteString } from "../lib/bytes.ts";
+import { throwIfAborted } from "../lib/context.ts";
+import { FledgeError } from "../lib/errors.ts";
+import { digestContent } from "../rootfs/content.ts";
+import type { Inode, Mtime } from "../rootfs/node.ts";
+import type { SealedEntry, SealedInode, SealedTree } from "../rootfs/seal.ts";
+import type { ImagerContext } from "./imager.ts";
+
+/** What a format keeps of a tree; all that is not said here it keeps whole. */
+export type Kept = {
+  mtime?(mtime: Mtime): Mtime;
+  xattr?(name: string, node: Inode): boolean;
+  inode?(node: Inode): boolean;
+};
+
+/**
+ * Compares what was read back from an image with the tree that was meant: names and their links, type, mode, owner,
+ * mtime, attributes, device numbers, targets, sizes and all bytes. Throws a `verify` error that names the path.
+ */
+export async function compareTrees(
+  expected: SealedTree,
+  actual: SealedTree,
+  kept: Kept,
+  { signal, progress }: Pick<ImagerContext, "signal" | "progress">,
+): Promise<void> {
+  const wanted = expected.entries.filter(({ inode }) => kept.inode?.(inode.node) ?? true);
+  const pairs = new Map<SealedInode, SealedInode>();
+  let doneBytes = 0;
+  for (const [position, entry] of wanted.entries()) {
+    throwIfAborted(signal);
+    const found = actual.entries[position];
+    if (found?.path !== entry.path) throw misplaced(entry, found);
+    const known = pairs.get(entry.inode);
+    if (known !== undefined) {
+      if (known !== found.inode) throw differs(entry.path, "is not linked to the names it should be");
+      continue;
+    }
+    if (!found.isFirstName) throw differs(entry.path, "is linked to a name that it should not be");
+    pairs.set(entry.inode, found.inode);
+    compareMetadata(entry, found.inode, kept);
+    await compareBytes(entry.path, entry.inode.node, found.inode.node);
+    if (entry.inode.node.type === "file") doneBytes += entry.inode.node.size;
+    progress(doneBytes, expected.contentBytes);
+  }
+  const extra = actual.entries[wanted.length];
+  if (extra !== undefined) throw differs(extra.path, "is in the image, but not in the tree");
+}
+
+function misplaced({ path }: SealedEntry, found: SealedEntry | undefined): FledgeError {
+  // Both are in the same order, so the smaller of the two is the one that the other side lacks.
+  if (found === undefined || found.path > path) return differs(path, "is missing from the image");
+  return differs(found.path, "is in the image, but not in the tree");
+}
+
+function compareMetadata({ path, inode }: SealedEntry, found: SealedInode, kept: Kept): void {
+  const { node } = inode;
+  const mtime = kept.mtime?.(inode.mtime) ?? inode.mtime;
+  const facts = (of: Inode, { sec, nsec }: Mtime): [what: string, value: string][] => [
+    ["type", of.type],
+    ["mode", of.mode.toString(8)],
+    ["owner", `${of.uid}:${of.gid}`],
+    ["mtime", `${sec}.${String(nsec).padStart(9, "0")}`],
+    ["size", of.type === "file" ? String(of.size) : ""],
+    ["target", of.type === "symlink" ? fromByteString(of.target) : ""],
+    ["device number", of.type === "char" || of.type === "block" ? `${of.major}:${of.minor}` : ""],
+  ];
+  const actual = facts(found.node, found.mtime);
+  for (const [index, [what, value]] of facts(node, mtime).entries()) {
+    const is = actual[index]?.[1];
+    if (is !== value) throw differs(path, `${what} is ${is}, should be ${value}`);
+  }
+  compareXattrs(path, node, found.node, kept);
+}
+
+function compareXattrs(path: ByteString, node: Inode, found: Inode, kept: Kept): void {
+  for (const [name, value] of node.xattrs) {
+    if (kept.xattr?.(name, node) === false) continue;
+    const actual = found.xattrs.get(name);
+    if (actual === undefined) throw differs(path, `lacks the extended attribute ${name}`);
+    if (!Buffer.from(actual).equals(value)) throw differs(path, `has another value of ${name}`);
+  }
+  for (const name of found.xattrs.keys()) {
+    if (!node.xattrs.has(name)) throw differs(path, `has the extended attribute ${name}, which the tree has not`);
+  }
+}
+
+async function compareBytes(path: ByteString, node: Inode, found: Inode): Promise<void> {
+  if (node.type !== "file" || found.type !== "file") return;
+  const [meant, written] = await Promise.all([digestContent(node), digestContent(found)]);
+  if (meant !== written) throw differs(path, "has other content");
+}
+
+function differs(path: ByteString, how: string): FledgeError {
+  return new FledgeError("verify", `/${fromByteString(path)} ${how}`, {
+    hint: "the image is not what was meant; build again, and report it if it stays so",
+  });
+}

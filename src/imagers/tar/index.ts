@@ -1,0 +1,16 @@
+import { treeOfTar } from "../../rootfs/tar-tree.ts";
+import { writeTar } from "../../rootfs/tar-write.ts";
+import { compareTrees } from "../compare.ts";
+import type { Imager } from "../imager.ts";
+import { writeHashed } from "../sink.ts";
+import type { ResolvedTarOptions } from "./options.ts";
+
+/** The tree as an uncompressed PAX archive: what it is, for other tools and for a look at it. */
+export const tarImager: Imager<ResolvedTarOptions> = {
+  name: "tar",
+  suffix: () => "-rootfs.tar",
+  isBootable: false,
+  requirements: () => [],
+  write: (tree, out, _options, ctx) => writeHashed(out, writeTar(tree), ctx),
+  verify: async (tree, image, _options, ctx) => compareTrees(tree, await treeOfTar(image, ctx.signal), {}, ctx),
+};

@@ -1,0 +1,171 @@
+import { closeSync, openSync, readFileSync } from "node:fs";
+import type { Env } from "./context.ts";
+import { capture } from "./exec.ts";
+import { findOnPath, type Tool, USUAL_VERSION } from "./tools.ts";
+
+/** Something that a build needs of the machine: declared where it is used, checked before any work starts. */
+export type Requirement =
+  /** Any one of these programs: the first that is there and can be used. */
+  | { readonly kind: "tool"; readonly anyOf: readonly [Tool, ...Tool[]] }
+  /** Root, with the capability to mount. */
+  | { readonly kind: "root"; readonly reason: string; readonly instead?: string }
+  | { readonly kind: "loop-device"; readonly reason: string; readonly instead?: string }
+  | { readonly kind: "kernel-filesystem"; readonly name: string; readonly reason: string; readonly instead?: string };
+
+/** What a look at the machine found of one requirement. */
+export type RequirementCheck = {
+  readonly kind: Requirement["kind"];
+  /** "mkfs.xfs", "root", "xfs in the kernel"; of alternatives, "docker, podman or buildah". */
+  readonly what: string;
+  /** Completes "needed to ...". */
+  readonly reason: string;
+  readonly isMet: boolean;
+  /** What is there: the path and version of a program, for instance. */
+  readonly found?: string;
+  /** Why it is not met. */
+  readonly problem?: string;
+  /** A command that mends it. */
+  readonly fix?: string;
+  readonly instead?: string;
+};
+
+export type Machine = { readonly env: Env; readonly signal: AbortSignal };
+
+/** What a requirement is called, and why it is one. */
+export function describeRequirement(
+  requirement: Requirement,
+): Pick<RequirementCheck, "kind" | "what" | "reason" | "instead"> {
+  const { kind } = requirement;
+  const { reason, instead } = kind === "tool" ? requirement.anyOf[0] : requirement;
+  return { kind, what: nameOf(requirement), reason, ...(instead !== undefined && { instead }) };
+}
+
+function nameOf(requirement: Requirement): string {
+  switch (requirement.kind) {
+    case "tool":
+      return listed(requirement.anyOf.map(({ name }) => name));
+    case "root":
+      return "root";
+    case "loop-device":
+      return "loop devices";
+    case "kernel-filesystem":
+      return `${requirement.name} in the kernel`;
+  }
+}
+
+/** `every` asks each program for its version; otherwise only those of which some versions cannot be used. */
+export async function checkRequirement(
+  requirement: Requirement,
+  machine: Machine,
+  { every = false }: { readonly every?: boolean } = {},
+): Promise<RequirementCheck> {
+  const described = describeRequirement(requirement);
+  switch (requirement.kind) {
+    case "tool":
+      return { ...described, ...(await toolsCheck(requirement.anyOf, machine, every)) };
+    case "root":
+      return { ...described, ...rootCheck() };
+    case "loop-device":
+      return { ...described, ...(await loopCheck(machine)) };
+    case "kernel-filesystem":
+      return { ...described, ...(await filesystemCheck(requirement.name, machine)) };
+  }
+}
+
+/** Of alternatives, the first program that is there and can be used; else why none can be. */
+async function findTool(
+  tools: readonly Tool[],
+  machine: Machine,
+  every: boolean,
+): Promise<{ tool: Tool; path: string; version?: string } | { objections: string[] }> {
+  const objections: string[] = [];
+  for (const tool of tools) {
+    const path = findOnPath(tool.name, machine.env);
+    if (path === undefined) continue;
+    const asks = every || tool.version?.objection !== undefined;
+    const version = asks ? await versionOf(tool, path, machine) : undefined;
+    const objection = version === undefined ? undefined : tool.version?.objection?.(version);
+    if (objection === undefined) return { tool, path, ...(version !== undefined && { version }) };
+    objections.push(`${path} ${version} ${objection}`);
+  }
+  return { objections };
+}
+
+async function toolsCheck(tools: readonly [Tool, ...Tool[]], machine: Machine, every: boolean): Promise<Found> {
+  const found = await findTool(tools, machine, every);
+  if ("path" in found) {
+    return { isMet: true, found: found.version === undefined ? found.path : `${found.path} ${found.version}` };
+  }
+  const { objections } = found;
+  return {
+    isMet: false,
+    problem: objections.length > 0 ? objections.join("; ") : `${listed(tools.map(({ name }) => name))} not found`,
+    fix: `sudo apt-get install -y ${tools[0].package}`,
+  };
+}
+
+const PROBE_TIMEOUT_MS = 10_000;
+
+async function versionOf(tool: Tool, path: string, { env, signal }: Machine): Promise<string | undefined> {
+  const { argv, parse } = tool.version ?? USUAL_VERSION;
+  const { stdout, stderr } = await capture(path, argv, { env, signal, timeoutMs: PROBE_TIMEOUT_MS });
+  return parse(stdout) ?? parse(stderr);
+}
+
+type Found = Pick<RequirementCheck, "isMet" | "found" | "problem" | "fix">;
+
+/** Bit of CAP_SYS_ADMIN, which mount(2) asks for: root in a container may be without it (capabilities(7)). */
+const CAP_SYS_ADMIN = 21n;
+
+function rootCheck(): Found {
+  if (process.getuid?.() !== 0) {
+    return { isMet: false, problem: "this is not root", fix: "run the command with sudo" };
+  }
+  const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(textOf("/proc/self/status"))?.[1];
+  if (effective !== undefined && ((BigInt(`0x${effective}`) >> CAP_SYS_ADMIN) & 1n) === 0n) {
+    const fix = "run the container with --privileged, or outside of it";
+    return { isMet: false, problem: "root here may not mount: the capability CAP_SYS_ADMIN is missing", fix };
+  }
+  return { isMet: true, found: "uid 0" };
+}
+
+async function loopCheck(machine: Machine): Promise<Found> {
+  const device = "/dev/loop-control";
+  try {
+    closeSync(openSync(device, "r+"));
+    return { isMet: true, found: device };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EACCES") return { isMet: true, found: `${device}, for root` };
+  }
+  if (await isLoadable("loop", machine)) return { isMet: true, found: "the module loop, not loaded yet" };
+  return { isMet: false, problem: `${device} cannot be opened`, fix: "sudo modprobe loop" };
+}
+
+async function filesystemCheck(name: string, machine: Machine): Promise<Found> {
+  const isBuiltIn = textOf("/proc/filesystems")
+    .split("\n")
+    .some((line) => line.split("\t").at(-1) === name);
+  if (isBuiltIn) return { isMet: true, found: "/proc/filesystems" };
+  if (await isLoadable(name, machine)) return { isMet: true, found: `the module ${name}, not loaded yet` };
+  return { isMet: false, problem: `this kernel cannot mount ${name}`, fix: `sudo modprobe ${name}` };
+}
+
+/** Whether mount(2) or modprobe would find the module; nothing is loaded to find it out. */
+async function isLoadable(module: string, { env, signal }: Machine): Promise<boolean> {
+  const modprobe = findOnPath("modprobe", env) ?? findOnPath("modprobe", { PATH: "/usr/sbin:/sbin" });
+  if (modprobe === undefined) return false;
+  const { failed } = await capture(modprobe, ["-n", "-q", module], { env, signal, timeoutMs: PROBE_TIMEOUT_MS });
+  return !failed;
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return ""; // not Linux
+  }
+}
+
+function listed(names: readonly string[]): string {
+  return names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} or ${names.at(-1)}`;
+}

@@ -1,0 +1,87 @@
+import { chmodSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, describe, expect, it } from "vitest";
+import { checkRequirement, type Requirement } from "../../../src/lib/requirements.ts";
+import { type Tool, USUAL_VERSION } from "../../../src/lib/tools.ts";
+import { tempDir } from "../../helpers/temp.ts";
+
+const { signal } = new AbortController();
+const check = (requirement: Requirement, PATH: string, every = false) =>
+  checkRequirement(requirement, { env: { PATH }, signal }, { every });
+
+const pack = (name: string, more: Partial<Tool> = {}): Tool => ({
+  name,
+  reason: "pack it",
+  package: `${name}-pkg`,
+  ...more,
+});
+
+function program(folder: string, name: string, output: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, `#!/bin/sh\necho '${output}'\n`);
+  chmodSync(path, 0o755);
+  return path;
+}
+
+describe("a tool", () => {
+  const fussy = { ...USUAL_VERSION, objection: (version: string) => (version === "1.0" ? "loses files" : undefined) };
+
+  it("is met by the first alternative that is there, and tells its version when asked", async () => {
+    const folder = tempDir();
+    const path = program(folder, "b", "b version 2.5.1 (2024)");
+    const anyOf: [Tool, Tool] = [pack("a"), pack("b")];
+    const common = { kind: "tool", what: "a or b", reason: "pack it", isMet: true };
+    expect(await check({ kind: "tool", anyOf }, folder)).toEqual({ ...common, found: path });
+    expect(await check({ kind: "tool", anyOf }, folder, true)).toEqual({ ...common, found: `${path} 2.5.1` });
+  });
+
+  it("passes over a version that cannot be used, and says so when there is no other", async () => {
+    const folder = tempDir();
+    const path = program(folder, "a", "a 1.0");
+    const version = fussy;
+    expect(await check({ kind: "tool", anyOf: [pack("a", { version })] }, folder)).toMatchObject({
+      isMet: false,
+      problem: `${path} 1.0 loses files`,
+      fix: "sudo apt-get install -y a-pkg",
+    });
+    const other = program(folder, "b", "b 3");
+    expect(await check({ kind: "tool", anyOf: [pack("a", { version }), pack("b")] }, folder)).toMatchObject({
+      isMet: true,
+      found: other,
+    });
+  });
+
+  it("that is not there says what to install, or what to do instead", async () => {
+    expect(await check({ kind: "tool", anyOf: [pack("a", { instead: "use b" }), pack("c")] }, "/nowhere")).toEqual({
+      kind: "tool",
+      what: "a or c",
+      reason: "pack it",
+      instead: "use b",
+      isMet: false,
+      problem: "a or c not found",
+      fix: "sudo apt-get install -y a-pkg",
+    });
+  });
+});
+
+describe("the kernel and its user", () => {
+  const { getuid } = process;
+  afterEach(() => {
+    if (getuid) process.getuid = getuid;
+  });
+
+  it("root is asked for", async () => {
+    process.getuid = () => 1000;
+    expect(await check({ kind: "root", reason: "mount" }, "")).toMatchObject({ isMet: false, what: "root" });
+  });
+
+  it("knows the filesystems of the kernel", async () => {
+    const filesystem = (name: string): Requirement => ({ kind: "kernel-filesystem", name, reason: "mount it" });
+    expect(await check(filesystem("tmpfs"), "")).toMatchObject({ isMet: true, what: "tmpfs in the kernel" });
+    expect(await check(filesystem("nosuchfs"), process.env.PATH ?? "")).toMatchObject({
+      isMet: false,
+      problem: "this kernel cannot mount nosuchfs",
+      fix: "sudo modprobe nosuchfs",
+    });
+  });
+});
