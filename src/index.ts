@@ -14,6 +14,7 @@ export { type LoadOptions, loadPlugins } from "./config/plugins.ts";
 export type { ResolvedInitramfs, ResolvedOciRootfs, ResolvedPlugin } from "./config/resolve/plugin.ts";
 export type { Warning } from "./lib/context.ts";
 export { type ErrorCode, FledgeError, isFledgeError, type Problem } from "./lib/errors.ts";
+export { type Diagnosis, diagnoseAll, diagnosePlan, type Finding } from "./pipeline/doctor.ts";
 export type { BuildEvent, EventSink } from "./pipeline/events.ts";
 export type { FledgeHooks, HookName } from "./pipeline/hooks.ts";
 export { type Plan, type PlanOptions, plan } from "./pipeline/plan.ts";

@@ -65,6 +65,8 @@ test("every hook, command and export that there is, and no other, is in the READ
       "definePlugin",
       "definePreset",
       "defineStage",
+      "diagnoseAll",
+      "diagnosePlan",
       "isFledgeError",
       "loadPlugins",
       "plan",

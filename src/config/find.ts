@@ -43,7 +43,8 @@ export function findManifest(configFile: string): string | undefined {
   return isFile(path) ? path : undefined;
 }
 
-function configIn(folder: string): string | undefined {
+/** The config of a folder, if it has one. */
+export function configIn(folder: string): string | undefined {
   return CONFIG_NAMES.map((name) => join(folder, name)).find(isFile);
 }
 

@@ -3,6 +3,7 @@ import * as zlib from "node:zlib";
 import type { Env } from "./context.ts";
 import { FledgeError, isFledgeError, messageOf } from "./errors.ts";
 import { pipeThrough } from "./exec.ts";
+import type { Requirement } from "./requirements.ts";
 import { requireTool, type Tool } from "./tools.ts";
 import { isZstd, splitFrames } from "./zstd-frames.ts";
 
@@ -22,9 +23,20 @@ const HEAD_BYTES = 6;
 /** Node's default of 16 KiB halves the speed. */
 const CHUNK_BYTES = 256 * 1024;
 
-const ZSTD: Tool = { name: "zstd", reason: "unpack zstd", package: "zstd", instead: "use Node 22.15 or later" };
-const XZ: Tool = { name: "xz", reason: "unpack xz", package: "xz-utils" };
-const BZIP2: Tool = { name: "bzip2", reason: "unpack bzip2", package: "bzip2" };
+const ZSTD: Tool = {
+  name: "zstd",
+  reason: "unpack what is compressed with zstd",
+  package: "zstd",
+  instead: "use Node 22.15 or later",
+};
+const XZ: Tool = { name: "xz", reason: "unpack what is compressed with xz", package: "xz-utils" };
+const BZIP2: Tool = { name: "bzip2", reason: "unpack what is compressed with bzip2", package: "bzip2" };
+
+/** The programs that some streams need. */
+export function unpackers(): Requirement[] {
+  const tools = zstdDecoder() === undefined ? [ZSTD, XZ, BZIP2] : [XZ, BZIP2];
+  return tools.map((tool) => ({ kind: "tool", anyOf: [tool] }));
+}
 
 /** How a stream that begins so is compressed, by its magic; six bytes suffice. */
 export function sniffCompression(head: Uint8Array): Compression {

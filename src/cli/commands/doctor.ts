@@ -1,0 +1,49 @@
+import type { Command } from "../commands.ts";
+import { RECIPE_FLAGS } from "../flags.ts";
+import type { RecipeArgs } from "../targets.ts";
+
+const { output: _output, ...RECIPE } = RECIPE_FLAGS;
+
+type DoctorArgs = RecipeArgs & { readonly all?: boolean; readonly json?: boolean };
+
+export const doctor: Command = {
+  meta: { name: "doctor", description: "Say what a build needs of this machine, and whether it is there" },
+  args: {
+    ...RECIPE,
+    all: { type: "boolean", alias: "a", description: "Look at every feature of fledge instead of a config's" },
+  },
+  examples: [
+    ["", "can the config in this folder be built here? Exits 3 if not"],
+    ["--all", "what would each feature need?"],
+    ["web --json", "of one plugin, as data"],
+  ],
+  run: ({ args }) => diagnose(args as unknown as DoctorArgs),
+};
+
+async function diagnose(args: DoctorArgs): Promise<number> {
+  const [{ diagnoseAll, diagnosePlan }, { renderDiagnoses }] = await Promise.all([
+    import("../../pipeline/doctor.ts"),
+    import("../render/doctor.ts"),
+  ]);
+  const machine = { env: process.env, signal: new AbortController().signal };
+  const plans = args.all ? undefined : await plansOf(args);
+  const diagnoses =
+    plans === undefined
+      ? await diagnoseAll(machine)
+      : await Promise.all(plans.map((plan) => diagnosePlan(plan, machine)));
+  process.stdout.write(args.json ? `${JSON.stringify(diagnoses, undefined, 2)}\n` : renderDiagnoses(diagnoses));
+  const mustRun = plans !== undefined;
+  return mustRun && diagnoses.some(({ canRun }) => !canRun) ? 3 : 0;
+}
+
+/** The plans that the command line means; undefined where it means none and there is no config to read. */
+async function plansOf(args: DoctorArgs) {
+  const [{ configIn }, { loadTargets }, { plan }] = await Promise.all([
+    import("../../config/find.ts"),
+    import("../targets.ts"),
+    import("../../pipeline/plan.ts"),
+  ]);
+  const isGiven = args._.length > 0 || args.config !== undefined;
+  if (!isGiven && configIn(process.cwd()) === undefined) return undefined;
+  return (await loadTargets(args)).map((plugin) => plan(plugin));
+}

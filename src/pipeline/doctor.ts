@@ -1,0 +1,57 @@
+import { CODECS } from "../imagers/cpio/codec.ts";
+import { cpioImager } from "../imagers/cpio/index.ts";
+import { COMPRESSIONS } from "../imagers/cpio/options.ts";
+import { unpackers } from "../lib/decompress.ts";
+import { checkRequirement, type Machine, type Requirement, type RequirementCheck } from "../lib/requirements.ts";
+import type { Plan } from "./plan.ts";
+
+/** What a look at the machine found of one need. */
+export type Finding = RequirementCheck & {
+  /** False when the build may do without: it depends on what the source turns out to hold. */
+  readonly isNeeded: boolean;
+};
+
+/** What one plugin, or one feature of fledge, needs, and whether this machine has it. */
+export type Diagnosis = {
+  /** The plugin's name, or what in a config asks for the feature. */
+  readonly subject: string;
+  readonly findings: readonly Finding[];
+  /** Whether all that is needed is there. */
+  readonly canRun: boolean;
+};
+
+/** Whether this machine has what a plan needs; unlike the check before a build, it looks at everything. */
+export async function diagnosePlan({ plugin, requirements }: Plan, machine: Machine): Promise<Diagnosis> {
+  const mayNeed = plugin.source !== undefined && !("dir" in plugin.source) ? unpackers() : [];
+  return await diagnose(plugin.name, { needed: requirements, perhaps: mayNeed }, machine);
+}
+
+/** The same for every feature of fledge that needs more than Node. */
+export async function diagnoseAll(machine: Machine): Promise<Diagnosis[]> {
+  return await Promise.all(features().map(({ subject, ...needs }) => diagnose(subject, needs, machine)));
+}
+
+type Needs = { readonly needed?: readonly Requirement[]; readonly perhaps?: readonly Requirement[] };
+
+async function diagnose(subject: string, { needed = [], perhaps = [] }: Needs, machine: Machine): Promise<Diagnosis> {
+  const check = async (requirement: Requirement, isNeeded: boolean): Promise<Finding> => ({
+    ...(await checkRequirement(requirement, machine, { every: true })),
+    isNeeded,
+  });
+  const findings = await Promise.all([
+    ...needed.map((requirement) => check(requirement, true)),
+    ...perhaps.map((requirement) => check(requirement, false)),
+  ]);
+  return { subject, findings, canRun: findings.every(({ isMet, isNeeded }) => isMet || !isNeeded) };
+}
+
+function features(): (Needs & { readonly subject: string })[] {
+  const codecs = COMPRESSIONS.filter((compression) => CODECS[compression].argv !== undefined);
+  return [
+    { subject: "layers and archives of a source", perhaps: unpackers() },
+    ...codecs.map((compression) => ({
+      subject: `archive.compression = "${compression}"`,
+      needed: cpioImager.requirements({ compression }),
+    })),
+  ];
+}
