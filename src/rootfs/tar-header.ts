@@ -53,6 +53,15 @@ export function decodeHeader(block: Buffer): TarHeader | undefined {
   };
 }
 
+/** Puts device numbers of up to seven digits into a header block, as GNU tar does, and sums it up anew. */
+export function setDevice(block: Buffer, { major, minor }: { readonly major: number; readonly minor: number }): Buffer {
+  encodeOctal(block, 329, 8, major);
+  encodeOctal(block, 337, 8, minor);
+  // Six digits, NUL, space: the one field that is not written like the others.
+  encodeOctal(block, 148, 7, checksum(block));
+  return block;
+}
+
 /**
  * A number field: octal digits between spaces and NULs, or, with the top bit set, big-endian two's complement in the
  * remaining bits (GNU "base-256"). An empty field is 0; NaN for what is neither or not exact in a double.
@@ -78,6 +87,10 @@ export function text(block: Buffer, at: number, length: number): string {
   return block.toString("latin1", at, end < 0 || end > at + length ? at + length : end);
 }
 
+function encodeOctal(block: Buffer, at: number, length: number, value: number): void {
+  block.write(`${value.toString(8).padStart(length - 1, "0")}\0`, at, length, "latin1");
+}
+
 function decodeBase256(block: Buffer, at: number, length: number): number {
   const isNegative = ((block[at] as number) & 0x40) !== 0;
   const flip = isNegative ? 0xff : 0;
@@ -97,11 +110,16 @@ function formatOf(block: Buffer): TarHeader["format"] {
 /** Old tars summed signed characters; both sums are accepted, as GNU tar does. */
 function hasGoodChecksum(block: Buffer): boolean {
   const stored = decodeNumber(block, 148, 8);
-  // The checksum's own field counts as spaces.
+  const sum = checksum(block);
+  return stored === sum || stored === sum - 256 * highBytes(block);
+}
+
+/** The sum of all bytes, the checksum's own field counted as spaces. */
+function checksum(block: Buffer): number {
   let sum = 8 * 0x20;
   for (let i = 0; i < 148; i++) sum += block[i] as number;
   for (let i = 156; i < BLOCK_BYTES; i++) sum += block[i] as number;
-  return stored === sum || stored === sum - 256 * highBytes(block);
+  return sum;
 }
 
 function highBytes(block: Buffer): number {

@@ -1,7 +1,8 @@
-import type { Segment } from "./node.ts";
+import { segmentsOf } from "./content.ts";
+import type { FileInode, Segment } from "./node.ts";
 import type { PaxRecord } from "./pax.ts";
 import { parsePaxNumber } from "./pax.ts";
-import { decodeNumber } from "./tar-header.ts";
+import { BLOCK_BYTES, decodeNumber } from "./tar-header.ts";
 
 /** The map of a sparse file: its apparent size and its runs of data, which the archive holds back to back. */
 export type SparseMap = { readonly size: number; readonly segments: readonly Segment[] };
@@ -63,6 +64,40 @@ export function parseSparseMap(text: string): number[] | undefined {
   if (!(count >= 0)) return [Number.NaN];
   if (lines.length < 2 * count + 2) return undefined;
   return lines.slice(1, 2 * count + 1).map(decimal);
+}
+
+/** Holes are kept in units of this, the block of the file systems that they are for. */
+const HOLE_BYTES = 4096;
+
+/**
+ * The runs in which a sparse file goes into an archive, or undefined for one without holes. GNU tar begins each run at a
+ * block of the archive while others read on where the last one ended: with whole blocks both are the same.
+ */
+export function sparseRunsOf(file: FileInode): Segment[] | undefined {
+  const runs: Segment[] = [];
+  let stored = 0;
+  for (const { at, length } of segmentsOf(file)) {
+    if (length === 0) continue;
+    const last = runs.at(-1);
+    const lastEnd = last === undefined ? 0 : last.at + last.length;
+    const start = Math.floor(at / HOLE_BYTES) * HOLE_BYTES;
+    const end = Math.min(file.size, Math.ceil((at + length) / HOLE_BYTES) * HOLE_BYTES);
+    if (last !== undefined && start <= lastEnd) runs[runs.length - 1] = { at: last.at, length: end - last.at };
+    else runs.push({ at: start, length: end - start });
+    stored += end - Math.max(start, lastEnd);
+  }
+  return stored < file.size ? runs : undefined;
+}
+
+/** The map of a 1.0 file in whole blocks. */
+export function encodeSparseMap(size: number, runs: readonly Segment[]): Buffer {
+  const last = runs.at(-1);
+  // A run without bytes marks the end of a file that ends in a hole: without it GNU tar makes the file too short.
+  const marked = last !== undefined && last.at + last.length === size ? runs : [...runs, { at: size, length: 0 }];
+  const text = `${marked.length}\n${marked.map(({ at, length }) => `${at}\n${length}\n`).join("")}`;
+  const map = Buffer.alloc(Math.ceil(text.length / BLOCK_BYTES) * BLOCK_BYTES);
+  map.write(text, "latin1");
+  return map;
 }
 
 /** Checks that the runs ascend within the file and make up the stored bytes; undefined where they do not. */

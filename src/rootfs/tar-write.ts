@@ -1,112 +1,260 @@
 import { isUtf8 } from "node:buffer";
 import { type Pack, pack } from "tar-stream";
-import type { ByteString } from "../lib/bytes.ts";
-import { assertNever, FledgeError } from "../lib/errors.ts";
+import { type ByteString, fromByteString } from "../lib/bytes.ts";
+import { type RunContext, throwIfAborted } from "../lib/context.ts";
 import { readContent } from "./content.ts";
-import type { FileInode, Mtime } from "./node.ts";
+import type { FileInode, Inode, InodeType, Mtime, Segment } from "./node.ts";
 import { encodePaxRecord, type PaxRecord } from "./pax.ts";
 import type { SealedEntry, SealedTree } from "./seal.ts";
-import { BLOCK_BYTES } from "./tar-header.ts";
+import { BLOCK_BYTES, setDevice } from "./tar-header.ts";
+import { encodeSparseMap, sparseRunsOf } from "./tar-sparse.ts";
+
+export type TarWriteOptions = {
+  /**
+   * "gnu" keeps holes, as GNU.sparse 1.0, which GNU tar, libarchive and squashfs-tools read; without it they are zeros,
+   * which every tar reads.
+   */
+  readonly sparse?: "gnu" | undefined;
+};
+
+export type TarWriteContext = Pick<RunContext, "warn"> & Partial<Pick<RunContext, "signal" | "progress">>;
 
 type Header = Parameters<Pack["entry"]>[0];
+type HeaderType = NonNullable<Header["type"]>;
+
+const TYPES: Readonly<Record<Exclude<InodeType, "socket">, HeaderType>> = {
+  file: "file",
+  symlink: "symlink",
+  char: "character-device",
+  block: "block-device",
+  dir: "directory",
+  fifo: "fifo",
+};
 
 /** Above these a field of the header no longer holds the number, and tar-stream would cut it without a word. */
-const MAX_ID = 0o7777777;
+const MAX_ID = 0o777777;
 const MAX_DEVICE = 0o777777;
 const MAX_TIME = 2 ** 31 - 1;
 const MAX_NAME_BYTES = 100;
 
+const BATCH_BYTES = 256 * 1024;
+const NAMED_IN_WARNING = 5;
 const ZEROS = Buffer.alloc(64 * 1024);
 
 /**
  * A tree as a PAX archive that GNU tar, bsdtar and the squashfs tools read: owners, times to the nanosecond, xattrs, hard
- * links and devices as they are, holes as zeros, every name in the order of the tree. A socket, for which tar has no type,
- * is a `rootfs` error.
+ * links and devices as they are, every name in the order of the tree. Sockets, for which tar has no type, are left out
+ * with a warning. Progress counts the bytes of files.
  */
-export async function* writeTar(tree: SealedTree): AsyncGenerator<Uint8Array, void, undefined> {
+export async function* writeTar(
+  tree: SealedTree,
+  ctx: TarWriteContext,
+  options: TarWriteOptions = {},
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const sockets = tree.entries.filter(({ inode }) => inode.node.type === "socket");
+  if (sockets.length > 0) ctx.warn(lostSockets(sockets));
   const archive = pack();
-  const writing = writeEntries(archive, tree).catch((error: Error) => archive.destroy(error));
+  const writing = writeMembers(archive, tree, { ...ctx, ...options }).catch((error: Error) => archive.destroy(error));
   try {
-    yield* archive as unknown as AsyncIterable<Uint8Array>;
+    yield* inBatches(archive as unknown as AsyncIterable<Uint8Array>);
     await writing;
   } finally {
     archive.destroy();
   }
 }
 
-async function writeEntries(archive: Pack, tree: SealedTree): Promise<void> {
-  const firstNames = new Map<unknown, ByteString>();
+/** Few large chunks instead of a small one for each header. */
+async function* inBatches(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+  let batch: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const piece of pieces) {
+    batch.push(piece);
+    bytes += piece.length;
+    if (bytes < BATCH_BYTES) continue;
+    yield batch.length === 1 ? piece : Buffer.concat(batch, bytes);
+    batch = [];
+    bytes = 0;
+  }
+  if (bytes > 0) yield Buffer.concat(batch, bytes);
+}
+
+async function writeMembers(
+  archive: Pack,
+  tree: SealedTree,
+  { signal, progress, sparse }: TarWriteContext & TarWriteOptions,
+): Promise<void> {
+  const firstNames = new Map<Inode, ByteString>();
+  let doneBytes = 0;
   for (const entry of tree.entries) {
-    const first = firstNames.get(entry.inode);
-    if (first === undefined) firstNames.set(entry.inode, entry.path);
-    await writeEntry(archive, entry, first);
+    const { node } = entry.inode;
+    if (node.type === "socket") continue;
+    if (signal !== undefined) throwIfAborted(signal);
+    const linkTo = firstNames.get(node);
+    if (linkTo !== undefined) {
+      await writeHeader(archive, entry, { type: "link", linkTo });
+      continue;
+    }
+    firstNames.set(node, entry.path);
+    if (node.type !== "file") {
+      await writeHeader(archive, entry, { type: TYPES[node.type] });
+      continue;
+    }
+    await writeFile(archive, entry, node, { sparse, report: (at) => progress?.(doneBytes + at, tree.contentBytes) });
+    doneBytes += node.size;
   }
   archive.finalize();
 }
 
-async function writeEntry(archive: Pack, entry: SealedEntry, linkTo: ByteString | undefined): Promise<void> {
+type Report = { readonly report: (at: number) => void };
+
+async function writeFile(
+  archive: Pack,
+  entry: SealedEntry,
+  node: FileInode,
+  { sparse, report }: TarWriteOptions & Report,
+): Promise<void> {
+  const holey = sparse === "gnu" ? sparseRunsOf(node) : undefined;
+  const runs = holey ?? [{ at: 0, length: node.size }];
+  const map = holey === undefined ? undefined : encodeSparseMap(node.size, runs);
+  const size = runs.reduce((sum, { length }) => sum + length, map?.length ?? 0);
+  const records: PaxRecord[] = map === undefined ? [] : sparseRecords(entry.path, node.size);
+  const header = await headerOf(archive, entry, { type: "file", size, records });
+  await writeBody(archive, header, async function* () {
+    if (map !== undefined) yield map;
+    if (node.size > 0) yield* dataOf(node, runs, { report });
+  });
+  report(node.size);
+}
+
+function writeBody(archive: Pack, header: Header, data: () => AsyncIterable<Uint8Array>): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const sink = archive.entry(header, (error) => (error ? reject(error) : resolve()));
+    sink.on("error", reject);
+    let drained = (): void => {};
+    sink.on("drain", () => drained()).on("close", () => drained());
+    const writeAll = async (): Promise<void> => {
+      for await (const bytes of data()) {
+        // A copy: the archive holds on to it after the content's buffer is used again.
+        if (sink.write(Buffer.from(bytes))) continue;
+        await new Promise<void>((resume) => {
+          drained = resume;
+        });
+      }
+      sink.end(undefined);
+    };
+    writeAll().catch(reject);
+  });
+}
+
+/** The bytes of the runs, which hold all of the file's data; what lies between that within a run as zeros. */
+async function* dataOf(
+  node: FileInode,
+  runs: readonly Segment[],
+  { report }: { readonly report: (at: number) => void },
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const rest = [...runs];
+  let run = rest.shift() ?? { at: node.size, length: 0 };
+  let at = run.at;
+  for await (const chunk of readContent(node)) {
+    while (chunk.at >= run.at + run.length) {
+      yield* zeros(run.at + run.length - at);
+      run = rest.shift() ?? { at: node.size, length: 0 };
+      at = run.at;
+    }
+    yield* zeros(chunk.at - at);
+    yield chunk.bytes;
+    at = chunk.at + chunk.bytes.length;
+    report(at);
+  }
+  yield* zeros(run.at + run.length - at);
+}
+
+function* zeros(count: number): Generator<Uint8Array, void, undefined> {
+  for (let left = count; left > 0; left -= ZEROS.length) yield ZEROS.subarray(0, Math.min(left, ZEROS.length));
+}
+
+/** GNU tar manual, "PAX Format, Version 1.0". */
+function sparseRecords(path: ByteString, size: number): PaxRecord[] {
+  return [
+    ["GNU.sparse.major", "1"],
+    ["GNU.sparse.minor", "0"],
+    ["GNU.sparse.name", path],
+    ["GNU.sparse.realsize", String(size)],
+  ];
+}
+
+type Member = {
+  readonly type: HeaderType;
+  readonly linkTo?: ByteString;
+  /** Bytes that follow the header. */
+  readonly size?: number;
+  readonly records?: PaxRecord[];
+};
+
+/** A member that is all header. */
+async function writeHeader(archive: Pack, entry: SealedEntry, member: Member): Promise<void> {
+  const header = await headerOf(archive, entry, member);
   const { node } = entry.inode;
-  const records: PaxRecord[] = [];
-  const path = node.type === "dir" ? `${entry.path === "" ? "." : entry.path}/` : entry.path;
-  const type = linkTo === undefined ? typeOf(entry) : "link";
-  const target = linkTo ?? (node.type === "symlink" ? node.target : undefined);
+  if (member.linkTo !== undefined || (node.type !== "char" && node.type !== "block")) {
+    return await addEntry(archive, header);
+  }
+  const { major, minor } = node;
+  if (Math.max(major, minor) <= MAX_DEVICE) {
+    return await addEntry(archive, { ...header, devmajor: major, devminor: minor });
+  }
+  archive.push(setDevice(await encoded(header), { major, minor }));
+}
+
+/** The header block that tar-stream makes, on its own. */
+async function encoded(header: Header): Promise<Buffer> {
+  const archive = pack();
+  await addEntry(archive, header);
+  archive.finalize();
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of archive as unknown as AsyncIterable<Uint8Array>) chunks.push(chunk);
+  return Buffer.concat(chunks).subarray(0, BLOCK_BYTES);
+}
+
+/** The header of a name; a PAX header with what it cannot say goes into the archive before it. */
+async function headerOf(
+  archive: Pack,
+  { path, inode }: SealedEntry,
+  { type, linkTo, size = 0, records = [] }: Member,
+): Promise<Header> {
+  const { node, mtime } = inode;
+  const name = node.type === "dir" ? `${path === "" ? "." : path}/` : path;
+  const target = linkTo ?? (node.type === "symlink" ? node.target : "");
   const header: Header = {
-    name: nameField(path, "path", records),
+    name: nameField(name, "path", records),
+    linkname: nameField(target, "linkpath", records),
     type,
     // A bit outside of 07777 keeps tar-stream from taking the mode 0 for none.
     mode: node.mode | 0o100000,
-    uid: numberField(node.uid, MAX_ID, "uid", records),
-    gid: numberField(node.gid, MAX_ID, "gid", records),
-    mtime: timeField(entry.inode.mtime, records),
-    size: type === "file" && node.type === "file" ? node.size : 0,
-    ...(target !== undefined && { linkname: nameField(target, "linkpath", records) }),
+    uid: numberField(node.uid, "uid", records),
+    gid: numberField(node.gid, "gid", records),
+    mtime: timeField(mtime, records),
+    size,
   };
-  if (node.type === "char" || node.type === "block") {
-    header.devmajor = numberField(node.major, MAX_DEVICE, "SCHILY.devmajor", records);
-    header.devminor = numberField(node.minor, MAX_DEVICE, "SCHILY.devminor", records);
-  }
   if (linkTo === undefined) {
-    for (const [name, value] of node.xattrs) {
-      records.push([`SCHILY.xattr.${name}`, Buffer.from(value).toString("latin1")]);
+    for (const [key, value] of node.xattrs) {
+      records.push([`SCHILY.xattr.${key}`, Buffer.from(value).toString("latin1")]);
     }
   }
-  if (records.length > 0) await writePax(archive, records);
-  if (header.type === "file" && node.type === "file" && node.size > 0) await writeFile(archive, header, node);
-  else await writeHeader(archive, header);
-}
-
-function typeOf({ path, inode: { node } }: SealedEntry): NonNullable<Header["type"]> {
-  switch (node.type) {
-    case "file":
-    case "symlink":
-    case "fifo":
-      return node.type;
-    case "dir":
-      return "directory";
-    case "char":
-      return "character-device";
-    case "block":
-      return "block-device";
-    case "socket":
-      throw new FledgeError("rootfs", `/${path} is a socket, which a tar archive cannot hold`, {
-        hint: "remove it: programs make their sockets when they start",
-      });
-    default:
-      return assertNever(node);
-  }
-}
-
-/** What the header block says; where that is not all, a record says the rest. tar-stream takes ASCII for safe. */
-function nameField(name: string, key: string, records: PaxRecord[]): string {
-  if (name.length <= MAX_NAME_BYTES && /^[\x01-\x7f]+$/.test(name)) return name;
   // POSIX wants names in UTF-8 unless told otherwise, and bsdtar holds to it.
-  if (!isUtf8(Buffer.from(name, "latin1"))) records.unshift(["hdrcharset", "BINARY"]);
+  if (!isUtf8(Buffer.from(`${name}\0${target}`, "latin1"))) records.unshift(["hdrcharset", "BINARY"]);
+  if (records.length > 0) await writePax(archive, records);
+  return header;
+}
+
+/** What the header block says; where that is not all, a record says the rest. */
+function nameField(name: string, key: string, records: PaxRecord[]): string {
+  if (name.length <= MAX_NAME_BYTES && /^[\x01-\x7f]*$/.test(name)) return name;
   records.push([key, name]);
   return name.replace(/[^\x20-\x7e]/g, "_").slice(-MAX_NAME_BYTES);
 }
 
-function numberField(value: number, max: number, key: string, records: PaxRecord[]): number {
-  if (value <= max) return value;
+function numberField(value: number, key: string, records: PaxRecord[]): number {
+  if (value <= MAX_ID) return value;
   records.push([key, String(value)]);
   return 0;
 }
@@ -132,8 +280,8 @@ function paxTime({ sec, nsec }: Mtime): string {
 async function writePax(archive: Pack, records: readonly PaxRecord[]): Promise<void> {
   const body = Buffer.concat(records.map(([key, value]) => encodePaxRecord(key, value)));
   const filled = Buffer.concat([body, filler(body.length)]);
-  const type = "pax-header" as NonNullable<Header["type"]>; // known to it, but not declared
-  await writeHeader(archive, { name: "PaxHeader", type, mode: 0o644, mtime: new Date(0), size: filled.length });
+  const type = "pax-header" as HeaderType; // known to it, but not declared
+  await addEntry(archive, { name: "PaxHeader", type, mode: 0o644, mtime: new Date(0), size: filled.length });
   archive.push(filled);
 }
 
@@ -144,34 +292,17 @@ function filler(length: number): Buffer {
   }
 }
 
-function writeHeader(archive: Pack, header: Header): Promise<void> {
+function addEntry(archive: Pack, header: Header): Promise<void> {
   return new Promise((resolve, reject) => {
-    const sink = archive.entry(header, (error) => (error ? reject(error) : resolve()));
-    if (header.type === "file") sink.end(undefined);
+    archive.entry(header, (error) => (error ? reject(error) : resolve()));
   });
 }
 
-function writeFile(archive: Pack, header: Header, node: FileInode): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const sink = archive.entry(header, (error) => (error ? reject(error) : resolve()));
-    const write = async (bytes: Uint8Array): Promise<void> => {
-      if (!sink.write(bytes)) await new Promise<void>((drained) => sink.once("drain", drained).once("close", drained));
-    };
-    const writeAll = async (): Promise<void> => {
-      let end = 0;
-      const fillTo = async (at: number): Promise<void> => {
-        for (; end < at; end += Math.min(ZEROS.length, at - end)) await write(ZEROS.subarray(0, at - end));
-      };
-      for await (const { at, bytes } of readContent(node)) {
-        await fillTo(at);
-        // A copy: the archive holds on to it after the content's buffer is used again.
-        await write(Buffer.from(bytes));
-        end += bytes.length;
-      }
-      await fillTo(node.size);
-      sink.end(undefined);
-    };
-    sink.on("error", reject);
-    writeAll().catch(reject);
-  });
+function lostSockets(sockets: readonly SealedEntry[]): { message: string; hint: string } {
+  const named = sockets.slice(0, NAMED_IN_WARNING).map(({ path }) => `/${fromByteString(path)}`);
+  const more = sockets.length > named.length ? ` and ${sockets.length - named.length} more` : "";
+  return {
+    message: `a tar archive cannot hold sockets; left out: ${named.join(", ")}${more}`,
+    hint: "programs make their sockets when they start; remove them from the tree to silence this",
+  };
 }

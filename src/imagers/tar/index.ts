@@ -1,9 +1,11 @@
 import { treeOfTar } from "../../rootfs/tar-tree.ts";
 import { writeTar } from "../../rootfs/tar-write.ts";
-import { compareTrees } from "../compare.ts";
+import { compareTrees, type Kept } from "../compare.ts";
 import type { Imager } from "../imager.ts";
 import { writeHashed } from "../sink.ts";
 import type { ResolvedTarOptions } from "./options.ts";
+
+const KEPT: Kept = { inode: ({ type }) => type !== "socket" };
 
 /** The tree as an uncompressed PAX archive: what it is, for other tools and for a look at it. */
 export const tarImager: Imager<ResolvedTarOptions> = {
@@ -11,6 +13,6 @@ export const tarImager: Imager<ResolvedTarOptions> = {
   suffix: () => "-rootfs.tar",
   isBootable: false,
   requirements: () => [],
-  write: (tree, out, _options, ctx) => writeHashed(out, writeTar(tree), ctx),
-  verify: async (tree, image, _options, ctx) => compareTrees(tree, await treeOfTar(image, ctx.signal), {}, ctx),
+  write: (tree, out, _options, ctx) => writeHashed(out, writeTar(tree, ctx), ctx),
+  verify: async (tree, image, _options, ctx) => compareTrees(tree, await treeOfTar(image, ctx.signal), KEPT, ctx),
 };
