@@ -9,7 +9,12 @@ import { isPlainObject } from "./variants.ts";
 /** The plugins that a config file describes; more than one when it exports an array. */
 export async function evaluateConfig(file: string, env: ConfigEnv): Promise<RawLayer[]> {
   if (extname(file) === ".toml") return [await tomlLayer(file)];
-  const exported = await settle(await importDefault(file), [env], file);
+  return pluginsOf(await importDefault(file), file, env);
+}
+
+/** The same for what a config file would export; `file` is where it would be. */
+export async function pluginsOf(value: unknown, file: string, env: ConfigEnv): Promise<RawLayer[]> {
+  const exported = await settle(value, [env], file);
   const list = Array.isArray(exported) ? exported : [exported];
   if (list.length === 0) throw configError([{ message: "exports an empty array", file }]);
   return Promise.all(list.map(async (item) => ({ file, value: objectOf(await settle(item, [env], file), file) })));

@@ -2,11 +2,17 @@ import { basename, dirname } from "node:path";
 import type { ConfigLayer, LoadConfigOptions } from "c12";
 import type { Env } from "../lib/context.ts";
 import type { ConfigEnv } from "./define.ts";
-import { evaluateConfig } from "./evaluate.ts";
+import { evaluateConfig, pluginsOf } from "./evaluate.ts";
 import { type Extension, extensionsOf, readExtension } from "./extends.ts";
 import { type Layer, type RawLayer, toLayer } from "./layer.ts";
 
-export type LoadContext = { readonly mode: string; readonly platform: string; readonly env: Env };
+export type LoadContext = {
+  readonly mode: string;
+  readonly platform: string;
+  readonly env: Env;
+  /** Instead of what the config file exports. */
+  readonly config?: unknown;
+};
 
 /**
  * The layers of each plugin of a config file, low first: presets, manifest.toml, the config itself. Throws a `config`
@@ -15,12 +21,13 @@ export type LoadContext = { readonly mode: string; readonly platform: string; re
 export async function loadLayers(
   file: string,
   manifestFile: string | undefined,
-  context: LoadContext,
+  { config, ...context }: LoadContext,
 ): Promise<(readonly Layer[])[]> {
   const env: ConfigEnv = { ...context, env: await withDotenv(dirname(file), context.env) };
   const manifest = manifestFile === undefined ? [] : [await manifestLayer(manifestFile)];
   const plugins: Layer[][] = [];
-  for (const main of await evaluateConfig(file, env)) {
+  const mains = config === undefined ? await evaluateConfig(file, env) : await pluginsOf(config, file, env);
+  for (const main of mains) {
     const layers = await collect(main, env);
     plugins.push([...layers.slice(0, -1), ...manifest, main].map(toLayer));
   }

@@ -1,8 +1,9 @@
 import { statSync } from "node:fs";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import type { Env } from "../lib/context.ts";
 import { FledgeError } from "../lib/errors.ts";
 import { didYouMean } from "../lib/suggest.ts";
+import type { PluginExport } from "./define.ts";
 import type { ResolvedPlugin } from "./resolve/plugin.ts";
 
 export type LoadOptions = {
@@ -10,6 +11,8 @@ export type LoadOptions = {
   readonly cwd?: string;
   /** A config file, or a folder that has one. */
   readonly configFile?: string;
+  /** A recipe instead of a file, or several: what a config in `cwd` would export. Only `manifestFile` is read beside it. */
+  readonly config?: PluginExport | readonly PluginExport[];
   /** Instead of the manifest.toml beside the config. */
   readonly manifestFile?: string;
   /** What a config that is a function is told. Default "production". */
@@ -28,10 +31,12 @@ export type LoadOptions = {
 
 /** The plugins of a config, resolved and checked. Throws a `config` error with every problem at once. */
 export async function loadPlugins(options: LoadOptions = {}): Promise<ResolvedPlugin[]> {
-  const { findConfig, findManifest } = await import("./find.ts");
+  const { CONFIG_NAMES, findConfig, findManifest } = await import("./find.ts");
   const cwd = resolve(options.cwd ?? ".");
-  const file = findConfig(cwd, options.configFile);
-  const manifestFile = options.manifestFile === undefined ? findManifest(file) : resolve(cwd, options.manifestFile);
+  const isGiven = options.config !== undefined;
+  const file = isGiven ? join(cwd, CONFIG_NAMES[0] as string) : findConfig(cwd, options.configFile);
+  const beside = isGiven ? undefined : findManifest(file);
+  const manifestFile = options.manifestFile === undefined ? beside : resolve(cwd, options.manifestFile);
   const plugins = await readPlugins(file, manifestFile, { ...options, ...outputOf(cwd, options) });
   if (plugins.length > 1 && plugins[0]?.outFile !== undefined) {
     throw new FledgeError("usage", `${options.output} is one file, and the config has ${plugins.length} plugins`, {
@@ -59,6 +64,7 @@ async function readPlugins(
     mode: options.mode ?? "production",
     platform: options.platform ?? formatPlatform(hostPlatform()),
     env: options.env ?? process.env,
+    config: options.config,
   });
   const { platform, outDir, outFile } = options;
   const plugins = loaded.map((layers) => {

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { definePlugin } from "../../../src/config/define.ts";
 import { loadPlugins } from "../../../src/config/plugins.ts";
 import { project } from "../../helpers/project.ts";
 import { problemsOf } from "./expect-problems.ts";
@@ -134,6 +135,29 @@ describe(".env", () => {
     expect(await loadPlugins({ ...common, cwd, env })).toMatchObject([{ name: "file.real.file-x" }]);
     expect(env).toEqual({ SET: "real", PS1: "$HOME" });
     expect(process.env.FROM_FILE).toBeUndefined();
+  });
+});
+
+describe("a recipe without a file", () => {
+  it("is read as the config of the folder would be, and nothing beside it is", async () => {
+    const cwd = project({ "manifest.toml": "version = '9.0.0'", "fledge.config.ts": "throw new Error('not this')" });
+    const config = definePlugin(({ mode }) => ({ strategy: "initramfs", name: mode, mappings: { "./a": "/bin/a" } }));
+    expect(await loadPlugins({ ...common, cwd, config, mode: "test" })).toMatchObject([
+      { name: "test", version: "0.1.0", outDir: cwd, mappings: [{ from: join(cwd, "a"), to: "/bin/a" }] },
+    ]);
+    const several = [config, { strategy: "oci_rootfs", name: "b", source: { dir: "x" } }] as const;
+    const manifestFile = "manifest.toml";
+    expect(await loadPlugins({ ...common, cwd, config: several, manifestFile, names: ["b"] })).toMatchObject([
+      { name: "b", version: "9.0.0", source: { dir: join(cwd, "x") } },
+    ]);
+  });
+
+  it("has its problems reported like any other", async () => {
+    const cwd = project({});
+    const config = { strategy: "initramfs", mapping: {} } as never;
+    expect(await problemsOf(loadPlugins({ ...common, cwd, config }), cwd)).toEqual([
+      'fledge.config.ts: mapping: unknown key (did you mean "mappings"?)',
+    ]);
   });
 });
 
