@@ -22,6 +22,11 @@ export function bigLayout(): Promise<string> {
   return made(BIG);
 }
 
+/** An OCI layout with what people run beside a web server: PostgreSQL, Redis, Node.js, Flask with gunicorn, Caddy. */
+export function servicesLayout(): Promise<string> {
+  return made(SERVICES);
+}
+
 type Recipe = {
   readonly name: string;
   /** Debian's packages of the lowest layer. */
@@ -74,6 +79,31 @@ const BIG: Recipe = {
     'rm -r "$m/usr/share/man" "$m/var/cache/apt"; find "$m/usr/share/doc" -name "changelog*" -delete; chmod -R o-rx "$m/etc/postgresql"',
   ],
   config: `--cmd '["python3","-m","http.server","8000"]' --port 8000`,
+};
+
+/** Where the official images have their programs: the entrypoint of postgres makes the database at the first start. */
+const SERVICES: Recipe = {
+  name: "services",
+  packages: ["postgresql", "redis-server", "nodejs", "python3-flask", "gunicorn", "caddy"],
+  layers: [
+    `
+      ln -s /usr/bin/python3 "$m/usr/local/bin/python"
+      cat >"$m/usr/local/bin/docker-entrypoint.sh" <<'END'
+#!/bin/sh
+set -eu
+export PATH="$PATH:$(echo /usr/lib/postgresql/*/bin)"
+if [ "$(id -u)" = 0 ]; then
+  install -d -o postgres -g postgres -m 700 "$PGDATA" /var/run/postgresql
+  exec setpriv --reuid=postgres --regid=postgres --init-groups "$0" "$@"
+fi
+[ -s "$PGDATA/PG_VERSION" ] || initdb --username="$POSTGRES_USER" --auth=trust
+exec "$@"
+END
+      chmod 755 "$m/usr/local/bin/docker-entrypoint.sh"
+      rm -r "$m/usr/share/doc" "$m/usr/share/man" "$m/var/lib/postgresql"; mkdir -m 755 "$m/var/lib/postgresql"
+    `,
+  ],
+  config: `--cmd '["/bin/sh"]' --env PGDATA=/var/lib/postgresql/data --env POSTGRES_USER=postgres`,
 };
 
 /** Makes an image once per machine and recipe; other processes that want it meanwhile wait for it. */
