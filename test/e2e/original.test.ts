@@ -9,9 +9,10 @@ import type { Manifest } from "../../src/volant/schema.ts";
 import { fledge } from "../helpers/cli.ts";
 import { fsck, withMount } from "../helpers/ext4.ts";
 import { httpServer, json } from "../helpers/file-server.ts";
+import { type Hub, startHub } from "../helpers/hub.ts";
 import { project } from "../helpers/project.ts";
-import { needsRealImages, nginxLayout, servicesLayout, TAG } from "../helpers/real-images.ts";
-import { needsRegistry, type Registry, startRegistry } from "../helpers/registry.ts";
+import { needsRealImages } from "../helpers/real-images.ts";
+import { needsRegistry } from "../helpers/registry.ts";
 import { describeWith, requireTools } from "../helpers/requirements.ts";
 
 // What the users of the Go original have, as it stands. Docker Hub and GitHub are servers of the test's, by the
@@ -132,21 +133,17 @@ describeWith(
   [needsRealImages(), needsRegistry(), requireTools("cc", "e2fsck", "busybox")],
   () => {
     let folder: string;
-    let registry: Registry;
+    let hub: Hub;
     let kestrel: Buffer;
     beforeAll(async () => {
       folder = mkdtempSync(join(tmpdir(), "fledge-original-"));
       execFileSync("cc", ["-static", "-O2", "-o", join(folder, "kestrel"), KESTREL]);
       kestrel = readFileSync(join(folder, "kestrel"));
-      const [nginx, services] = [await nginxLayout(), await servicesLayout()];
-      registry = await startRegistry();
-      registry.push(`oci:${nginx}:${TAG}`, "library/nginx:alpine");
-      for (const name of ["postgres:15-alpine", "python:3.11-alpine"])
-        registry.push(`oci:${services}:${TAG}`, `library/${name}`);
+      hub = await startHub();
     }, 1_200_000);
     afterAll(async () => {
       rmSync(folder, { recursive: true, force: true });
-      await registry.stop();
+      await hub.registry.stop();
     });
 
     async function build(name: string, files: Record<string, string>, below = ".") {
@@ -160,7 +157,7 @@ describeWith(
       });
       const cwd = join(project(files), below);
       const env = {
-        FLEDGE_REGISTRY_MIRRORS: `docker.io=${registry.host}`,
+        ...hub.env,
         GITHUB_API_URL: github.origin,
         FLEDGE_CACHE_DIR: join(folder, "cache"),
       };
