@@ -1,8 +1,9 @@
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
+import type { BuildEvent, BuildResult } from "../../src/index.ts";
 import { fledge } from "../helpers/cli.ts";
 import { bootGuest, requireBoot } from "../helpers/qemu.ts";
 import { describeWith, requireTools } from "../helpers/requirements.ts";
@@ -15,24 +16,74 @@ const PREPARE: Readonly<Record<string, (folder: string) => void>> = {
   "hello-toml": (cwd) => execFileSync("cc", ["-static", "-O2", "-o", "kestrel", "agent.c"], { cwd }),
 };
 
-async function build(example: string): Promise<{ folder: string; files: string[]; stdout: string; stderr: string }> {
+/** Programs that an example runs, beside those of all. */
+const TOOLS: Readonly<Record<string, readonly string[]>> = {
+  "custom-imager": ["zstd"],
+  "custom-source-debian": ["mmdebstrap"],
+};
+
+type Built = { readonly folder: string; readonly files: readonly string[]; readonly result: BuildResult };
+
+async function build(example: string): Promise<Built> {
   const cwd = join(EXAMPLES, example);
   PREPARE[example]?.(cwd);
   const folder = tempDir();
-  const { code, stdout, stderr } = await fledge(["build", cwd, "-o", `${folder}/`, "--verify", "-v"]);
-  expect(stderr).not.toContain("error");
-  expect(code, stderr).toBe(0);
-  return { folder, files: readdirSync(folder).sort(), stdout, stderr };
+  const { code, stdout, stderr } = await fledge(["build", cwd, "-o", `${folder}/`, "--verify", "--json"]);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  const last = JSON.parse(stdout.trim().split("\n").at(-1) ?? "") as BuildEvent;
+  if (last.type !== "build:done") throw new Error(`${example} ended with ${last.type}`);
+  return { folder, files: readdirSync(folder).sort(), result: last.result };
 }
 
-describeWith("the examples", [requireTools("cc", "busybox"), requireBoot()], () => {
-  test("each one is built, and Volant accepts its manifest", async () => {
-    for (const example of readdirSync(EXAMPLES)) {
-      const { folder, files } = await build(example);
-      expect(files).toEqual([`${example}.cpio.gz`, `${example}.manifest.json`]);
-      const check = await fledge(["check", join(folder, `${example}.manifest.json`)]);
-      expect(check).toMatchObject({ code: 0, stderr: "" });
-    }
+const NAMES = readdirSync(EXAMPLES).sort();
+
+describeWith("the examples", [requireTools("cc", "busybox", ...Object.values(TOOLS).flat()), requireBoot()], () => {
+  test.each(NAMES)("%s is built, and Volant accepts its manifest", { timeout: 600_000 }, async (example) => {
+    const { files, result } = await build(example);
+    const { artifact, manifest } = result;
+    expect(result.name).toBe(example);
+    expect(files).toEqual(
+      [artifact.path, manifest?.path].flatMap((path) => (path === undefined ? [] : [basename(path)])),
+    );
+    if (manifest === undefined) return;
+    expect(await fledge(["check", manifest.path])).toMatchObject({ code: 0, stderr: "" });
+  });
+
+  test.each(NAMES)("%s has a README that says how to build it", (example) => {
+    const text = readFileSync(join(EXAMPLES, example, "README.md"), "utf8");
+    expect(text.split("\n")[0]).toBe(`# ${example}`);
+    expect(text).toContain(`npx fledge build examples/${example}`);
+  });
+
+  test("generated-files has what its hook made", async () => {
+    const { result, folder } = await build("generated-files");
+    expect(result.facts).toEqual({ commit: "unknown" });
+    const image = join(folder, "generated-files-rootfs.img");
+    const debugfs = (command: string): string => execFileSync("debugfs", ["-R", command, image], { encoding: "utf8" });
+    expect(debugfs("cat /srv/www/index.html")).toContain("<p>Built for production from unknown.</p>");
+    expect(debugfs("cat /etc/build-info.env")).toBe(
+      "name=generated-files\nversion=1.0.0\nmode=production\ncommit=unknown\n",
+    );
+    expect(debugfs("cat /etc/passwd")).toContain("\nwww:*:100:100::/srv/www:/bin/false\n");
+    // VFS_CAP_REVISION_2 with the effective bit, and bit 10 of the permitted set (linux/capability.h)
+    expect(debugfs("ea_get -x /usr/bin/httpd security.capability")).toMatch(/01 ?00 ?00 ?02 ?00 ?04 ?00 ?00/);
+  });
+
+  test("custom-stage says what its stages did, and boots with what they made", async () => {
+    const { result, folder } = await build("custom-stage");
+    expect(result.facts).toEqual({ release: "custom-stage 1.0.0", "content-mib": 2 });
+    expect(result.stages.map(({ stage }) => stage)).toEqual(expect.arrayContaining(["os-release", "size-budget"]));
+    const { console, poweredOff } = await bootGuest({ initrd: join(folder, "custom-stage.cpio.gz") });
+    expect(console).toContain("custom-stage: this guest is custom-stage 1.0.0\n");
+    expect(poweredOff).toBe(true);
+  });
+
+  test("custom-init boots, and both of its services run", async () => {
+    const { folder } = await build("custom-init");
+    const initrd = join(folder, "custom-init.cpio.gz");
+    const { console } = await bootGuest({ initrd, until: /two services<\/h1>/ });
+    expect(console).toContain("custom-init: running as PID 1\n");
+    expect(console).toContain("custom-init: <h1>Hello from two services</h1>");
   });
 
   test("hello boots, mounts, and serves the page that its hook made", async () => {
