@@ -1,8 +1,9 @@
 import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { BuildEvent, BuildResult } from "../../src/index.ts";
 import { fledge } from "../helpers/cli.ts";
 import { fsck, withMount } from "../helpers/ext4.ts";
 import { type Hub, startHub } from "../helpers/hub.ts";
@@ -13,27 +14,12 @@ import { describeWith, requireTools } from "../helpers/requirements.ts";
 import { tempDir } from "../helpers/temp.ts";
 
 const EXAMPLES = fileURLToPath(new URL("../../examples", import.meta.url));
+const NAMES = readdirSync(EXAMPLES).sort();
 
-type Example = {
-  /** What there is after the build; a manifest among them is one that Volant accepts. */
-  readonly makes: readonly string[];
-  /** What has to be there before it is built, as its README says. */
-  readonly prepare?: (cwd: string) => void;
-};
-
-const initramfs = (name: string): string[] => [`${name}.cpio.gz`, `${name}.manifest.json`];
-const disk = (name: string): string[] => [`${name}-rootfs.img`, `${name}.manifest.json`];
-
-const TABLE: Readonly<Record<string, Example>> = {
-  hello: { makes: initramfs("hello") },
-  "hello-toml": {
-    makes: initramfs("hello-toml"),
-    prepare: (cwd) => execFileSync("cc", ["-static", "-O2", "-o", "kestrel", "agent.c"], { cwd }),
-  },
-  "oci-nginx": { makes: disk("oci-nginx") },
-  "oci-postgres": { makes: disk("oci-postgres") },
-  "python-flask": { makes: disk("python-flask"), prepare: vendorFlask },
-  "static-binary": { makes: initramfs("static-binary") },
+/** What has to be there before an example is built, as its README says. */
+const PREPARE: Readonly<Record<string, (cwd: string) => void>> = {
+  "hello-toml": (cwd) => execFileSync("cc", ["-static", "-O2", "-o", "kestrel", "agent.c"], { cwd }),
+  "python-flask": vendorFlask,
 };
 
 /** What pip would put into vendor/, from Debian's packages. */
@@ -43,9 +29,22 @@ function vendorFlask(cwd: string): void {
     cpSync(join("/usr/lib/python3/dist-packages", name), join(cwd, "vendor", name), { recursive: true });
 }
 
+/** Programs that an example runs, beside those of all. */
+const TOOLS: Readonly<Record<string, readonly string[]>> = {
+  "custom-imager": ["zstd"],
+  "custom-source-debian": ["mmdebstrap"],
+};
+
+type Built = { readonly folder: string; readonly files: readonly string[]; readonly result: BuildResult };
+
 describeWith(
   "the examples",
-  [requireTools("cc", "busybox", "e2fsck"), requireBoot(), needsRealImages(), needsRegistry()],
+  [
+    requireTools("cc", "busybox", "e2fsck", ...Object.values(TOOLS).flat()),
+    requireBoot(),
+    needsRealImages(),
+    needsRegistry(),
+  ],
   () => {
     let hub: Hub;
     beforeAll(async () => {
@@ -53,43 +52,79 @@ describeWith(
     }, 1_200_000);
     afterAll(() => hub.registry.stop());
 
-    /** Builds a copy of the example into a folder. */
-    async function build(name: string): Promise<string> {
-      const cwd = join(tempDir(), name);
-      cpSync(join(EXAMPLES, name), cwd, { recursive: true });
-      TABLE[name]?.prepare?.(cwd);
+    /** Builds a copy of the example, as somebody who took it over would. */
+    async function build(example: string): Promise<Built> {
+      const cwd = join(tempDir(), example);
+      cpSync(join(EXAMPLES, example), cwd, { recursive: true });
+      PREPARE[example]?.(cwd);
       const folder = tempDir();
-      const { code, stderr } = await fledge(["build", cwd, "-o", `${folder}/`, "--verify", "-v"], { env: hub.env });
-      expect(stderr).not.toContain("error");
-      expect(code, stderr).toBe(0);
-      return folder;
+      const { code, stdout, stderr } = await fledge(["build", cwd, "-o", `${folder}/`, "--verify", "--json"], {
+        env: hub.env,
+      });
+      expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+      const last = JSON.parse(stdout.trim().split("\n").at(-1) ?? "") as BuildEvent;
+      if (last.type !== "build:done") throw new Error(`${example} ended with ${last.type}`);
+      return { folder, files: readdirSync(folder).sort(), result: last.result };
     }
 
-    test("all of them are in the table", () => {
-      expect(Object.keys(TABLE).sort()).toEqual(readdirSync(EXAMPLES).sort());
+    test.each(NAMES)("%s is built, and Volant accepts its manifest", { timeout: 600_000 }, async (example) => {
+      const { files, result } = await build(example);
+      const { artifact, manifest } = result;
+      expect(result.name).toBe(example);
+      expect(files).toEqual(
+        [artifact.path, manifest?.path].flatMap((path) => (path === undefined ? [] : [basename(path)])),
+      );
+      if (artifact.path.endsWith("-rootfs.img")) fsck(artifact.path);
+      if (manifest === undefined) return;
+      expect(await fledge(["check", manifest.path])).toMatchObject({ code: 0, stderr: "" });
     });
 
-    test.each(Object.entries(TABLE))("%s is built as it stands, and explained", async (name, { makes }) => {
-      const folder = await build(name);
-      expect(readdirSync(folder).sort()).toEqual([...makes].sort());
-      for (const manifest of makes.filter((file) => file.endsWith(".manifest.json")))
-        expect(await fledge(["check", join(folder, manifest)])).toMatchObject({ code: 0, stderr: "" });
-      for (const image of makes.filter((file) => file.endsWith("-rootfs.img"))) fsck(join(folder, image));
-      expect(
-        readFileSync(join(EXAMPLES, name, "README.md"), "utf8")
-          .trim()
-          .split("\n").length,
-      ).toBeLessThan(8);
+    test.each(NAMES)("%s has a README that says how to build it", (example) => {
+      const text = readFileSync(join(EXAMPLES, example, "README.md"), "utf8");
+      expect(text.split("\n")[0]).toBe(`# ${example}`);
+      expect(text).toContain(`npx fledge build examples/${example}`);
+    });
+
+    test("generated-files has what its hook made", async () => {
+      const { result, folder } = await build("generated-files");
+      expect(result.facts).toEqual({ commit: "unknown" });
+      const image = join(folder, "generated-files-rootfs.img");
+      const debugfs = (command: string): string =>
+        execFileSync("debugfs", ["-R", command, image], { encoding: "utf8" });
+      expect(debugfs("cat /srv/www/index.html")).toContain("<p>Built for production from unknown.</p>");
+      expect(debugfs("cat /etc/build-info.env")).toBe(
+        "name=generated-files\nversion=1.0.0\nmode=production\ncommit=unknown\n",
+      );
+      expect(debugfs("cat /etc/passwd")).toContain("\nwww:*:100:100::/srv/www:/bin/false\n");
+      // VFS_CAP_REVISION_2 with the effective bit, and bit 10 of the permitted set (linux/capability.h)
+      expect(debugfs("ea_get -x /usr/bin/httpd security.capability")).toMatch(/01 ?00 ?00 ?02 ?00 ?04 ?00 ?00/);
+    });
+
+    test("custom-stage says what its stages did, and boots with what they made", async () => {
+      const { result, folder } = await build("custom-stage");
+      expect(result.facts).toEqual({ release: "custom-stage 1.0.0", "content-mib": 2 });
+      expect(result.stages.map(({ stage }) => stage)).toEqual(expect.arrayContaining(["os-release", "size-budget"]));
+      const { console, poweredOff } = await bootGuest({ initrd: join(folder, "custom-stage.cpio.gz") });
+      expect(console).toContain("custom-stage: this guest is custom-stage 1.0.0\n");
+      expect(poweredOff).toBe(true);
+    });
+
+    test("custom-init boots, and both of its services run", async () => {
+      const { folder } = await build("custom-init");
+      const initrd = join(folder, "custom-init.cpio.gz");
+      const { console } = await bootGuest({ initrd, until: /two services<\/h1>/ });
+      expect(console).toContain("custom-init: running as PID 1\n");
+      expect(console).toContain("custom-init: <h1>Hello from two services</h1>");
     });
 
     test("hello boots, mounts, and serves the page that its hook made", async () => {
-      const folder = await build("hello");
+      const { folder } = await build("hello");
       const { console } = await bootGuest({ initrd: join(folder, "hello.cpio.gz"), until: /commands<\/p>/ });
       expect(console).toMatch(/hello: serving on port 8080: <h1>Hello from hello 1\.0\.0<\/h1><p>\d{3} commands<\/p>/);
     });
 
     test("hello-toml boots into its agent, which runs the workload", async () => {
-      const folder = await build("hello-toml");
+      const { folder } = await build("hello-toml");
       const manifest = JSON.parse(readFileSync(join(folder, "hello-toml.manifest.json"), "utf8"));
       expect(manifest).toMatchObject({
         version: "0.3.0",
@@ -106,14 +141,14 @@ describeWith(
     });
 
     test("static-binary boots with nothing but its own program", async () => {
-      const folder = await build("static-binary");
+      const { folder } = await build("static-binary");
       const { console, poweredOff } = await bootGuest({ initrd: join(folder, "static-binary.cpio.gz") });
       expect(console).toContain("static-binary: hello from PID 1\n");
       expect(poweredOff).toBe(true);
     });
 
     test("python-flask has an application that answers", async () => {
-      const folder = await build("python-flask");
+      const { folder } = await build("python-flask");
       await withMount(join(folder, "python-flask-rootfs.img"), "rw", (mounted) => {
         const script = 'import flask, server; print(flask.__file__); print(server.app.test_client().get("/").text)';
         const env = { ...process.env, PYTHONPATH: "/opt/vendor:/opt/app", PYTHONDONTWRITEBYTECODE: "1" };
