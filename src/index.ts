@@ -1,19 +1,30 @@
-export { type BuildOptions, build, buildAll } from "./build.ts";
+export {
+  type BuildAllOptions,
+  type BuildAllResult,
+  type BuildFailure,
+  type BuildOptions,
+  build,
+  buildAll,
+} from "./build.ts";
 export {
   type AnyPlugin,
   type ConfigEnv,
   definePlugin,
   definePreset,
   defineStage,
+  defineWorkspace,
   type PluginConfig,
   type PluginExport,
   type PresetConfig,
   type Strategy,
+  type WorkspaceConfig,
 } from "./config/define.ts";
-export { type LoadOptions, loadPlugins } from "./config/plugins.ts";
+export { type LoadOptions, loadPlugins, loadProject } from "./config/plugins.ts";
+export type { Member, Project } from "./config/project.ts";
 export type { ResolvedInitramfs, ResolvedOciRootfs, ResolvedPlugin } from "./config/resolve/plugin.ts";
 export type { Warning } from "./lib/context.ts";
-export { type ErrorCode, FledgeError, isFledgeError, type Problem } from "./lib/errors.ts";
+export { type ErrorCode, type ErrorData, FledgeError, isFledgeError, type Problem } from "./lib/errors.ts";
+export type { WatchedPath } from "./lib/watched.ts";
 export { type Diagnosis, diagnoseAll, diagnosePlan, type Finding } from "./pipeline/doctor.ts";
 export type { BuildEvent, EventSink } from "./pipeline/events.ts";
 export type { FledgeHooks, HookName } from "./pipeline/hooks.ts";

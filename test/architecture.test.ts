@@ -31,7 +31,7 @@ const OWNERS: Readonly<Record<string, RegExp>> = {
   "smol-toml": /^config\//,
   "toml-eslint-parser": /^config\//,
   hookable: /^pipeline\/fire\.ts$/,
-  picomatch: /^rootfs\/glob\.ts$/,
+  picomatch: /^lib\/pattern\.ts$/,
   execa: /^lib\/exec\.ts$/,
   undici: /^lib\/http\.ts$/,
   "tar-stream": /^rootfs\/tar/,

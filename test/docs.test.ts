@@ -65,10 +65,12 @@ test("every hook, command and export that there is, and no other, is in the READ
       "definePlugin",
       "definePreset",
       "defineStage",
+      "defineWorkspace",
       "diagnoseAll",
       "diagnosePlan",
       "isFledgeError",
       "loadPlugins",
+      "loadProject",
       "plan",
     ]
   `);

@@ -1,4 +1,5 @@
 import type { Warning } from "../lib/context.ts";
+import type { ErrorData } from "../lib/errors.ts";
 import type { BuildResult } from "./result.ts";
 
 /** What a build says while it runs, in order; `fledge build --json` prints one per line. */
@@ -16,6 +17,7 @@ export type BuildEvent = { readonly plugin: string } & (
   | ({ readonly type: "warning" } & Warning)
   | { readonly type: "log"; readonly message: string }
   | { readonly type: "build:done"; readonly result: BuildResult }
+  | { readonly type: "build:failed"; readonly error: ErrorData; readonly durationMs: number }
 );
 
 export type EventSink = (event: BuildEvent) => void;
