@@ -22,6 +22,7 @@ export {
 export { type LoadOptions, loadPlugins, loadProject } from "./config/plugins.ts";
 export type { Member, Project } from "./config/project.ts";
 export type { ResolvedInitramfs, ResolvedOciRootfs, ResolvedPlugin } from "./config/resolve/plugin.ts";
+export { type DevEvent, type DevOptions, dev } from "./dev.ts";
 export type { Warning } from "./lib/context.ts";
 export { type ErrorCode, type ErrorData, FledgeError, isFledgeError, type Problem } from "./lib/errors.ts";
 export type { WatchedPath } from "./lib/watched.ts";
@@ -31,6 +32,7 @@ export type { FledgeHooks, HookName } from "./pipeline/hooks.ts";
 export { type Plan, type PlanOptions, plan } from "./pipeline/plan.ts";
 export type { BuildResult, StageTiming } from "./pipeline/result.ts";
 export type { AnyStage, Artifact, Phase, Phases, Stage, StageContext } from "./pipeline/stage.ts";
+export { watchedPaths } from "./pipeline/watched.ts";
 export type { SealedEntry, SealedInode, SealedTree } from "./rootfs/seal.ts";
 export { type Device, type GuestPath, type Ownership, RootfsTree, type Stat } from "./rootfs/tree.ts";
 export { checkManifest, checkManifestFile, type ManifestCheck } from "./volant/check.ts";

@@ -19,8 +19,9 @@ const LAYER: Readonly<Record<string, number>> = {
   pipeline: 3,
   presets: 3,
   "build.ts": 4,
-  "index.ts": 5,
-  cli: 6,
+  "dev.ts": 5,
+  "index.ts": 6,
+  cli: 7,
 };
 
 /** The one file that may import a package, so that its quirks are handled once. */

@@ -66,12 +66,14 @@ test("every hook, command and export that there is, and no other, is in the READ
       "definePreset",
       "defineStage",
       "defineWorkspace",
+      "dev",
       "diagnoseAll",
       "diagnosePlan",
       "isFledgeError",
       "loadPlugins",
       "loadProject",
       "plan",
+      "watchedPaths",
     ]
   `);
 });
