@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { messageOf } from "../lib/errors.ts";
 import { CONFIG_PARENT, installImportHook } from "./import-hook.ts";
 import { configError } from "./problems.ts";
 import { isUserCode, userCodeError } from "./user-error.ts";
@@ -29,6 +30,7 @@ export async function importDefault(file: string, onRead: OnRead): Promise<unkno
       },
     });
   } catch (thrown) {
+    for (const missing of missingFiles(thrown)) onRead(missing);
     throw userCodeError(thrown, file);
   } finally {
     // tsx tells of imports by messages from its thread; those on their way arrive with the next turn of the loop.
@@ -44,6 +46,14 @@ function nearestTsconfig(file: string): string | false {
     if (existsSync(candidate)) return candidate;
     if (folder === dirname(folder)) return false;
   }
+}
+
+/** Where a local module that could not be found would be: the import may leave out the ending, or say .js of a .ts. */
+function missingFiles(thrown: unknown): string[] {
+  const path = /^Cannot find module '(\/[^']+)'/.exec(messageOf(thrown))?.[1];
+  if (path === undefined) return [];
+  const written = path.replace(/\.([cm]?)js$/, ".$1ts");
+  return [path, written, `${path}.ts`, `${path}.js`, join(path, "index.ts"), join(path, "index.js")];
 }
 
 /** A CommonJS module compiled from ESM syntax arrives wrapped once more. */

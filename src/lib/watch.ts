@@ -27,6 +27,8 @@ export class PathWatcher {
   readonly #folders = new Map<string, { readonly inode: number; readonly watcher: FSWatcher }>();
   #paths: readonly WatchedPath[] = [];
   #seen = new Map<string, string>();
+  /** What symbolic links on the list lead to. */
+  readonly #targets = new Set<string>();
   #work: Promise<unknown> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
   #firstEventMs = 0;
@@ -82,6 +84,7 @@ export class PathWatcher {
     this.#paths = paths;
     const now = new Map<string, string>();
     const folders = new Set<string>();
+    this.#targets.clear();
     for (const path of paths) await this.#visit(path, now, folders);
     if (this.#isClosed) return;
     for (const [folder, { watcher }] of this.#folders) {
@@ -102,7 +105,9 @@ export class PathWatcher {
     now.set(path, signature(found));
     // Behind a symbolic link the file changes in its own folder.
     const real = found && (await realpath(path).catch(() => path));
-    if (real !== undefined && real !== path) await this.#listenAbove(real, folders);
+    if (real === undefined || real === path) return;
+    this.#targets.add(real);
+    await this.#listenAbove(real, folders);
   }
 
   async #visitFolder(
@@ -152,6 +157,7 @@ export class PathWatcher {
 
   /** Whether an event is about something on the list, or a folder on the way to it; the rest is noise. */
   #concerns(path: string): boolean {
+    if (this.#targets.has(path)) return true;
     return this.#paths.some(
       (watched) => isCovered(watched, path) || watched.path.startsWith(`${path}/`) || isFolderOf(watched, path),
     );

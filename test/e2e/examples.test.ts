@@ -10,6 +10,16 @@ import { tempDir } from "../helpers/temp.ts";
 
 const EXAMPLES = fileURLToPath(new URL("../../examples", import.meta.url));
 
+/** What an example builds, where that is not one initramfs with its own name. */
+const ARTIFACTS: Readonly<Record<string, readonly string[]>> = {
+  workspace: ["clock.cpio.gz", "hello.cpio.gz", "motd.cpio.gz"],
+};
+
+function filesOf(example: string): string[] {
+  const artifacts = ARTIFACTS[example] ?? [`${example}.cpio.gz`];
+  return artifacts.flatMap((name) => [name, `${name.replace(/(-rootfs)?\..*/, "")}.manifest.json`]).sort();
+}
+
 /** What has to be there before an example is built, as its own comments say. */
 const PREPARE: Readonly<Record<string, (folder: string) => void>> = {
   "hello-toml": (cwd) => execFileSync("cc", ["-static", "-O2", "-o", "kestrel", "agent.c"], { cwd }),
@@ -29,8 +39,9 @@ describeWith("the examples", [requireTools("cc", "busybox"), requireBoot()], () 
   test("each one is built, and Volant accepts its manifest", async () => {
     for (const example of readdirSync(EXAMPLES)) {
       const { folder, files } = await build(example);
-      expect(files).toEqual([`${example}.cpio.gz`, `${example}.manifest.json`]);
-      const check = await fledge(["check", join(folder, `${example}.manifest.json`)]);
+      expect(files).toEqual(filesOf(example));
+      const manifests = files.filter((name) => name.endsWith(".manifest.json")).map((name) => join(folder, name));
+      const check = await fledge(["check", ...manifests]);
       expect(check).toMatchObject({ code: 0, stderr: "" });
     }
   });
@@ -56,6 +67,12 @@ describeWith("the examples", [requireTools("cc", "busybox"), requireBoot()], () 
     expect(console).toContain("agent: started as PID 1\n");
     expect(console).toContain("from <h1>Hello from TOML</h1>\nagent: the workload ended with status 0\n");
     expect(poweredOff).toBe(true);
+  });
+
+  test("a plugin of the workspace boots, and its preset's server has the plugin's files", async () => {
+    const { folder } = await build("workspace");
+    const { console } = await bootGuest({ initrd: join(folder, "motd.cpio.gz"), until: /on port 8080/ });
+    expect(console).toContain("serving motd.txt on port 8080");
   });
 
   test("static-binary boots with nothing but its own program", async () => {
