@@ -1,4 +1,11 @@
-export { type BuildOptions, build, buildAll } from "./build.ts";
+export {
+  type BuildAllOptions,
+  type BuildAllResult,
+  type BuildFailure,
+  type BuildOptions,
+  build,
+  buildAll,
+} from "./build.ts";
 export {
   type AnyPlugin,
   type ConfigEnv,
@@ -7,23 +14,28 @@ export {
   definePreset,
   defineSource,
   defineStage,
+  defineWorkspace,
   type PluginConfig,
   type PluginExport,
   type PresetConfig,
   type Strategy,
+  type WorkspaceConfig,
 } from "./config/define.ts";
-export { type LoadOptions, loadPlugins } from "./config/plugins.ts";
+export { type LoadOptions, loadPlugins, loadProject } from "./config/plugins.ts";
+export type { Member, Project } from "./config/project.ts";
 export type { ResolvedInitramfs, ResolvedOciRootfs, ResolvedPlugin } from "./config/resolve/plugin.ts";
+export { type DevEvent, type DevOptions, dev } from "./dev.ts";
 export type { CustomImager } from "./imagers/custom/imager.ts";
 export { artifactFacts } from "./imagers/custom/index.ts";
 export type { ArtifactFacts, ImagerContext } from "./imagers/imager.ts";
 export { writeHashed } from "./imagers/sink.ts";
 export type { Warning } from "./lib/context.ts";
-export { type ErrorCode, FledgeError, isFledgeError, type Problem } from "./lib/errors.ts";
+export { type ErrorCode, type ErrorData, FledgeError, isFledgeError, type Problem } from "./lib/errors.ts";
 export type { JsonValue } from "./lib/json.ts";
 export { type ProgramOptions, runProgram } from "./lib/program.ts";
 export type { Requirement } from "./lib/requirements.ts";
 export type { Tool } from "./lib/tools.ts";
+export type { WatchedPath } from "./lib/watched.ts";
 export { type Diagnosis, diagnoseAll, diagnosePlan, type Finding } from "./pipeline/doctor.ts";
 export type { BuildEvent, EventSink } from "./pipeline/events.ts";
 export type { Facts } from "./pipeline/facts.ts";
@@ -31,6 +43,7 @@ export type { FledgeHooks, HookName } from "./pipeline/hooks.ts";
 export { type Plan, type PlanOptions, plan } from "./pipeline/plan.ts";
 export type { BuildResult, StageTiming } from "./pipeline/result.ts";
 export type { AnyStage, Artifact, Phase, Phases, Stage, StageContext } from "./pipeline/stage.ts";
+export { watchedPaths } from "./pipeline/watched.ts";
 export { addCaCertificates } from "./rootfs/edit/ca-certificates.ts";
 export { type EnvFileOptions, formatEnv } from "./rootfs/edit/env.ts";
 export { addGroup, type GroupOptions } from "./rootfs/edit/group.ts";

@@ -19,8 +19,9 @@ const LAYER: Readonly<Record<string, number>> = {
   pipeline: 3,
   presets: 3,
   "build.ts": 4,
-  "index.ts": 5,
-  cli: 6,
+  "dev.ts": 5,
+  "index.ts": 6,
+  cli: 7,
 };
 
 /** The one file that may import a package, so that its quirks are handled once. */
@@ -31,7 +32,7 @@ const OWNERS: Readonly<Record<string, RegExp>> = {
   "smol-toml": /^config\//,
   "toml-eslint-parser": /^config\//,
   hookable: /^pipeline\/fire\.ts$/,
-  picomatch: /^rootfs\/glob\.ts$/,
+  picomatch: /^lib\/pattern\.ts$/,
   execa: /^lib\/exec\.ts$/,
   undici: /^lib\/http\.ts$/,
   "tar-stream": /^rootfs\/tar/,

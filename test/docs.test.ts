@@ -71,6 +71,8 @@ test("every hook, command and export that there is, and no other, is in the READ
       "definePreset",
       "defineSource",
       "defineStage",
+      "defineWorkspace",
+      "dev",
       "diagnoseAll",
       "diagnosePlan",
       "formatEnv",
@@ -79,6 +81,7 @@ test("every hook, command and export that there is, and no other, is in the READ
       "isFledgeError",
       "layerFromTar",
       "loadPlugins",
+      "loadProject",
       "plan",
       "renderTemplate",
       "runProgram",
@@ -86,6 +89,7 @@ test("every hook, command and export that there is, and no other, is in the READ
       "stripDocs",
       "writeHashed",
       "writeTar",
+      "watchedPaths",
     ]
   `);
 });

@@ -12,6 +12,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   build: async () => (await import("./commands/build.ts")).build,
   cache: async () => (await import("./commands/cache.ts")).cache,
   check: async () => (await import("./commands/check.ts")).check,
+  dev: async () => (await import("./commands/dev.ts")).dev,
   doctor: async () => (await import("./commands/doctor.ts")).doctor,
   plan: async () => (await import("./commands/plan.ts")).plan,
   schema: async () => (await import("./commands/schema.ts")).schema,

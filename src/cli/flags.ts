@@ -1,4 +1,5 @@
 import type { ArgsDef } from "citty";
+import { FledgeError } from "../lib/errors.ts";
 
 /** The flags of every command that loads a recipe. */
 export const RECIPE_FLAGS = {
@@ -6,8 +7,13 @@ export const RECIPE_FLAGS = {
     type: "positional",
     required: false,
     description:
-      "Folders, config files, or names of plugins in this folder's config (default: the config in this folder)",
+      "Folders, config files, or names of plugins in this folder's config or workspace (default: all of them)",
     valueHint: "DIR|FILE|NAME...",
+  },
+  filter: {
+    type: "string",
+    valueHint: "GLOB",
+    description: "Only plugins whose name matches; several globs with commas between them",
   },
   config: { type: "string", alias: "c", valueHint: "FILE", description: "Config to read instead of looking for one" },
   manifest: {
@@ -31,6 +37,24 @@ export const RECIPE_FLAGS = {
   platform: { type: "string", valueHint: "OS/ARCH", description: "Platform of the guest (default: the host's)" },
   json: { type: "boolean", description: "Print JSON on stdout" },
 } as const satisfies ArgsDef;
+
+/** How many builds may run at once. */
+export const JOBS_FLAG = {
+  jobs: {
+    type: "string",
+    alias: "j",
+    valueHint: "N",
+    description: "How many plugins are built at once (default: one per core that has 256 MiB of memory)",
+  },
+} as const satisfies ArgsDef;
+
+/** The value of `--jobs`. Throws a `usage` error. */
+export function jobsOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const jobs = Number(text);
+  if (/^\d+$/.test(text) && jobs > 0) return jobs;
+  throw new FledgeError("usage", `--jobs "${text}" is not a number of builds`, { hint: "for instance --jobs 2" });
+}
 
 /** How much is said, and where downloads are kept. */
 export const RUN_FLAGS = {

@@ -1,7 +1,8 @@
+import type { z } from "zod";
 import type { CustomImager } from "../imagers/custom/imager.ts";
 import type { Phase, Stage } from "../pipeline/stage.ts";
 import type { CustomSource } from "../sources/custom/source.ts";
-import type { LayerInput, Strategy } from "./schema.ts";
+import type { LayerInput, Strategy, workspaceSchema } from "./schema.ts";
 
 type Awaitable<T> = T | Promise<T>;
 
@@ -48,6 +49,14 @@ export function definePlugin<S extends Strategy>(config: Promise<PluginConfig<S>
 export function definePlugin<S extends Strategy>(config: PluginConfig<S>): PluginConfig<S>;
 export function definePlugin(config: unknown): unknown {
   return config;
+}
+
+/** Many plugins in one repository: folders that have a config, and config files. */
+export type WorkspaceConfig = z.input<typeof workspaceSchema>;
+
+/** Returns the workspace as it is; it is there for the types. */
+export function defineWorkspace(workspace: WorkspaceConfig): WorkspaceConfig {
+  return workspace;
 }
 
 /** Returns the preset as it is; it is there for the types. */

@@ -1,6 +1,5 @@
 import { dirname, isAbsolute, join } from "node:path";
-import type { ConfigEnv } from "./define.ts";
-import { evaluateLayer } from "./evaluate.ts";
+import { evaluateLayer, type Reading } from "./evaluate.ts";
 import { explain } from "./explain.ts";
 import { findLayer } from "./find.ts";
 import type { RawLayer } from "./layer.ts";
@@ -24,7 +23,7 @@ export function extensionsOf(raw: RawLayer, chain: readonly string[]): Extension
 }
 
 /** Reads what an entry points to. Throws a `config` error that names the file that extends it. */
-export async function readExtension(extension: Extension, env: ConfigEnv): Promise<RawLayer> {
+export async function readExtension(extension: Extension, reading: Reading): Promise<RawLayer> {
   const { spec, chain } = extension;
   const from = chain.at(-1) ?? "";
   const file = await resolveSpec(spec, from);
@@ -32,7 +31,7 @@ export async function readExtension(extension: Extension, env: ConfigEnv): Promi
     const cycle = [...chain.slice(chain.indexOf(file)), file].join(" -> ");
     throw configError([{ message: `extends itself: ${cycle}`, file: from, hint: "remove one of the extends" }]);
   }
-  return evaluateLayer(file, extension, env);
+  return evaluateLayer(file, extension, reading);
 }
 
 async function resolveSpec(spec: string, from: string): Promise<string> {

@@ -69,3 +69,11 @@ export const layerSchema = z
 
 export type LayerInput = z.input<typeof layerSchema>;
 export type LayerOutput = z.output<typeof layerSchema>;
+
+/** A config that only says where others are. */
+export const workspaceSchema = z.strictObject({
+  plugins: z
+    .array(z.string().min(1))
+    .min(1, "is empty")
+    .describe("of a workspace, alone in its config: folders that have a config, or config files; globs"),
+});

@@ -37,7 +37,8 @@ function runtimeProblem(thrown: unknown, file: string): Problem {
 
 const OWN_FOLDER = fileURLToPath(new URL("..", import.meta.url));
 
-function isUserCode(frame: string): boolean {
+/** Whether a file, or the URL of one, is neither fledge's nor a package's. */
+export function isUserCode(frame: string): boolean {
   const path = plainPath(frame);
   return !path.includes("/node_modules/") && !path.startsWith(OWN_FOLDER);
 }

@@ -1,4 +1,5 @@
 import type { Warning } from "../lib/context.ts";
+import type { ErrorData } from "../lib/errors.ts";
 import type { JsonValue } from "../lib/json.ts";
 import type { BuildResult } from "./result.ts";
 
@@ -18,6 +19,7 @@ export type BuildEvent = { readonly plugin: string } & (
   | { readonly type: "fact"; readonly name: string; readonly value: JsonValue }
   | { readonly type: "log"; readonly message: string }
   | { readonly type: "build:done"; readonly result: BuildResult }
+  | { readonly type: "build:failed"; readonly error: ErrorData; readonly durationMs: number }
 );
 
 export type EventSink = (event: BuildEvent) => void;

@@ -5,9 +5,13 @@ import type { JsonValue } from "../../lib/json.ts";
 import type { BuildResult, WrittenManifest } from "../../pipeline/result.ts";
 import type { Renderer, RenderOptions } from "./renderer.ts";
 
-/** One line per finished stage on stderr; the result on stdout. */
+/**
+ * One line per finished stage on stderr; the result on stdout. Of several plugins each line says whose it is, and the
+ * results are left to a table at the end.
+ */
 export function plainRenderer({ quiet = false, verbose = false, plugins }: RenderOptions): Renderer {
   const titles = new Map<string, string>();
+  const titleOf = (event: { plugin: string; stage: string }) => titles.get(stageKey(event)) ?? event.stage;
   const say = (plugin: string, line: string): void => {
     process.stderr.write(`${plugins.length > 1 ? `${colors.gray(plugin)} ` : ""}${line}\n`);
   };
@@ -15,14 +19,13 @@ export function plainRenderer({ quiet = false, verbose = false, plugins }: Rende
     onEvent(event) {
       switch (event.type) {
         case "stage:start":
-          titles.set(event.stage, event.title);
+          titles.set(stageKey(event), event.title);
           return;
         case "stage:done":
-          if (!quiet)
-            say(event.plugin, `${colors.green("✔")} ${titles.get(event.stage)} ${duration(event.durationMs)}`);
+          if (!quiet) say(event.plugin, `${colors.green("✔")} ${titleOf(event)} ${duration(event.durationMs)}`);
           return;
         case "stage:failed":
-          if (!quiet) say(event.plugin, `${colors.red("✖")} ${titles.get(event.stage)} ${duration(event.durationMs)}`);
+          if (!quiet) say(event.plugin, `${colors.red("✖")} ${titleOf(event)} ${duration(event.durationMs)}`);
           return;
         case "warning":
           say(event.plugin, `${colors.yellow("warning")} ${event.message}`);
@@ -32,9 +35,10 @@ export function plainRenderer({ quiet = false, verbose = false, plugins }: Rende
           if (verbose && !quiet) say(event.plugin, colors.gray(`  ${event.message}`));
           return;
         case "build:done":
-          if (!quiet) process.stdout.write(summary(event.result));
+          if (!quiet && plugins.length === 1) process.stdout.write(summary(event.result));
           return;
         case "fact": // in the summary
+        case "build:failed":
         case "stage:progress":
           return;
       }
@@ -63,6 +67,11 @@ function factLine(name: string, value: JsonValue): string {
   return `  ${name}  ${isPlain ? value : JSON.stringify(value)}`;
 }
 
-function duration(ms: number): string {
+/** The stage that an event belongs to, unique among plugins built side by side. */
+export function stageKey({ plugin, stage }: { readonly plugin: string; readonly stage: string }): string {
+  return `${plugin}\0${stage}`;
+}
+
+export function duration(ms: number): string {
   return colors.gray(ms < 1000 ? `${ms.toFixed(0)} ms` : `${(ms / 1000).toFixed(1)} s`);
 }

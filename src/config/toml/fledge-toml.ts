@@ -4,6 +4,7 @@ import type { Finding, Path } from "../explain.ts";
 import { type LayerInput, layerSchema } from "../schema.ts";
 import { snakeCase, toCamel } from "../snake.ts";
 import { pickVariant } from "../variants.ts";
+import { BESIDE_PLUGINS } from "../workspace.ts";
 import type { Converted } from "./read.ts";
 import { originalFilesystem } from "./schema.ts";
 
@@ -11,6 +12,7 @@ type Table = Record<string, unknown>;
 
 /** Brings both dialects of fledge.toml into the one shape. The table is known to be valid. */
 export function fromFledgeToml(table: Table): Converted {
+  if (table.plugins !== undefined) return workspace(table);
   const { version: _formatVersion, plugin, oci_source: ociSource, ...rest } = table;
   const { busyboxUrl, busyboxSha256, source } = splitSource(rest.source as Table | undefined);
   const rows: Table = {
@@ -29,6 +31,12 @@ export function fromFledgeToml(table: Table): Converted {
     warnings: withoutEffect(rest.filesystem as Table | undefined),
     inferred: inferred === undefined ? [] : [{ key: "strategy", from: inferred.from }],
   };
+}
+
+function workspace(table: Table): Converted {
+  const others = Object.keys(table).filter((key) => key !== "plugins" && key !== "version");
+  const findings = others.map((key): Finding => ({ path: [key], at: "key", ...BESIDE_PLUGINS }));
+  return { values: {}, findings, warnings: [], inferred: [], workspace: table.plugins as string[] };
 }
 
 function splitSource(source: Table = {}): { busyboxUrl: unknown; busyboxSha256: unknown; source: Table | undefined } {

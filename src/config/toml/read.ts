@@ -18,6 +18,8 @@ export type Converted = {
   readonly warnings: readonly Warning[];
   /** Which values were concluded, and from what. */
   readonly inferred: readonly { readonly key: string; readonly from: string }[];
+  /** `plugins` of a fledge.toml, which then has nothing else. */
+  readonly workspace?: readonly string[];
 };
 
 /** fledge.toml as a config. Throws one `config` error with every problem, each with line and column. */

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { agentOptions } from "../../guest/agent/options.ts";
 import { sourceOptions } from "../../sources/options.ts";
 import { manifestOptions } from "../../volant/options.ts";
-import { layerSchema } from "../schema.ts";
+import { layerSchema, workspaceSchema } from "../schema.ts";
 import { membersInText, snakeObject, snakeSchema } from "../snake.ts";
 import { membersOf } from "../variants.ts";
 
@@ -66,6 +66,7 @@ export const fledgeTomlSchema = z.strictObject({
     .meta({ hint: "this is the version of the file format; the plugin's own goes under [plugin]" })
     .optional()
     .describe('version of the file format; always "1"'),
+  plugins: workspaceSchema.shape.plugins.optional(),
   plugin: plugin.optional().describe("name, version and strategy of the plugin"),
   oci_source: snakeSchema(sourceOptions).optional().describe("the same as [source]"),
   agent: agent.optional().describe("where the Volant agent comes from"),
