@@ -3,14 +3,21 @@ export {
   type AnyPlugin,
   type ConfigEnv,
   definePlugin,
-  definePreset,
   defineStage,
   type PluginConfig,
   type PluginExport,
-  type PresetConfig,
   type Strategy,
 } from "./config/define.ts";
 export { type LoadOptions, loadPlugins } from "./config/plugins.ts";
+export {
+  definePreset,
+  type Preset,
+  type PresetConfig,
+  type PresetContext,
+  type PresetDefinition,
+  type PresetLayer,
+  type PresetUse,
+} from "./config/preset.ts";
 export type { ResolvedInitramfs, ResolvedOciRootfs, ResolvedPlugin } from "./config/resolve/plugin.ts";
 export type { Warning } from "./lib/context.ts";
 export { type ErrorCode, FledgeError, isFledgeError, type Problem } from "./lib/errors.ts";

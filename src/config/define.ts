@@ -1,7 +1,7 @@
 import type { Phase, Stage } from "../pipeline/stage.ts";
 import type { LayerInput, Strategy } from "./schema.ts";
 
-type Awaitable<T> = T | Promise<T>;
+export type Awaitable<T> = T | Promise<T>;
 
 /** What a config that is a function is told. */
 export type ConfigEnv = {
@@ -33,12 +33,6 @@ export type AnyPlugin = { [S in Strategy]: PluginConfig<S> }[Strategy];
 /** What a config file may export for one plugin: the recipe, a promise of it, or a function that makes it. */
 export type PluginExport = Awaitable<AnyPlugin> | ((env: ConfigEnv) => Awaitable<AnyPlugin>);
 
-/** Part of a recipe, for others to `extends`; `meta` says whose it is. */
-export type PresetConfig = Omit<LayerInput, "meta"> & { meta: { name: string; description?: string } };
-
-/** A preset that takes options: `extends: [["name", options]]`. */
-export type PresetFunction<Options> = (options: Options, env: ConfigEnv) => Awaitable<PresetConfig>;
-
 /** Returns the recipe as it is; it is there for the types. */
 export function definePlugin<R extends Awaitable<AnyPlugin>>(config: (env: ConfigEnv) => R): (env: ConfigEnv) => R;
 export function definePlugin<S extends Strategy>(config: Promise<PluginConfig<S>>): Promise<PluginConfig<S>>;
@@ -46,13 +40,6 @@ export function definePlugin<S extends Strategy>(config: Promise<PluginConfig<S>
 export function definePlugin<S extends Strategy>(config: PluginConfig<S>): PluginConfig<S>;
 export function definePlugin(config: unknown): unknown {
   return config;
-}
-
-/** Returns the preset as it is; it is there for the types. */
-export function definePreset(preset: PresetConfig): PresetConfig;
-export function definePreset<Options>(preset: PresetFunction<Options>): PresetFunction<Options>;
-export function definePreset(preset: unknown): unknown {
-  return preset;
 }
 
 /** Returns the stage as it is; `phase` types what its `run` may touch. */

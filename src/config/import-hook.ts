@@ -1,6 +1,5 @@
 import * as module from "node:module";
-import { extname } from "node:path";
-import { fileURLToPath } from "node:url";
+import { OWN_ENTRY, OWN_FOLDER_URL } from "./own-files.ts";
 
 /** The parent of a config's first import; the hook knows configs by it and leaves all other imports alone. */
 export const CONFIG_PARENT: string = new URL("?fledge-config", import.meta.url).href;
@@ -10,12 +9,12 @@ type Hooks = { readonly resolve: (...args: unknown[]) => unknown };
 let installing: Promise<void> | undefined;
 
 /**
- * Teaches module resolution two things, for configs and what they import only: `fledge` is the running fledge where
- * the project has none (a global installation), and a file with ESM syntax is an ES module even in a project without
+ * Teaches module resolution two things, for configs and what they import only: `fledge` and what it exports are the
+ * running fledge's where the project has none (a global installation), and a file with ESM syntax is an ES module even in a project without
  * `"type": "module"`, so that top-level await works there. tsx comes later in the chain and keeps the answer.
  */
 export function installImportHook(): Promise<void> {
-  installing ??= install(`data:text/javascript,${encodeURIComponent(hookSource(ownEntry()))}`);
+  installing ??= install(`data:text/javascript,${encodeURIComponent(hookSource())}`);
   return installing;
 }
 
@@ -26,19 +25,15 @@ async function install(url: string): Promise<void> {
   else registerHooks((await import(url)) as Hooks);
 }
 
-/** The entry of the running fledge: dist/index.js, or src/index.ts in its own repository. */
-function ownEntry(): string {
-  return new URL(`../index${extname(fileURLToPath(import.meta.url))}`, import.meta.url).href;
-}
-
 // Text, because before Node 26 it runs in a thread of its own, where neither TypeScript nor a bundler's helpers exist.
 // It answers as it is asked: with a promise there, with a value in `registerHooks`.
-function hookSource(entry: string): string {
+function hookSource(): string {
   return `
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 const ESM = /^\\s*(import\\s*[\\w{*"']|export\\s*[\\w{*])/m;
 const CJS = /\\b(require\\s*\\(|module\\.exports|exports\\.\\w|__dirname|__filename)/;
+const OWN = /^fledge(|\\/presets\\/[\\w-]+|\\/testing)$/;
 function isModule(url) {
   const file = url.split(/[?#]/)[0];
   if (!file.startsWith("file:") || !/\\.[jt]sx?$/.test(file) || file.includes("/node_modules/")) return false;
@@ -63,8 +58,9 @@ export function resolve(specifier, context, next) {
   if (!ofConfig || context.conditions?.includes("require")) return next(specifier, context);
   const found = (answer) => (isModule(answer.url) ? { ...answer, format: "module" } : answer);
   return settle(() => next(specifier, context), found, (error) => {
-    if (specifier !== "fledge") throw error;
-    return next(${JSON.stringify(entry)}, context);
+    const [, folder] = OWN.exec(specifier) ?? [];
+    if (folder === undefined) throw error;
+    return next(${JSON.stringify(OWN_FOLDER_URL)} + folder + ${JSON.stringify(`/${OWN_ENTRY}`)}, context);
   });
 }
 `;

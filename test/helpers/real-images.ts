@@ -22,6 +22,11 @@ export function bigLayout(): Promise<string> {
   return made(BIG);
 }
 
+/** An OCI layout with what the bundled presets run: Debian's Caddy, Gunicorn, nginx, Node.js, PostgreSQL and Redis. */
+export function servicesLayout(): Promise<string> {
+  return made(SERVICES);
+}
+
 type Recipe = {
   readonly name: string;
   /** Debian's packages of the lowest layer. */
@@ -74,6 +79,16 @@ const BIG: Recipe = {
     'rm -r "$m/usr/share/man" "$m/var/cache/apt"; find "$m/usr/share/doc" -name "changelog*" -delete; chmod -R o-rx "$m/etc/postgresql"',
   ],
   config: `--cmd '["python3","-m","http.server","8000"]' --port 8000`,
+};
+
+const SERVICES: Recipe = {
+  name: "services",
+  packages: ["ca-certificates", "curl", "iproute2"],
+  layers: [
+    "apt_install caddy gunicorn nginx-light nodejs postgresql python3-flask redis-server",
+    'rm -r "$m/usr/share/man" "$m/var/lib/postgresql/15"; find "$m/usr/share/doc" -name "changelog*" -delete',
+  ],
+  config: `--cmd '["bash"]'`,
 };
 
 /** Makes an image once per machine and recipe; other processes that want it meanwhile wait for it. */
