@@ -2,7 +2,9 @@ export { type BuildOptions, build, buildAll } from "./build.ts";
 export {
   type AnyPlugin,
   type ConfigEnv,
+  defineImager,
   definePlugin,
+  defineSource,
   defineStage,
   type PluginConfig,
   type PluginExport,
@@ -19,15 +21,34 @@ export {
   type PresetUse,
 } from "./config/preset.ts";
 export type { ResolvedInitramfs, ResolvedOciRootfs, ResolvedPlugin } from "./config/resolve/plugin.ts";
+export type { CustomImager } from "./imagers/custom/imager.ts";
+export { artifactFacts } from "./imagers/custom/index.ts";
+export type { ArtifactFacts, ImagerContext } from "./imagers/imager.ts";
+export { writeHashed } from "./imagers/sink.ts";
 export type { Warning } from "./lib/context.ts";
 export { type ErrorCode, FledgeError, isFledgeError, type Problem } from "./lib/errors.ts";
+export type { JsonValue } from "./lib/json.ts";
+export { type ProgramOptions, runProgram } from "./lib/program.ts";
+export type { Requirement } from "./lib/requirements.ts";
+export type { Tool } from "./lib/tools.ts";
 export { type Diagnosis, diagnoseAll, diagnosePlan, type Finding } from "./pipeline/doctor.ts";
 export type { BuildEvent, EventSink } from "./pipeline/events.ts";
+export type { Facts } from "./pipeline/facts.ts";
 export type { FledgeHooks, HookName } from "./pipeline/hooks.ts";
 export { type Plan, type PlanOptions, plan } from "./pipeline/plan.ts";
 export type { BuildResult, StageTiming } from "./pipeline/result.ts";
 export type { AnyStage, Artifact, Phase, Phases, Stage, StageContext } from "./pipeline/stage.ts";
+export type { Layer } from "./rootfs/layer.ts";
 export type { SealedEntry, SealedInode, SealedTree } from "./rootfs/seal.ts";
+export { writeTar } from "./rootfs/tar-write.ts";
 export { type Device, type GuestPath, type Ownership, RootfsTree, type Stat } from "./rootfs/tree.ts";
+export {
+  type ImageDocument,
+  imageConfig,
+  type LayerFromTarOptions,
+  layerFromTar,
+} from "./sources/custom/layer.ts";
+export type { CustomSource, SourceContext } from "./sources/custom/source.ts";
+export type { ImageConfig, Pin } from "./sources/source.ts";
 export { checkManifest, checkManifestFile, type ManifestCheck } from "./volant/check.ts";
 export type { Manifest } from "./volant/schema.ts";

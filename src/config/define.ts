@@ -1,4 +1,6 @@
+import type { CustomImager } from "../imagers/custom/imager.ts";
 import type { Phase, Stage } from "../pipeline/stage.ts";
+import type { CustomSource } from "../sources/custom/source.ts";
 import type { LayerInput, Strategy } from "./schema.ts";
 
 export type Awaitable<T> = T | Promise<T>;
@@ -45,6 +47,16 @@ export function definePlugin(config: unknown): unknown {
 /** Returns the stage as it is; `phase` types what its `run` may touch. */
 export function defineStage<P extends Phase>(stage: Stage<P>): Stage<P> {
   return stage;
+}
+
+/** Returns the source as it is: `source: { custom: defineSource({ ... }) }`. */
+export function defineSource(source: CustomSource): CustomSource {
+  return source;
+}
+
+/** Returns the imager as it is: `filesystem: { type: "custom", imager: defineImager({ ... }) }`. */
+export function defineImager(imager: CustomImager): CustomImager {
+  return imager;
 }
 
 export type { Strategy };

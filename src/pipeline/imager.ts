@@ -1,5 +1,6 @@
 import type { ResolvedPlugin } from "../config/resolve/plugin.ts";
 import { cpioImager } from "../imagers/cpio/index.ts";
+import { customImager } from "../imagers/custom/index.ts";
 import { ext4Imager } from "../imagers/ext4/index.ts";
 import type { ArtifactFacts, Imager, ImagerContext } from "../imagers/imager.ts";
 import { tarImager } from "../imagers/tar/index.ts";
@@ -14,9 +15,10 @@ import type { BootMedium } from "../volant/kernels.ts";
 export function bootMedium(plugin: ResolvedPlugin, { isBootable }: BoundImager): BootMedium | undefined {
   if (!isBootable) return undefined;
   const guestKernel = plugin.guest.kernel;
-  return plugin.strategy === "initramfs"
-    ? { kind: "initramfs", codec: plugin.archive.compression, guestKernel }
-    : { kind: "rootfs", filesystem: plugin.filesystem.type, guestKernel };
+  if (plugin.strategy === "initramfs") return { kind: "initramfs", codec: plugin.archive.compression, guestKernel };
+  const { filesystem } = plugin;
+  const { kernelName, name } = filesystem.type === "custom" ? filesystem.imager : { name: filesystem.type };
+  return { kind: "rootfs", filesystem: kernelName ?? name, guestKernel };
 }
 
 /** What the agent needs to copy itself into the root at boot, with room to spare. */
@@ -44,7 +46,8 @@ export type BoundImager = {
   readonly isBootable: boolean;
   requirements(): readonly Requirement[];
   write(tree: SealedTree, out: string, ctx: ImagerContext): Promise<ArtifactFacts>;
-  verify(tree: SealedTree, image: string, ctx: ImagerContext): Promise<void>;
+  /** Absent where an imager of the user's has none. */
+  verify?(tree: SealedTree, image: string, ctx: ImagerContext): Promise<void>;
 };
 
 /** The imager of a plugin: one line per format. */
@@ -56,6 +59,8 @@ export function imagerFor(plugin: ResolvedPlugin): BoundImager {
       return bind(ext4Imager, filesystem);
     case "tar":
       return bind(tarImager, filesystem);
+    case "custom":
+      return customImager(filesystem.imager);
     default:
       return assertNever(filesystem);
   }

@@ -3,6 +3,7 @@ import { assertNever } from "../lib/errors.ts";
 import { parsePlatform } from "../lib/platform.ts";
 import type { LayerLimits } from "../rootfs/limits.ts";
 import { archiveSource } from "./archive/index.ts";
+import { customSource } from "./custom/index.ts";
 import { dirSource } from "./dir/index.ts";
 import type { Patience } from "./image/auth.ts";
 import { registrySource } from "./image/index.ts";
@@ -32,6 +33,7 @@ export type SourceSettings = {
 export function openSource(options: LayeredSourceOptions, settings: SourceSettings = {}): Source {
   const { limits, patience = {}, cwd = "." } = settings;
   const local = (path: string, reference = path): LocalPath => ({ reference, path: resolve(cwd, path) });
+  if ("custom" in options) return customSource(options.custom);
   if ("tar" in options) return tarSource(local(options.tar), limits);
   if ("dir" in options) return dirSource(local(options.dir));
   const platformText = options.platform ?? settings.platform;

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { customSourceOptions } from "./custom/options.ts";
 
 export { type RegistriesOptions, registriesOptions } from "./registries-options.ts";
 
@@ -41,6 +42,7 @@ export const sourceOptions = z.union([
   }),
   z.strictObject({ tar: path.describe("a tar of a root filesystem, compressed or not") }),
   z.strictObject({ dir: path.describe("a folder that holds a root filesystem") }),
+  customSourceOptions,
 ]);
 
 /** What the plugin will boot on. */

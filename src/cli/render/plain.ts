@@ -1,6 +1,7 @@
 import { relative } from "node:path";
 import { colors } from "consola/utils";
 import { formatSize } from "../../lib/bytes.ts";
+import type { JsonValue } from "../../lib/json.ts";
 import type { BuildResult, WrittenManifest } from "../../pipeline/result.ts";
 import type { Renderer, RenderOptions } from "./renderer.ts";
 
@@ -33,6 +34,7 @@ export function plainRenderer({ quiet = false, verbose = false, plugins }: Rende
         case "build:done":
           if (!quiet) process.stdout.write(summary(event.result));
           return;
+        case "fact": // in the summary
         case "stage:progress":
           return;
       }
@@ -41,17 +43,24 @@ export function plainRenderer({ quiet = false, verbose = false, plugins }: Rende
   };
 }
 
-function summary({ name, artifact, manifest, durationMs }: BuildResult): string {
+function summary({ name, artifact, manifest, facts, durationMs }: BuildResult): string {
   return [
     `${colors.bold(name)} built in ${(durationMs / 1000).toFixed(1)} s`,
     `  artifact  ${relative("", artifact.path)}  ${formatSize(artifact.sizeBytes)}  ${colors.gray(artifact.digest)}`,
     ...(manifest === undefined ? [] : [manifestLine(manifest)]),
+    ...Object.entries(facts).map(([fact, value]) => factLine(fact, value)),
     "",
   ].join("\n");
 }
 
 function manifestLine({ path, commandLineBytes }: WrittenManifest): string {
   return `  manifest  ${relative("", path)}  ${colors.gray(`${commandLineBytes} bytes on the kernel command line`)}`;
+}
+
+/** A text as it is, unless it would break the line or pass for something else. */
+function factLine(name: string, value: JsonValue): string {
+  const isPlain = typeof value === "string" && /^[\x20-\x7e\u00a0-\uffff]+$/.test(value);
+  return `  ${name}  ${isPlain ? value : JSON.stringify(value)}`;
 }
 
 function duration(ms: number): string {

@@ -1,5 +1,6 @@
 import { dirname } from "node:path";
 import type { ResolvedCpioOptions } from "../../imagers/cpio/options.ts";
+import { resolveCustomOptions } from "../../imagers/custom/options.ts";
 import { resolveExt4Options } from "../../imagers/ext4/options.ts";
 import { assertNever } from "../../lib/errors.ts";
 import type { ResolvedFilesystem } from "./plugin.ts";
@@ -32,6 +33,8 @@ export function resolveFilesystem(
       return resolveExt4Options(options, name);
     case "tar":
       return options;
+    case "custom":
+      return resolveCustomOptions(options);
     default:
       return assertNever(options);
   }

@@ -3,7 +3,7 @@ import { agentOptions } from "../../guest/agent/options.ts";
 import { sourceOptions } from "../../sources/options.ts";
 import { manifestOptions } from "../../volant/options.ts";
 import { layerSchema, namedPresets } from "../schema.ts";
-import { snakeObject, snakeSchema } from "../snake.ts";
+import { membersInText, snakeObject, snakeSchema } from "../snake.ts";
 import { membersOf } from "../variants.ts";
 
 const shape = layerSchema.shape;
@@ -36,7 +36,7 @@ const busybox = {
 };
 
 const source = z.union([
-  ...membersOf(sourceOptions).map((variant) => snakeObject(variant as z.ZodObject).extend(busybox)),
+  ...membersInText(sourceOptions).map((variant) => snakeObject(variant as z.ZodObject).extend(busybox)),
   z.strictObject({ ...busybox, busybox_url: busybox.busybox_url.unwrap() }),
 ]);
 
@@ -49,7 +49,7 @@ export const originalFilesystem = {
 };
 
 const filesystem = z.union(
-  membersOf(shape.filesystem.unwrap()).map((variant) => {
+  membersInText(shape.filesystem.unwrap()).map((variant) => {
     const rows = snakeObject(variant as z.ZodObject);
     return z.strictObject({ ...originalFilesystem, ...rows.shape });
   }),
