@@ -20,6 +20,7 @@ const LAYER: Readonly<Record<string, number>> = {
   presets: 3,
   "build.ts": 4,
   "index.ts": 5,
+  testing: 5,
   cli: 6,
 };
 
@@ -37,7 +38,7 @@ const OWNERS: Readonly<Record<string, RegExp>> = {
   "tar-stream": /^rootfs\/tar/,
   citty: /^cli\//,
   consola: /^cli\//,
-  zod: /^(config|volant|guest|sources|imagers)\//,
+  zod: /^(config|volant|guest|sources|imagers|presets)\//,
 };
 
 type Import = { readonly from: string; readonly to: string; readonly typeOnly: boolean };

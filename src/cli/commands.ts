@@ -14,6 +14,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   check: async () => (await import("./commands/check.ts")).check,
   doctor: async () => (await import("./commands/doctor.ts")).doctor,
   plan: async () => (await import("./commands/plan.ts")).plan,
+  presets: async () => (await import("./commands/presets.ts")).presets,
   schema: async () => (await import("./commands/schema.ts")).schema,
   version: async () => (await import("./commands/version.ts")).version,
 };

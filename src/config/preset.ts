@@ -51,6 +51,11 @@ export type Preset<Options = Record<never, never>> = {
   readonly preset: Partial<PresetMeta> & { readonly options?: StandardSchema | undefined };
 };
 
+/** A preset that says all that there is to say of it, as each bundled one does. */
+export type DescribedPreset<Schema extends StandardSchema> = Preset<InputOf<Schema>> & {
+  readonly preset: Required<PresetMeta> & { readonly options: Schema };
+};
+
 /** The definition behind a `PresetUse`, as the loader sees it; a function alone has no name before it has run. */
 export type AnyPresetDefinition = Partial<PresetMeta> & {
   readonly options?: StandardSchema;
@@ -61,6 +66,9 @@ export type AnyPresetDefinition = Partial<PresetMeta> & {
  * Defines a preset: with `options` as a schema, with a `setup` alone, as a function of `(options, context)`, or as
  * plain data that takes no options. The data comes back as it is; the others as a function to call in `extends`.
  */
+export function definePreset<Schema extends StandardSchema>(
+  definition: Required<PresetMeta> & PresetDefinition<Schema>,
+): DescribedPreset<Schema>;
 export function definePreset<Schema extends StandardSchema>(
   definition: PresetDefinition<Schema>,
 ): Preset<InputOf<Schema>>;

@@ -1,17 +1,6 @@
 import { z } from "zod";
+import { type JsonSchema, jsonType } from "../../src/config/json-type.ts";
 import { layerSchema } from "../../src/config/schema.ts";
-
-type JsonSchema = {
-  readonly type?: string;
-  readonly description?: string;
-  readonly properties?: Readonly<Record<string, JsonSchema>>;
-  readonly additionalProperties?: JsonSchema | false;
-  readonly anyOf?: readonly JsonSchema[];
-  readonly items?: JsonSchema;
-  readonly enum?: readonly unknown[];
-  readonly const?: unknown;
-  readonly default?: unknown;
-};
 
 /** The reference of all options as a Markdown table, from the rows that also validate them. */
 export function optionsTable(): string {
@@ -42,15 +31,5 @@ function variantsOf(schema: JsonSchema): JsonSchema[] {
 
 function row(path: string, schema: JsonSchema): string {
   const meaning = (schema.description ?? "").replaceAll("|", "\\|").replaceAll("\n", " ");
-  return `| \`${path}\` | ${typeOf(schema).replaceAll("|", "\\|")} | ${meaning} |`;
-}
-
-function typeOf(schema: JsonSchema): string {
-  if (schema.enum !== undefined) return schema.enum.map((value) => JSON.stringify(value)).join(" | ");
-  if (schema.const !== undefined) return JSON.stringify(schema.const);
-  if (schema.anyOf !== undefined)
-    return [...new Set(schema.anyOf.flatMap((variant) => typeOf(variant).split(" | ")))].join(" | ");
-  if (schema.type === "array") return `${schema.items === undefined ? "any" : typeOf(schema.items)}[]`;
-  if (schema.type === "object") return schema.properties === undefined ? "map" : "object";
-  return schema.type ?? "any";
+  return `| \`${path}\` | ${jsonType(schema).replaceAll("|", "\\|")} | ${meaning} |`;
 }

@@ -1,0 +1,39 @@
+import { z } from "zod";
+import { definePreset } from "../../config/preset.ts";
+import { localUrl, port } from "../port.ts";
+
+const CADDYFILE = "/etc/caddy/Caddyfile";
+
+export default definePreset({
+  name: "caddy",
+  description: "Caddy: a folder as a web site, or a proxy",
+  url: import.meta.url,
+  options: z
+    .strictObject({
+      site: z.string().min(1).optional().describe("folder to serve"),
+      proxy: z
+        .url({ protocol: /^https?$/ })
+        .optional()
+        .describe("where requests go instead"),
+      port: port("Caddy", 80),
+    })
+    .refine(({ site, proxy }) => (site === undefined) !== (proxy === undefined), "needs either site or proxy"),
+  setup: ({ site, proxy, port }, { resolve }) => ({
+    strategy: "oci_rootfs",
+    source: { image: "caddy:alpine" },
+    ...(site !== undefined && { mappings: { [resolve(site)]: "/srv/www" } }),
+    manifest: {
+      workload: {
+        entrypoint: ["caddy", "run", "--config", CADDYFILE, "--adapter", "caddyfile"],
+        env: { XDG_CONFIG_HOME: "/var/lib", XDG_DATA_HOME: "/var/lib" },
+        baseUrl: localUrl(port),
+      },
+    },
+    hooks: {
+      "rootfs:merged": ({ rootfs }) => {
+        const served = proxy === undefined ? "root * /srv/www\n  encode gzip\n  file_server" : `reverse_proxy ${proxy}`;
+        rootfs.writeFile(CADDYFILE, `{\n  admin off\n}\nhttp://:${port} {\n  ${served}\n}\n`);
+      },
+    },
+  }),
+});
