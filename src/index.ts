@@ -12,15 +12,19 @@ export {
 } from "./config/define.ts";
 export { type LoadOptions, loadPlugins } from "./config/plugins.ts";
 export {
+  type DescribedPreset,
   definePreset,
   type Preset,
   type PresetConfig,
   type PresetContext,
   type PresetDefinition,
+  type PresetFunction,
   type PresetLayer,
+  type PresetMeta,
   type PresetUse,
 } from "./config/preset.ts";
 export type { ResolvedInitramfs, ResolvedOciRootfs, ResolvedPlugin } from "./config/resolve/plugin.ts";
+export type { StandardSchema } from "./config/standard-schema.ts";
 export type { CustomImager } from "./imagers/custom/imager.ts";
 export { artifactFacts } from "./imagers/custom/index.ts";
 export type { ArtifactFacts, ImagerContext } from "./imagers/imager.ts";

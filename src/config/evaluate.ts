@@ -1,4 +1,5 @@
 import { basename, dirname, extname, isAbsolute } from "node:path";
+import type { FledgeError } from "../lib/errors.ts";
 import type { ConfigEnv } from "./define.ts";
 import { importDefault } from "./importer.ts";
 import { type Extender, fileOrigin, type RawLayer } from "./layer.ts";
@@ -32,24 +33,24 @@ type Named = { readonly spec: string; readonly options: unknown };
  * What an entry of `extends` that names a file or a package stands for. A preset's function gets its options first;
  * another plugin's config gets the environment, as it would when built by itself.
  */
-export async function evaluateFile(file: string, { spec, options }: Named, { by, env }: Origin): Promise<RawLayer> {
-  const exported = extname(file) === ".toml" ? await tomlLayer(file) : await importDefault(file);
-  if (isPreset(exported)) return evaluateUse({ preset: exported.preset, options }, { by, env }, { file, spec });
-  if (isPresetUse(exported)) return { ...fileOrigin(file), value: { extends: [exported] }, spec };
-  const isFunction = typeof exported === "function";
-  if (options !== undefined && !isFunction) {
-    throw configError([
-      { message: `"${spec}" is no preset that takes options`, file: by.file, hint: `write "${spec}"` },
-    ]);
-  }
-  if (extname(file) === ".toml") return { ...(exported as RawLayer), spec };
+export async function evaluateFile(file: string, { spec, options }: Named, origin: Origin): Promise<RawLayer> {
+  const isToml = extname(file) === ".toml";
+  const exported = isToml ? undefined : await importDefault(file);
+  const found = { file, spec };
+  if (isPreset(exported)) return evaluateUse({ preset: exported.preset, options }, origin, found);
   const isConfig = options === undefined && basename(file).startsWith("fledge.config.");
-  if (isFunction && !isConfig) {
-    return evaluateUse({ preset: { setup: exported as never }, options }, { by, env }, { file, spec });
+  if (typeof exported === "function" && !isConfig) {
+    return evaluateUse({ preset: { setup: exported as AnyPresetDefinition["setup"] }, options }, origin, found);
   }
-  const value = await settle(exported, [env], file);
+  if (options !== undefined) throw takesNone(spec, origin.by);
+  if (isToml) return { ...(await tomlLayer(file)), spec };
+  const value = isPresetUse(exported) ? { extends: [exported] } : await settle(exported, [origin.env], file);
   if (Array.isArray(value)) throw configError([{ message: "exports several plugins and cannot be extended", file }]);
   return { ...fileOrigin(file), value: objectOf(value, file), spec };
+}
+
+function takesNone(spec: string, { file }: Extender): FledgeError {
+  return configError([{ message: `"${spec}" is no preset that takes options`, file, hint: `write "${spec}"` }]);
 }
 
 /** What a preset comes to with its options; `found` is the file that named it, when it was not written inline. */

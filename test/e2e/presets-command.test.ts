@@ -14,7 +14,7 @@ test("fledge presets lists every preset with its options", async () => {
 test("fledge presets NAME says what its options are, and how a config begins", async () => {
   const { code, stdout } = await fledge(["presets", "python"]);
   expect(code).toBe(0);
-  expect(stdout).toMatch(/^ {2}app {5}string {26}folder of the application.* \(required\)$/m);
+  expect(stdout).toMatch(/^ {2}app {5}string +folder of the application.* \(required\)$/m);
   expect(stdout).toMatch(/^ {2}server {2}"gunicorn" \| "waitress" {2}server.* \(default "gunicorn"\)$/m);
   expect(stdout).toContain('  import python from "fledge/presets/python";\n');
   const { stdout: json } = await fledge(["presets", "python", "--json"]);

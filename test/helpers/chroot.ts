@@ -21,7 +21,7 @@ const EVENTUALLY = `
     tries=0
     until "$@" 2>/tmp/tried; do
       tries=$((tries + 1))
-      if [ $tries -ge 120 ]; then cat /tmp/tried; exit 1; fi
+      if [ $tries -ge 120 ] || ! kill -0 $workload; then cat /tmp/tried; exit 1; fi
       sleep 0.5
     done
   }
@@ -34,7 +34,7 @@ const EVENTUALLY = `
 export function runWorkload(disk: string, { entrypoint, env = {}, workdir = "/" }: Workload, check: string) {
   return withMount(disk, "rw", (folder) => {
     const exports = Object.entries(env).map(([name, value]) => `export ${name}=${quote(value)}\n`);
-    const start = `(cd ${quote(workdir)}; exec ${entrypoint.map(quote).join(" ")}) 2>&1 &`;
+    const start = `(cd ${quote(workdir)}; exec ${entrypoint.map(quote).join(" ")}) 2>&1 &\nworkload=$!`;
     const script = `ip link set lo up\n${exports.join("")}${start}\n${EVENTUALLY}${check}`;
     const { status, stdout, stderr } = spawnSync("unshare", [...NAMESPACES, "sh", "-ec", ENTER, "sh", folder, script], {
       encoding: "utf8",

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { definePreset } from "../../config/preset.ts";
-import { localUrl, port } from "../port.ts";
+import { localUrl } from "../port.ts";
+import { eitherSiteOrProxy, webOptions } from "../web-options.ts";
 
 const CADDYFILE = "/etc/caddy/Caddyfile";
 
@@ -8,16 +9,7 @@ export default definePreset({
   name: "caddy",
   description: "Caddy: a folder as a web site, or a proxy",
   url: import.meta.url,
-  options: z
-    .strictObject({
-      site: z.string().min(1).optional().describe("folder to serve"),
-      proxy: z
-        .url({ protocol: /^https?$/ })
-        .optional()
-        .describe("where requests go instead"),
-      port: port("Caddy", 80),
-    })
-    .refine(({ site, proxy }) => (site === undefined) !== (proxy === undefined), "needs either site or proxy"),
+  options: z.strictObject(webOptions("Caddy")).refine(...eitherSiteOrProxy),
   setup: ({ site, proxy, port }, { resolve }) => ({
     strategy: "oci_rootfs",
     source: { image: "caddy:alpine" },

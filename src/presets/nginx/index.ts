@@ -1,18 +1,14 @@
 import { z } from "zod";
 import { definePreset } from "../../config/preset.ts";
-import { localUrl, port } from "../port.ts";
+import { localUrl } from "../port.ts";
+import { eitherSiteOrProxy, webOptions } from "../web-options.ts";
 
 const options = z
   .strictObject({
-    site: z.string().min(1).optional().describe("folder to serve"),
-    proxy: z
-      .url({ protocol: /^https?$/ })
-      .optional()
-      .describe("where requests go instead"),
-    port: port("nginx", 80),
+    ...webOptions("nginx"),
     headers: z.record(z.string(), z.string()).default({}).describe("headers of every answer"),
   })
-  .refine(({ site, proxy }) => (site === undefined) !== (proxy === undefined), "needs either site or proxy");
+  .refine(...eitherSiteOrProxy);
 
 export default definePreset({
   name: "nginx",
