@@ -11,19 +11,30 @@ export {
   type ConfigEnv,
   defineImager,
   definePlugin,
-  definePreset,
   defineSource,
   defineStage,
   defineWorkspace,
   type PluginConfig,
   type PluginExport,
-  type PresetConfig,
   type Strategy,
   type WorkspaceConfig,
 } from "./config/define.ts";
 export { type LoadOptions, loadPlugins, loadProject } from "./config/plugins.ts";
+export {
+  type DescribedPreset,
+  definePreset,
+  type Preset,
+  type PresetConfig,
+  type PresetContext,
+  type PresetDefinition,
+  type PresetFunction,
+  type PresetLayer,
+  type PresetMeta,
+  type PresetUse,
+} from "./config/preset.ts";
 export type { Member, Project } from "./config/project.ts";
 export type { ResolvedInitramfs, ResolvedOciRootfs, ResolvedPlugin } from "./config/resolve/plugin.ts";
+export type { StandardSchema } from "./config/standard-schema.ts";
 export { type DevEvent, type DevOptions, dev } from "./dev.ts";
 export type { CustomImager } from "./imagers/custom/imager.ts";
 export { artifactFacts } from "./imagers/custom/index.ts";

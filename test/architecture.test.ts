@@ -21,6 +21,7 @@ const LAYER: Readonly<Record<string, number>> = {
   "build.ts": 4,
   "dev.ts": 5,
   "index.ts": 6,
+  testing: 6,
   cli: 7,
 };
 
@@ -38,7 +39,7 @@ const OWNERS: Readonly<Record<string, RegExp>> = {
   "tar-stream": /^rootfs\/tar/,
   citty: /^cli\//,
   consola: /^cli\//,
-  zod: /^(config|volant|guest|sources|imagers)\//,
+  zod: /^(config|volant|guest|sources|imagers|presets)\//,
 };
 
 type Import = { readonly from: string; readonly to: string; readonly typeOnly: boolean };

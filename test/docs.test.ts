@@ -6,6 +6,7 @@ import { parse } from "smol-toml";
 import { expect, onTestFinished, test } from "vitest";
 import * as sdk from "../src/index.ts";
 import { HOOK_NAMES } from "../src/pipeline/hooks.ts";
+import { PRESETS } from "../src/presets/index.ts";
 import { fledge } from "./helpers/cli.ts";
 import { optionsTable } from "./helpers/reference.ts";
 
@@ -13,12 +14,15 @@ const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const README = join(ROOT, "README.md");
 const text = readFileSync(README, "utf8");
 
-function codeBlocks(language: string): string[] {
-  return [...text.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, "gms"))].map((match) => match[1] ?? "");
+function codeBlocks(language: string, markdown = text): string[] {
+  return [...markdown.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, "gms"))].map((match) => match[1] ?? "");
 }
 
-test("every TypeScript block of the README type-checks", () => {
-  const blocks = codeBlocks("ts");
+test("every TypeScript block of the README, and of those of presets, type-checks", () => {
+  const presets = Object.keys(PRESETS).map((name) =>
+    readFileSync(join(ROOT, "src/presets", name, "README.md"), "utf8"),
+  );
+  const blocks = [text, ...presets].flatMap((markdown) => codeBlocks("ts", markdown));
   expect(blocks.length).toBeGreaterThan(3);
   const folder = join(ROOT, "test", ".readme");
   mkdirSync(folder, { recursive: true });
@@ -28,7 +32,7 @@ test("every TypeScript block of the README type-checks", () => {
     join(folder, "tsconfig.json"),
     JSON.stringify({
       extends: "../../tsconfig.json",
-      compilerOptions: { paths: { fledge: ["../../src/index.ts"] } },
+      compilerOptions: { paths: { fledge: ["../../src/index.ts"], "fledge/*": ["../../src/*/index.ts"] } },
       include: ["*.ts"],
     }),
   );
@@ -87,9 +91,9 @@ test("every hook, command and export that there is, and no other, is in the READ
       "runProgram",
       "serviceScript",
       "stripDocs",
+      "watchedPaths",
       "writeHashed",
       "writeTar",
-      "watchedPaths",
     ]
   `);
 });

@@ -15,6 +15,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   dev: async () => (await import("./commands/dev.ts")).dev,
   doctor: async () => (await import("./commands/doctor.ts")).doctor,
   plan: async () => (await import("./commands/plan.ts")).plan,
+  presets: async () => (await import("./commands/presets.ts")).presets,
   schema: async () => (await import("./commands/schema.ts")).schema,
   version: async () => (await import("./commands/version.ts")).version,
 };

@@ -4,7 +4,7 @@ import type { Phase, Stage } from "../pipeline/stage.ts";
 import type { CustomSource } from "../sources/custom/source.ts";
 import type { LayerInput, Strategy, workspaceSchema } from "./schema.ts";
 
-type Awaitable<T> = T | Promise<T>;
+export type Awaitable<T> = T | Promise<T>;
 
 /** What a config that is a function is told. */
 export type ConfigEnv = {
@@ -36,12 +36,6 @@ export type AnyPlugin = { [S in Strategy]: PluginConfig<S> }[Strategy];
 /** What a config file may export for one plugin: the recipe, a promise of it, or a function that makes it. */
 export type PluginExport = Awaitable<AnyPlugin> | ((env: ConfigEnv) => Awaitable<AnyPlugin>);
 
-/** Part of a recipe, for others to `extends`; `meta` says whose it is. */
-export type PresetConfig = Omit<LayerInput, "meta"> & { meta: { name: string; description?: string } };
-
-/** A preset that takes options: `extends: [["name", options]]`. */
-export type PresetFunction<Options> = (options: Options, env: ConfigEnv) => Awaitable<PresetConfig>;
-
 /** Returns the recipe as it is; it is there for the types. */
 export function definePlugin<R extends Awaitable<AnyPlugin>>(config: (env: ConfigEnv) => R): (env: ConfigEnv) => R;
 export function definePlugin<S extends Strategy>(config: Promise<PluginConfig<S>>): Promise<PluginConfig<S>>;
@@ -57,13 +51,6 @@ export type WorkspaceConfig = z.input<typeof workspaceSchema>;
 /** Returns the workspace as it is; it is there for the types. */
 export function defineWorkspace(workspace: WorkspaceConfig): WorkspaceConfig {
   return workspace;
-}
-
-/** Returns the preset as it is; it is there for the types. */
-export function definePreset(preset: PresetConfig): PresetConfig;
-export function definePreset<Options>(preset: PresetFunction<Options>): PresetFunction<Options>;
-export function definePreset(preset: unknown): unknown {
-  return preset;
 }
 
 /** Returns the stage as it is; `phase` types what its `run` may touch. */

@@ -5,7 +5,7 @@ import type { ConfigEnv } from "./define.ts";
 import { evaluateConfig, evaluateExport, type Reading } from "./evaluate.ts";
 import { type Extension, extensionsOf, readExtension } from "./extends.ts";
 import type { OnRead } from "./importer.ts";
-import { type Layer, type RawLayer, toLayer } from "./layer.ts";
+import { type Extender, fileOrigin, type Layer, type RawLayer, toLayer } from "./layer.ts";
 
 export type LoadContext = {
   readonly mode: string;
@@ -47,7 +47,7 @@ export async function loadLayers(
 async function manifestLayer(file: string): Promise<RawLayer> {
   const { readManifestToml } = await import("./toml/read.ts");
   const { values, warnings } = await readManifestToml(file);
-  return { file, value: values, warnings };
+  return { ...fileOrigin(file), value: values, warnings };
 }
 
 /** The environment with what `.env` adds; real variables win, and `process.env` stays as it is. */
@@ -68,10 +68,10 @@ type Node = { raw: RawLayer; extends: string[] };
 async function collect(main: RawLayer, reading: Reading): Promise<RawLayer[]> {
   const { loadConfig } = await import("c12");
   const extensions = new Map<string, Extension>();
-  const register = (raw: RawLayer, above: readonly string[]): Node => ({
+  const register = (raw: RawLayer, above: readonly Extender[]): Node => ({
     raw,
     // c12 lists the first entry highest.
-    extends: extensionsOf(raw, [...above, raw.file])
+    extends: extensionsOf(raw, above)
       .reverse()
       .map((extension) => {
         const id = String(extensions.size);
@@ -108,8 +108,7 @@ const C12_OPTIONS = {
 /** A preset that two others extend is there once, at its lowest place; its hooks must not run twice. */
 function distinct(layers: readonly RawLayer[]): RawLayer[] {
   const seen = new Set<string>();
-  return layers.filter((layer) => {
-    const key = `${layer.file}\0${layer.spec === undefined ? "" : JSON.stringify(layer.options ?? null)}`;
+  return layers.filter(({ id, key = id }) => {
     return !seen.has(key) && seen.add(key);
   });
 }

@@ -43,7 +43,8 @@ export function isUserCode(frame: string): boolean {
   return !path.includes("/node_modules/") && !path.startsWith(OWN_FOLDER);
 }
 
-function plainPath(file: string): string {
+/** The path of a module, which may be a URL, and may have the query that tsx gives it. */
+export function plainPath(file: string): string {
   const path = file.replace(/[?#].*$/, "");
   return path.startsWith("file:") ? fileURLToPath(path) : path;
 }

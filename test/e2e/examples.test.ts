@@ -152,6 +152,13 @@ describeWith(
       expect(poweredOff).toBe(true);
     });
 
+    test("preset-package boots into the page that its preset makes", async () => {
+      const { folder } = await build("preset-package");
+      const initrd = join(folder, "preset-package.cpio.gz");
+      const { console } = await bootGuest({ initrd, until: /<\/ul>/ });
+      expect(console).toContain("<h1>Monday</h1>\n<ul>\n<li>The lift works again.\n</li></ul>\n");
+    });
+
     test("static-binary boots with nothing but its own program", async () => {
       const { folder } = await build("static-binary");
       const { console, poweredOff } = await bootGuest({ initrd: join(folder, "static-binary.cpio.gz") });

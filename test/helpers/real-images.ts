@@ -22,7 +22,7 @@ export function bigLayout(): Promise<string> {
   return made(BIG);
 }
 
-/** An OCI layout with what people run beside a web server: PostgreSQL, Redis, Node.js, Flask with gunicorn, Caddy. */
+/** An OCI layout with what presets and examples run: Debian's Caddy, Gunicorn, nginx, Node.js, PostgreSQL and Redis. */
 export function servicesLayout(): Promise<string> {
   return made(SERVICES);
 }
@@ -84,8 +84,10 @@ const BIG: Recipe = {
 /** Where the official images have their programs: the entrypoint of postgres makes the database at the first start. */
 const SERVICES: Recipe = {
   name: "services",
-  packages: ["postgresql", "redis-server", "nodejs", "python3-flask", "gunicorn", "caddy"],
+  packages: ["ca-certificates", "curl", "iproute2"],
   layers: [
+    "apt_install caddy gunicorn nginx-light nodejs postgresql python3-flask redis-server",
+    'rm -r "$m/usr/share/man" "$m/var/lib/postgresql/15"; find "$m/usr/share/doc" -name "changelog*" -delete',
     `
       ln -s /usr/bin/python3 "$m/usr/local/bin/python"
       cat >"$m/usr/local/bin/docker-entrypoint.sh" <<'END'
@@ -100,10 +102,9 @@ fi
 exec "$@"
 END
       chmod 755 "$m/usr/local/bin/docker-entrypoint.sh"
-      rm -r "$m/usr/share/doc" "$m/usr/share/man" "$m/var/lib/postgresql"; mkdir -m 755 "$m/var/lib/postgresql"
     `,
   ],
-  config: `--cmd '["/bin/sh"]' --env PGDATA=/var/lib/postgresql/data --env POSTGRES_USER=postgres`,
+  config: `--cmd '["bash"]'`,
 };
 
 /** Makes an image once per machine and recipe; other processes that want it meanwhile wait for it. */

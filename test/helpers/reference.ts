@@ -1,17 +1,6 @@
 import { z } from "zod";
+import { type JsonSchema, jsonType } from "../../src/config/json-type.ts";
 import { layerSchema } from "../../src/config/schema.ts";
-
-type JsonSchema = {
-  readonly type?: string;
-  readonly description?: string;
-  readonly properties?: Readonly<Record<string, JsonSchema>>;
-  readonly additionalProperties?: JsonSchema | false;
-  readonly anyOf?: readonly JsonSchema[];
-  readonly items?: JsonSchema;
-  readonly enum?: readonly unknown[];
-  readonly const?: unknown;
-  readonly default?: unknown;
-};
 
 /** An object of the config, or one variant of it: its path, and the keys that it has. */
 type Group = {
@@ -62,7 +51,7 @@ function variantsOf(schema: JsonSchema): JsonSchema[] {
 function row({ title, meaning, keys }: Group): string {
   const lines = keys.map(([key, schema]) => {
     const said = schema.description === undefined ? "" : `: ${schema.description}`;
-    return `\`${key}\` *${typeOf(schema)}*${said}`;
+    return `\`${key}\` *${jsonType(schema)}*${said}`;
   });
   const head = title === "" ? meaning : `\`${title}\`<br>${meaning}`;
   return `| ${cell(head)} | ${cell(lines.join("<br>"))} |`;
@@ -70,14 +59,4 @@ function row({ title, meaning, keys }: Group): string {
 
 function cell(text: string): string {
   return text.replaceAll("|", "\\|").replaceAll("\n", " ");
-}
-
-function typeOf(schema: JsonSchema): string {
-  if (schema.enum !== undefined) return schema.enum.map((value) => JSON.stringify(value)).join(" | ");
-  if (schema.const !== undefined) return JSON.stringify(schema.const);
-  if (schema.anyOf !== undefined)
-    return [...new Set(schema.anyOf.flatMap((variant) => typeOf(variant).split(" | ")))].join(" | ");
-  if (schema.type === "array") return `${schema.items === undefined ? "any" : typeOf(schema.items)}[]`;
-  if (schema.type === "object") return schema.properties === undefined ? "map" : "object";
-  return schema.type ?? "any";
 }

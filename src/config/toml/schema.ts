@@ -2,12 +2,15 @@ import { z } from "zod";
 import { agentOptions } from "../../guest/agent/options.ts";
 import { sourceOptions } from "../../sources/options.ts";
 import { manifestOptions } from "../../volant/options.ts";
-import { layerSchema, workspaceSchema } from "../schema.ts";
+import { layerSchema, namedPresets, workspaceSchema } from "../schema.ts";
 import { membersInText, snakeObject, snakeSchema } from "../snake.ts";
 import { membersOf } from "../variants.ts";
 
 const shape = layerSchema.shape;
-const rows = snakeObject(layerSchema.omit({ hooks: true, stages: true, meta: true })).shape;
+const textRows = layerSchema.omit({ hooks: true, stages: true, meta: true }).extend({
+  extends: namedPresets.optional().describe("presets: paths, npm packages, or [name, options]"),
+});
+const rows = snakeObject(textRows).shape;
 
 const checksum = z.string().optional().describe("sha256 of the agent");
 const release = snakeObject(membersOf(agentOptions)[0] as z.ZodObject).omit({ release: true });
