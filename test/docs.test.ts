@@ -62,18 +62,26 @@ test("every hook, command and export that there is, and no other, is in the READ
     [
       "FledgeError",
       "RootfsTree",
+      "artifactFacts",
       "build",
       "buildAll",
       "checkManifest",
       "checkManifestFile",
+      "defineImager",
       "definePlugin",
       "definePreset",
+      "defineSource",
       "defineStage",
       "diagnoseAll",
       "diagnosePlan",
+      "imageConfig",
       "isFledgeError",
+      "layerFromTar",
       "loadPlugins",
       "plan",
+      "runProgram",
+      "writeHashed",
+      "writeTar",
     ]
   `);
 });
