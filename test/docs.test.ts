@@ -37,7 +37,7 @@ test("every TypeScript block of the README, and of those of presets, type-checks
     }),
   );
   execFileSync(process.execPath, [join(ROOT, "node_modules/typescript/bin/tsc"), "-p", folder], { stdio: "pipe" });
-});
+}, 300_000);
 
 test("every TOML block of the README is one that fledge reads", () => {
   const blocks = codeBlocks("toml");

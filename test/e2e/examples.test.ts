@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -19,6 +19,10 @@ const NAMES = readdirSync(EXAMPLES).sort();
 /** What has to be there before an example is built, as its README says. */
 const PREPARE: Readonly<Record<string, (cwd: string) => void>> = {
   "hello-toml": (cwd) => execFileSync("cc", ["-static", "-O2", "-o", "kestrel", "agent.c"], { cwd }),
+  "preset-package": (cwd) => {
+    mkdirSync(join(cwd, "node_modules"));
+    symlinkSync(fileURLToPath(new URL("../../node_modules/zod", import.meta.url)), join(cwd, "node_modules/zod"));
+  },
   "python-flask": vendorFlask,
 };
 
