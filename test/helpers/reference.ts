@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { layerSchema } from "../../src/config/schema.ts";
+import { layerSchema, workspaceSchema } from "../../src/config/schema.ts";
 
 type JsonSchema = {
   readonly type?: string;
@@ -15,8 +15,9 @@ type JsonSchema = {
 
 /** The reference of all options as a Markdown table, from the rows that also validate them. */
 export function optionsTable(): string {
-  const schema = z.toJSONSchema(layerSchema, { io: "input", unrepresentable: "any" }) as JsonSchema;
-  const rows = Object.entries(schema.properties ?? {})
+  const rows = [layerSchema, workspaceSchema]
+    .map((schema) => z.toJSONSchema(schema, { io: "input", unrepresentable: "any" }) as JsonSchema)
+    .flatMap(({ properties }) => Object.entries(properties ?? {}))
     .filter(([key]) => key !== "meta")
     .flatMap(([key, value]) => rowsOf(key, value));
   return ["| option | type | meaning |", "|---|---|---|", ...rows].join("\n");
