@@ -1,5 +1,4 @@
 import type { ArgsDef } from "citty";
-import { FledgeError } from "../lib/errors.ts";
 
 /** The flags of every command that loads a recipe. */
 export const RECIPE_FLAGS = {
@@ -47,14 +46,6 @@ export const JOBS_FLAG = {
     description: "How many plugins are built at once (default: one per core that has 256 MiB of memory)",
   },
 } as const satisfies ArgsDef;
-
-/** The value of `--jobs`. Throws a `usage` error. */
-export function jobsOf(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const jobs = Number(text);
-  if (/^\d+$/.test(text) && jobs > 0) return jobs;
-  throw new FledgeError("usage", `--jobs "${text}" is not a number of builds`, { hint: "for instance --jobs 2" });
-}
 
 /** How much is said, and where downloads are kept. */
 export const RUN_FLAGS = {

@@ -5,6 +5,7 @@ import { archived } from "../helpers/archived.ts";
 import { type RunningCli, startFledge } from "../helpers/cli.ts";
 
 import { project } from "../helpers/project.ts";
+import { describeWith, requireRoot, requireTools } from "../helpers/requirements.ts";
 
 const IDLE = /(?:built|failed|nothing to build).*waiting for changes.*\n/;
 
@@ -179,4 +180,17 @@ test("a config that is not there is an error, not something to wait for", async 
   const { code, stdout } = await startFledge(["dev"], { cwd: project({}) }).ended;
   expect(stdout).toMatch(/no config found/);
   expect(code).toBe(2);
+});
+
+describeWith("where no folder can be watched", [requireRoot(), requireTools("unshare")], () => {
+  test("it says so, and looks every second", async () => {
+    const cwd = project(FILES);
+    // The limit of a user namespace of its own; the machine's stays as it is.
+    const via = ["unshare", "-Ur", "sh", "-c", 'echo 1 > /proc/sys/user/max_inotify_watches && exec "$0" "$@"'];
+    const dev = startFledge(["dev"], { cwd, via });
+    expect(await dev.until(IDLE)).toContain("warning folders cannot be watched (ENOSPC)");
+    writeFileSync(join(cwd, "site/index.html"), "two");
+    expect(await dev.until(IDLE)).toMatch(/changed site\/index\.html\n/);
+    await expectCleanEnd(dev);
+  });
 });

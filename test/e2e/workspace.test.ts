@@ -158,6 +158,18 @@ test("what a workspace cannot be is said", async () => {
   expect(existsSync(join(cwd, "one.cpio"))).toBe(false);
 });
 
+test("on a terminal the finished builds scroll by, not their stages", async () => {
+  const cwd = workspace({ a: plugin(), b: plugin(), c: plugin('hooks: { "rootfs:ready": () => { throw 1; } },') });
+  const via = ["sh", "-c", 'script -qec "stty rows 3 cols 50; exec $0 $* --jobs 3" /dev/null'];
+  const { stdout } = await fledge(["build"], { cwd, via, env: ENV });
+  const text = stdout.replaceAll("\r", "");
+  for (const line of ["✔ a", "✔ b", "✖ c"]) expect(text).toContain(line);
+  expect(text).not.toMatch(/✔ Fix the order/);
+  // Of three rows two are lines that are drawn over: with three plugins running, the second sums up.
+  expect(text).toMatch(/: Copy 1 mapped[^\n]*\n[^\n]*and 2 more\n/);
+  for (const [, up] of text.matchAll(/\u001b\[(\d+)A/g)) expect(Number(up)).toBeLessThanOrEqual(2);
+});
+
 test("a layer that two plugins need is fetched once", async () => {
   const image = makeImage({ layers: [tar({ name: "etc/shared", data: Buffer.alloc(3_000_000, "x") })] });
   const registry = await startFaultyRegistry(image);

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { type JsonSchema, jsonType } from "../../src/config/json-type.ts";
-import { layerSchema } from "../../src/config/schema.ts";
+import { layerSchema, workspaceSchema } from "../../src/config/schema.ts";
 
 /** An object of the config, or one variant of it: its path, and the keys that it has. */
 type Group = {
@@ -11,15 +11,18 @@ type Group = {
 
 /** The reference of all options as a Markdown table with a row for each object, from the rows that also validate them. */
 export function optionsTable(): string {
-  const schema = z.toJSONSchema(layerSchema, { io: "input", unrepresentable: "any" }) as JsonSchema;
-  const keys = Object.entries(schema.properties ?? {}).filter(([key]) => key !== "meta");
-  const top: Group = {
-    title: "",
-    meaning: "the config",
-    keys: keys.filter(([, value]) => groupsOf("", value).length === 0),
-  };
-  const groups = [top, ...keys.flatMap(([key, value]) => groupsOf(key, value))];
+  const keys = keysOf(layerSchema).filter(([key]) => key !== "meta");
+  const groups: Group[] = [
+    { title: "", meaning: "the config", keys: keys.filter(([, value]) => groupsOf("", value).length === 0) },
+    ...keys.flatMap(([key, value]) => groupsOf(key, value)),
+    { title: "", meaning: "a workspace", keys: keysOf(workspaceSchema) },
+  ];
   return ["| option | keys |", "|---|---|", ...groups.map(row)].join("\n");
+}
+
+function keysOf(schema: z.ZodType): [string, JsonSchema][] {
+  const { properties = {} } = z.toJSONSchema(schema, { io: "input", unrepresentable: "any" }) as JsonSchema;
+  return Object.entries(properties);
 }
 
 function groupsOf(path: string, schema: JsonSchema): Group[] {

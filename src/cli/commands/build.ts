@@ -1,19 +1,11 @@
 import type { BuildFailure } from "../../build.ts";
 import { abortedError } from "../../lib/context.ts";
 import { exitCodeOf } from "../../lib/errors.ts";
+import { type BuildArgs, buildOptionsOf } from "../build-options.ts";
 import type { Command } from "../commands.ts";
-import { JOBS_FLAG, jobsOf, RECIPE_FLAGS, RUN_FLAGS } from "../flags.ts";
-import type { RecipeArgs } from "../targets.ts";
+import { JOBS_FLAG, RECIPE_FLAGS, RUN_FLAGS } from "../flags.ts";
 
-type Args = RecipeArgs & {
-  readonly "cache-dir"?: string;
-  readonly verbose?: boolean;
-  readonly quiet?: boolean;
-  readonly json?: boolean;
-  readonly verify?: boolean;
-  readonly "dry-run"?: boolean;
-  readonly jobs?: string;
-};
+type Args = BuildArgs & { readonly "dry-run"?: boolean };
 
 export const build: Command = {
   meta: { name: "build", description: "Build the artifact and the manifest of each plugin" },
@@ -43,18 +35,15 @@ async function runBuild(args: Args): Promise<number> {
     import("../render/renderer.ts"),
     import("../interrupt.ts"),
   ]);
-  const jobs = jobsOf(args.jobs);
+  const options = buildOptionsOf(args);
   const signal = onInterrupt();
   const plugins = await loadTargets(args);
   const names = plugins.map(({ name }) => name);
   const renderer = createRenderer({ ...args, plugins: names });
   const outcome = await buildAll(plugins, {
-    env: process.env,
+    ...options,
     signal,
-    verify: args.verify ?? false,
     onEvent: renderer.onEvent,
-    ...(jobs !== undefined && { jobs }),
-    ...(args["cache-dir"] !== undefined && { cacheDir: args["cache-dir"] }),
   }).finally(() => renderer.end());
 
   const [only] = outcome.failures;

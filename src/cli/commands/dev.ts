@@ -1,15 +1,6 @@
+import { type BuildArgs, buildOptionsOf } from "../build-options.ts";
 import type { Command } from "../commands.ts";
-import { JOBS_FLAG, jobsOf, RECIPE_FLAGS, RUN_FLAGS } from "../flags.ts";
-import type { RecipeArgs } from "../targets.ts";
-
-type Args = RecipeArgs & {
-  readonly "cache-dir"?: string;
-  readonly verbose?: boolean;
-  readonly quiet?: boolean;
-  readonly json?: boolean;
-  readonly verify?: boolean;
-  readonly jobs?: string;
-};
+import { JOBS_FLAG, RECIPE_FLAGS, RUN_FLAGS } from "../flags.ts";
 
 export const dev: Command = {
   meta: { name: "dev", description: "Build, and build again what a change touches, until Ctrl-C" },
@@ -25,29 +16,26 @@ export const dev: Command = {
     ["web -o dist/", "one plugin; artifacts into dist/"],
     ["--json", "an event per line: dev:change, dev:build, build:done, dev:idle, ..."],
   ],
-  run: ({ args }) => runDev(args as unknown as Args),
+  run: ({ args }) => runDev(args as unknown as BuildArgs),
 };
 
 /** Ctrl-C is how it is meant to end, so that is a success. */
-async function runDev(args: Args): Promise<number> {
+async function runDev(args: BuildArgs): Promise<number> {
   const [{ loadProjects }, { dev }, { createDevRenderer }, { onInterrupt }] = await Promise.all([
     import("../targets.ts"),
     import("../../dev.ts"),
     import("../render/dev.ts"),
     import("../interrupt.ts"),
   ]);
-  const jobs = jobsOf(args.jobs);
+  const options = buildOptionsOf(args);
   const signal = onInterrupt();
   const renderer = createDevRenderer(args);
   try {
     await dev({
+      ...options,
       load: (onRead) => loadProjects(args, onRead),
-      env: process.env,
       signal,
-      verify: args.verify ?? false,
       onEvent: renderer.onEvent,
-      ...(jobs !== undefined && { jobs }),
-      ...(args["cache-dir"] !== undefined && { cacheDir: args["cache-dir"] }),
     });
   } finally {
     renderer.end();
