@@ -12,6 +12,8 @@ export {
 } from "./config/define.ts";
 export { type LoadOptions, loadPlugins } from "./config/plugins.ts";
 export type { ResolvedInitramfs, ResolvedOciRootfs, ResolvedPlugin } from "./config/resolve/plugin.ts";
+export { type InitOptions, type InitResult, initProject } from "./init/init.ts";
+export type { TemplateName } from "./init/templates.ts";
 export type { Warning } from "./lib/context.ts";
 export { type ErrorCode, FledgeError, isFledgeError, type Problem } from "./lib/errors.ts";
 export { type Diagnosis, diagnoseAll, diagnosePlan, type Finding } from "./pipeline/doctor.ts";

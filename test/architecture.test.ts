@@ -19,6 +19,7 @@ const LAYER: Readonly<Record<string, number>> = {
   pipeline: 3,
   presets: 3,
   "build.ts": 4,
+  init: 4,
   "index.ts": 5,
   cli: 6,
 };

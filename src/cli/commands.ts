@@ -13,6 +13,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   cache: async () => (await import("./commands/cache.ts")).cache,
   check: async () => (await import("./commands/check.ts")).check,
   doctor: async () => (await import("./commands/doctor.ts")).doctor,
+  init: async () => (await import("./commands/init.ts")).init,
   plan: async () => (await import("./commands/plan.ts")).plan,
   schema: async () => (await import("./commands/schema.ts")).schema,
   version: async () => (await import("./commands/version.ts")).version,
