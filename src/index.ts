@@ -16,6 +16,7 @@ export { type InitOptions, type InitResult, initProject } from "./init/init.ts";
 export type { TemplateName } from "./init/templates.ts";
 export type { Warning } from "./lib/context.ts";
 export { type ErrorCode, FledgeError, isFledgeError, type Problem } from "./lib/errors.ts";
+export { type MigrateOptions, type MigrateResult, migrateProject } from "./migrate/migrate.ts";
 export { type Diagnosis, diagnoseAll, diagnosePlan, type Finding } from "./pipeline/doctor.ts";
 export type { BuildEvent, EventSink } from "./pipeline/events.ts";
 export type { FledgeHooks, HookName } from "./pipeline/hooks.ts";

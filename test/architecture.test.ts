@@ -20,6 +20,7 @@ const LAYER: Readonly<Record<string, number>> = {
   presets: 3,
   "build.ts": 4,
   init: 4,
+  migrate: 4,
   "index.ts": 5,
   cli: 6,
 };
