@@ -8,8 +8,11 @@ import { readElf } from "../rootfs/elf.ts";
 const USUAL_PATH = "/bin/busybox";
 
 /** A static BusyBox of this machine for a new project; the one that fledge downloads where there is none. */
-export function chooseBusybox(env: Env): { readonly busybox: string; readonly warnings: readonly Warning[] } {
-  const busybox = [USUAL_PATH, findOnPath("busybox", env)].find((path) => path !== undefined && isStatic(path));
+export function chooseBusybox(
+  env: Env,
+  usualPath: string = USUAL_PATH,
+): { readonly busybox: string; readonly warnings: readonly Warning[] } {
+  const busybox = [usualPath, findOnPath("busybox", env)].find((path) => path !== undefined && isStatic(path));
   if (busybox !== undefined) return { busybox, warnings: [] };
   const warning = {
     message: `this machine has no static BusyBox; the first build downloads ${DEFAULT_BUSYBOX.url} (x86-64 only)`,
