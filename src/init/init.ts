@@ -12,11 +12,16 @@ import { chooseBusybox } from "./busybox.ts";
 import { instantiate } from "./instantiate.ts";
 import { TEMPLATES, type TemplateName } from "./templates.ts";
 
+const PRESET_PREFIX = "fledge-preset-";
+
 export type InitOptions = {
   /** The folder of the project; made when it is not there. Default the working folder. */
   readonly dir?: string;
   readonly template: TemplateName;
-  /** What the plugin is called. Default the folder's name. */
+  /**
+   * What the plugin is called. Default the folder's name. A preset is called as its package; a name without a scope or
+   * `fledge-preset-` in front gets the latter.
+   */
   readonly name?: string;
   /** Where a BusyBox is looked for. Default `process.env`. */
   readonly env?: Env;
@@ -40,8 +45,9 @@ export type InitResult = {
  */
 export async function initProject(options: InitOptions): Promise<InitResult> {
   const dir = resolve(options.dir ?? ".");
-  const name = checkName(options.name ?? defaultName(dir));
-  const { folders, keeps, usesBusybox } = TEMPLATES[checkTemplate(options.template)];
+  const template = checkTemplate(options.template);
+  const { folders, keeps, usesBusybox } = TEMPLATES[template];
+  const name = nameFor(template, options.name ?? defaultName(dir));
   const { busybox, warnings } = chooseBusybox(options.env ?? process.env);
   // The value stands in quotes of TypeScript and of TOML, whose escapes are those of JSON.
   const values = { name, fledgeVersion: fledgeVersion(), busybox: JSON.stringify(busybox).slice(1, -1) };
@@ -55,7 +61,7 @@ export async function initProject(options: InitOptions): Promise<InitResult> {
   await writeNewFiles(dir, fresh);
   return {
     dir,
-    template: options.template,
+    template,
     name,
     written: fresh.map(({ path }) => path),
     kept: kept.map((path) => ({ path, ...todoOf(dir, path) })),
@@ -74,16 +80,20 @@ export function checkTemplate(name: string): TemplateName {
   throw new FledgeError("usage", `there is no template "${name}"`, { hint: didYouMean(name, Object.keys(TEMPLATES)) });
 }
 
-export function isName(name: string): boolean {
-  return NAME_RULE.test(name);
+/** What can be the name of a plugin, or of the package of a preset. */
+export function isName(template: TemplateName, name: string): boolean {
+  return NAME_RULE.test(template === "preset" ? name.replace(/^@[a-z0-9][a-z0-9._-]*\//, "") : name);
 }
 
-function checkName(name: string): string {
-  if (isName(name)) return name;
-  const possible = sanitise(name);
-  throw new FledgeError("usage", `"${name}" is not a plugin name`, {
-    hint: `use lower case letters, digits, ".", "_" and "-"${possible === "" ? "" : `: ${possible}`}`,
-  });
+function nameFor(template: TemplateName, name: string): string {
+  if (!isName(template, name)) {
+    const possible = sanitise(name);
+    throw new FledgeError("usage", `"${name}" is not a ${template === "preset" ? "package" : "plugin"} name`, {
+      hint: `use lower case letters, digits, ".", "_" and "-"${possible === "" ? "" : `: ${possible}`}`,
+    });
+  }
+  const isPackage = template !== "preset" || name.startsWith("@") || name.startsWith(PRESET_PREFIX);
+  return isPackage ? name : `${PRESET_PREFIX}${name}`;
 }
 
 /** A config of another name counts too: of two in one folder, one would never be read. */

@@ -61,13 +61,13 @@ async function answers(args: Args): Promise<InitOptions> {
   // Before anything is asked: answers must not be for nothing.
   if (template !== undefined) checkTemplate(template);
   const descriptions = Object.entries(TEMPLATES).map(([key, { description }]) => [key, description]);
-  const chosen =
-    template ?? (mayAsk ? await choose("What do you begin with?", Object.fromEntries(descriptions)) : "initramfs");
+  const chosen = checkTemplate(
+    template ?? (mayAsk ? await choose("What do you begin with?", Object.fromEntries(descriptions)) : "initramfs"),
+  );
+  if (name !== undefined || !mayAsk) return { dir, template: chosen, ...(name !== undefined && { name }) };
   const rule = 'lower case letters, digits, ".", "_" and "-"';
-  const called =
-    name ??
-    (mayAsk ? await ask("What is it called?", { initial: defaultName(dir), rule, isValid: isName }) : undefined);
-  return { dir, template: checkTemplate(chosen), ...(called !== undefined && { name: called }) };
+  const isValid = (text: string): boolean => isName(chosen, text);
+  return { dir, template: chosen, name: await ask("What is it called?", { initial: defaultName(dir), rule, isValid }) };
 }
 
 function fromFlags({ _: [dir, ...more], template, name, preset }: Args): {
