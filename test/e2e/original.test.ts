@@ -9,10 +9,11 @@ import type { Manifest } from "../../src/volant/schema.ts";
 import { fledge } from "../helpers/cli.ts";
 import { fsck, withMount } from "../helpers/ext4.ts";
 import { httpServer, json } from "../helpers/file-server.ts";
+import { type Hub, startHub } from "../helpers/hub.ts";
 import { expectSameMigrated } from "../helpers/migrated.ts";
 import { project } from "../helpers/project.ts";
-import { needsRealImages, nginxLayout, servicesLayout, TAG } from "../helpers/real-images.ts";
-import { needsRegistry, type Registry, startRegistry } from "../helpers/registry.ts";
+import { needsRealImages } from "../helpers/real-images.ts";
+import { needsRegistry } from "../helpers/registry.ts";
 import { describeWith, requireTools } from "../helpers/requirements.ts";
 import { typeCheck } from "../helpers/type-check.ts";
 
@@ -134,23 +135,19 @@ describeWith(
   [needsRealImages(), needsRegistry(), requireTools("cc", "e2fsck", "busybox")],
   () => {
     let folder: string;
-    let registry: Registry;
+    let hub: Hub;
     let kestrel: Buffer;
     beforeAll(async () => {
       folder = mkdtempSync(join(tmpdir(), "fledge-original-"));
       execFileSync("cc", ["-static", "-O2", "-o", join(folder, "kestrel"), KESTREL]);
       kestrel = readFileSync(join(folder, "kestrel"));
-      const [nginx, services] = [await nginxLayout(), await servicesLayout()];
-      registry = await startRegistry();
-      registry.push(`oci:${nginx}:${TAG}`, "library/nginx:alpine");
-      for (const name of ["postgres:15-alpine", "python:3.11-alpine"])
-        registry.push(`oci:${services}:${TAG}`, `library/${name}`);
+      hub = await startHub();
     }, 1_200_000);
     const migrated: string[] = [];
     afterAll(() => typeCheck(migrated));
     afterAll(async () => {
       rmSync(folder, { recursive: true, force: true });
-      await registry.stop();
+      await hub.registry.stop();
     });
 
     async function build(name: string, files: Record<string, string>, below = ".") {
@@ -164,7 +161,7 @@ describeWith(
       });
       const cwd = join(project(files), below);
       const env = {
-        FLEDGE_REGISTRY_MIRRORS: `docker.io=${registry.host}`,
+        ...hub.env,
         GITHUB_API_URL: github.origin,
         FLEDGE_CACHE_DIR: join(folder, "cache"),
       };
