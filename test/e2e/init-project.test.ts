@@ -3,9 +3,10 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type CliOptions, fledge } from "../helpers/cli.ts";
 import { fsck } from "../helpers/ext4.ts";
+import { type Hub, startHub } from "../helpers/hub.ts";
 import { project } from "../helpers/project.ts";
-import { needsRealImages, nginxLayout, TAG } from "../helpers/real-images.ts";
-import { needsRegistry, type Registry, startRegistry } from "../helpers/registry.ts";
+import { needsRealImages } from "../helpers/real-images.ts";
+import { needsRegistry } from "../helpers/registry.ts";
 import { describeWith, requireTools } from "../helpers/requirements.ts";
 import { tempDir } from "../helpers/temp.ts";
 import { fledgeOnTerminal, KEYS } from "../helpers/terminal.ts";
@@ -47,17 +48,14 @@ describeWith("a new project without the network", [requireTools("busybox")], () 
 });
 
 describeWith("a new project from an image", [needsRealImages(), needsRegistry(), requireTools("e2fsck")], () => {
-  let registry: Registry;
+  let hub: Hub;
   beforeAll(async () => {
-    const layout = await nginxLayout();
-    registry = await startRegistry();
-    registry.push(`oci:${layout}:${TAG}`, "library/nginx:alpine");
-  }, 600_000);
-  afterAll(() => registry.stop());
+    hub = await startHub();
+  }, 1_200_000);
+  afterAll(() => hub.registry.stop());
 
   test("oci builds at once", async () => {
-    const env = { FLEDGE_REGISTRY_MIRRORS: `docker.io=${registry.host}` };
-    const { folder, manifest } = await buildNew("oci", { env });
+    const { folder, manifest } = await buildNew("oci", { env: { ...hub.env } });
     expect(manifest).toMatchObject({ name: "web", rootfs: { url: "web-rootfs.img" } });
     expect(manifest.workload).toMatchObject({
       entrypoint: ["nginx", "-g", "daemon off;"],
@@ -145,6 +143,16 @@ test("it never writes over anything, and says all that is in the way", async () 
   for (const name of ["fledge.config.mjs", "init.sh"]) expect(stderr).toContain(`${join(cwd, name)}  is there already`);
   expect(readdirSync(cwd).sort()).toEqual(["fledge.config.mjs", "init.sh", "package.json"]);
   expect(readFileSync(join(cwd, "init.sh"), "utf8")).toBe("mine");
+});
+
+test("--preset writes a package", async () => {
+  const cwd = tempDir();
+  const { code, stdout } = await fledge(["init", "hello", "--preset", "hello"], { cwd });
+  expect(code).toBe(0);
+  expect(stdout).toContain("fledge-preset-hello is there, from the template preset");
+  const { name, keywords } = JSON.parse(readFileSync(join(cwd, "hello", "package.json"), "utf8"));
+  expect({ name, keywords }).toEqual({ name: "fledge-preset-hello", keywords: ["fledge-preset"] });
+  expect(readFileSync(join(cwd, "hello", "src", "index.ts"), "utf8")).toContain('name: "fledge-preset-hello"');
 });
 
 test("--json lists what was written", async () => {

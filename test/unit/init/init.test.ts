@@ -94,6 +94,18 @@ describe("initProject", () => {
     ]);
   });
 
+  it("calls a preset as its package, and keeps nothing of a package that is there", async () => {
+    const nameOf = async (name: string) => (await initProject({ dir: tempDir(), template: "preset", name })).name;
+    expect(await nameOf("hello")).toBe("fledge-preset-hello");
+    expect(await nameOf("fledge-preset-hello")).toBe("fledge-preset-hello");
+    expect(await nameOf("@team/hello")).toBe("@team/hello");
+    await expect(nameOf("@team/")).rejects.toMatchObject({ message: '"@team/" is not a package name' });
+    const dir = project({ "package.json": "{}" });
+    await expect(initProject({ dir, template: "preset" })).rejects.toMatchObject({
+      problems: [{ file: join(dir, "package.json"), message: "is there already" }],
+    });
+  });
+
   it("refuses names that no plugin can have, and templates that there are not", async () => {
     const dir = tempDir();
     await expect(initProject({ dir, template: "oci", name: "My App" })).rejects.toMatchObject({
