@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { CONFIG_NAMES } from "../config/find.ts";
 import { sanitise } from "../config/resolve/identity.ts";
@@ -45,6 +45,9 @@ export type InitResult = {
  */
 export async function initProject(options: InitOptions): Promise<InitResult> {
   const dir = resolve(options.dir ?? ".");
+  if (statSync(dir, { throwIfNoEntry: false })?.isDirectory() === false) {
+    throw new FledgeError("usage", `${dir} is not a folder`, { hint: "name a folder, or a new one" });
+  }
   const template = checkTemplate(options.template);
   const { folders, keeps, usesBusybox } = TEMPLATES[template];
   const name = nameFor(template, options.name ?? defaultName(dir));

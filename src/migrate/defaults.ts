@@ -14,6 +14,8 @@ const USUAL = [
   ["filesystem"],
   ["archive", "compression"],
   ["archive"],
+  // What is left of a manifest.toml that has a name only.
+  ["manifest"],
 ] as const;
 
 type Options = {

@@ -119,6 +119,10 @@ describe("initProject", () => {
     });
     await expect(initProject({ dir, template: "toString" as never })).rejects.toMatchObject({ code: "usage" });
     expect(readdirSync(dir)).toEqual([]);
+    const file = join(project({ taken: "" }), "taken");
+    await expect(initProject({ dir: file, template: "oci" })).rejects.toMatchObject({
+      message: `${file} is not a folder`,
+    });
     expect(defaultName("/")).toBe("plugin");
   });
 });

@@ -154,6 +154,20 @@ export default definePlugin({
   });
 });
 
+it("has no manifest where manifest.toml has a name only", async () => {
+  const toml = 'strategy = "oci_rootfs"\nsource = { dir = "." }\n';
+  const dir = project({ "fledge.toml": toml, "manifest.toml": 'name = "a"\nversion = "2"\n' });
+  expect(await expectSameMigrated(dir)).toBe(`import { definePlugin } from "fledge";
+
+export default definePlugin({
+  name: "a",
+  version: "2",
+  strategy: "oci_rootfs",
+  source: { dir: "." },
+});
+`);
+});
+
 describe("what is not touched", () => {
   it("a config that is there, a dangling link included", async () => {
     for (const name of ["fledge.config.ts", "fledge.config.mjs"]) {
