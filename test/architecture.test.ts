@@ -19,6 +19,8 @@ const LAYER: Readonly<Record<string, number>> = {
   pipeline: 3,
   presets: 3,
   "build.ts": 4,
+  init: 4,
+  migrate: 4,
   "dev.ts": 5,
   "index.ts": 6,
   testing: 6,

@@ -1,14 +1,14 @@
-import { execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parse } from "smol-toml";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, test } from "vitest";
 import * as sdk from "../src/index.ts";
 import { HOOK_NAMES } from "../src/pipeline/hooks.ts";
 import { PRESETS } from "../src/presets/index.ts";
 import { fledge } from "./helpers/cli.ts";
 import { optionsTable } from "./helpers/reference.ts";
+import { typeCheck } from "./helpers/type-check.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const README = join(ROOT, "README.md");
@@ -24,19 +24,7 @@ test("every TypeScript block of the README, and of those of presets, type-checks
   );
   const blocks = [text, ...presets].flatMap((markdown) => codeBlocks("ts", markdown));
   expect(blocks.length).toBeGreaterThan(3);
-  const folder = join(ROOT, "test", ".readme");
-  mkdirSync(folder, { recursive: true });
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  for (const [index, block] of blocks.entries()) writeFileSync(join(folder, `block-${index}.ts`), block);
-  writeFileSync(
-    join(folder, "tsconfig.json"),
-    JSON.stringify({
-      extends: "../../tsconfig.json",
-      compilerOptions: { paths: { fledge: ["../../src/index.ts"], "fledge/*": ["../../src/*/index.ts"] } },
-      include: ["*.ts"],
-    }),
-  );
-  execFileSync(process.execPath, [join(ROOT, "node_modules/typescript/bin/tsc"), "-p", folder], { stdio: "pipe" });
+  typeCheck(blocks);
 }, 300_000);
 
 test("every TOML block of the README is one that fledge reads", () => {
@@ -81,11 +69,13 @@ test("every hook, command and export that there is, and no other, is in the READ
       "diagnosePlan",
       "formatEnv",
       "imageConfig",
+      "initProject",
       "installTree",
       "isFledgeError",
       "layerFromTar",
       "loadPlugins",
       "loadProject",
+      "migrateProject",
       "plan",
       "renderTemplate",
       "runProgram",

@@ -14,6 +14,8 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   check: async () => (await import("./commands/check.ts")).check,
   dev: async () => (await import("./commands/dev.ts")).dev,
   doctor: async () => (await import("./commands/doctor.ts")).doctor,
+  init: async () => (await import("./commands/init.ts")).init,
+  migrate: async () => (await import("./commands/migrate.ts")).migrate,
   plan: async () => (await import("./commands/plan.ts")).plan,
   presets: async () => (await import("./commands/presets.ts")).presets,
   schema: async () => (await import("./commands/schema.ts")).schema,

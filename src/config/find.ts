@@ -26,7 +26,7 @@ export function findConfig(cwd: string, named: string | undefined): string {
     });
   }
   throw new FledgeError("config", `no config found in ${start}; looked for ${CONFIG_NAMES.join(", ")}`, {
-    hint: 'begin with a fledge.config.ts that has: export default definePlugin({ strategy: "initramfs", ... })',
+    hint: "fledge init writes one to begin with, and what it needs",
   });
 }
 

@@ -10,10 +10,12 @@ import { fledge } from "../helpers/cli.ts";
 import { fsck, withMount } from "../helpers/ext4.ts";
 import { httpServer, json } from "../helpers/file-server.ts";
 import { type Hub, startHub } from "../helpers/hub.ts";
+import { expectSameMigrated } from "../helpers/migrated.ts";
 import { project } from "../helpers/project.ts";
 import { needsRealImages } from "../helpers/real-images.ts";
 import { needsRegistry } from "../helpers/registry.ts";
 import { describeWith, requireTools } from "../helpers/requirements.ts";
+import { typeCheck } from "../helpers/type-check.ts";
 
 // What the users of the Go original have, as it stands. Docker Hub and GitHub are servers of the test's, by the
 // environment; images of the same names are on the one, a release of the agent on the other.
@@ -141,6 +143,8 @@ describeWith(
       kestrel = readFileSync(join(folder, "kestrel"));
       hub = await startHub();
     }, 1_200_000);
+    const migrated: string[] = [];
+    afterAll(() => typeCheck(migrated));
     afterAll(async () => {
       rmSync(folder, { recursive: true, force: true });
       await hub.registry.stop();
@@ -161,6 +165,7 @@ describeWith(
         GITHUB_API_URL: github.origin,
         FLEDGE_CACHE_DIR: join(folder, "cache"),
       };
+      migrated.push(await expectSameMigrated(cwd));
       const { code, stderr } = await fledge(["build", "--verify"], { cwd, env });
       expect(code, stderr).toBe(0);
       const manifest = JSON.parse(readFileSync(join(cwd, `${name}.manifest.json`), "utf8")) as Manifest;

@@ -49,7 +49,8 @@ function imageName(reference: string): string {
   return transport === undefined ? name : name.replace(/\.(tar|tgz|tar\.gz)$/, "");
 }
 
-function sanitise(name: string): string {
+/** What of a text can serve as a plugin's name; empty when nothing can. */
+export function sanitise(name: string): string {
   return name
     .toLowerCase()
     .replace(/[^a-z0-9._-]+/g, "-")

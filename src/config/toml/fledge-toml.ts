@@ -39,6 +39,24 @@ function workspace(table: Table): Converted {
   return { values: {}, findings, warnings: [], inferred: [], workspace: table.plugins as string[] };
 }
 
+/** Where `fromFledgeToml` puts a key, still in snake_case; undefined for the format's version, which it drops. */
+export function placeOfFledgeKey(path: Path, values: LayerInput): Path | undefined {
+  const [table, ...rest] = path;
+  if (table === "version") return undefined;
+  if (table === "plugin") return rest;
+  if (table === "oci_source") return ["source", ...rest];
+  if (table === "source" && rest.length === 0 && values.source === undefined) return ["busybox"];
+  return MOVED[`${table}.${rest[0]}`] ?? path;
+}
+
+const MOVED: Readonly<Record<string, Path>> = {
+  "source.busybox_url": ["busybox", "url"],
+  "source.busybox_sha256": ["busybox", "sha256"],
+  "agent.source_strategy": ["agent"],
+  "agent.version": ["agent", "release"],
+  "filesystem.size_buffer_mb": ["filesystem", "headroom"],
+};
+
 function splitSource(source: Table = {}): { busyboxUrl: unknown; busyboxSha256: unknown; source: Table | undefined } {
   const { busybox_url: busyboxUrl, busybox_sha256: busyboxSha256, ...base } = source;
   return { busyboxUrl, busyboxSha256, source: Object.keys(base).length > 0 ? base : undefined };
