@@ -12,7 +12,7 @@ export function rebase(
   const rebased: LayerValues = {
     ...values,
     ...(outDir != null && { outDir: resolve(folder, outDir) }),
-    ...(source != null && { source: rebaseKeys(source, SOURCE_PATHS, folder) }),
+    ...(source != null && { source: rebaseSource(source, folder) }),
     ...(agent != null && { agent: rebaseKeys(agent, ["path", "url"], folder) }),
     ...(busybox != null && { busybox: rebaseKeys(busybox, ["path", "url"], folder) }),
     ...(init != null && { init: "path" in init ? { ...init, path: initPath(init.path, folder) } : init }),
@@ -24,6 +24,13 @@ export function rebase(
 }
 
 const SOURCE_PATHS = ["image", "dockerfile", "context", "layout", "archive", "tar", "dir"];
+
+function rebaseSource<T extends object>(source: T, folder: string): T {
+  const rebased = rebaseKeys(source, SOURCE_PATHS, folder);
+  if (!("secrets" in rebased) || typeof rebased.secrets !== "object" || rebased.secrets === null) return rebased;
+  const secrets = Object.entries(rebased.secrets).map(([id, from]) => [id, rebaseKeys(from, ["file"], folder)]);
+  return { ...rebased, secrets: Object.fromEntries(secrets) };
+}
 
 function rebaseKeys<T>(value: T, keys: readonly string[], folder: string): T {
   if (typeof value !== "object" || value === null) return value;

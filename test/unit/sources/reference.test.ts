@@ -52,8 +52,8 @@ describe("parseReference", () => {
     [`nginx@${DIGEST}@${DIGEST}`, "more than one @", undefined],
     ["registry:5000/", "names no image", undefined],
     ["exa_mple.com/app", "not the name of a registry", undefined],
-    ["docker-daemon:nginx:alpine", "cannot be read yet", "docker save"],
-    ["containers-storage:nginx", "cannot be read yet", "docker-archive:"],
+    ["docker-daemon:", "not an image reference", undefined],
+    ["containers-storage:Nginx", "not the name of an image", undefined],
     ["oci:", "not an image reference", undefined],
   ])("refuses %j", (text, message, hint) => {
     const error = caught(() => parseReference(text));
