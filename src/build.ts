@@ -19,6 +19,8 @@ export type BuildOptions = {
   readonly cacheDir?: string;
   /** Read the artifact back and compare it with the tree. Default false. */
   readonly verify?: boolean;
+  /** How many plugins `buildAll` builds at a time. Default one per processor. */
+  readonly concurrency?: number;
   readonly onEvent?: EventSink;
 };
 
@@ -45,7 +47,9 @@ export async function buildAll(plugins: readonly ResolvedPlugin[], options: Buil
       );
     }
   };
-  await Promise.all(Array.from({ length: Math.min(availableParallelism(), plans.length) }, worker));
+  await Promise.all(
+    Array.from({ length: Math.min(options.concurrency ?? availableParallelism(), plans.length) }, worker),
+  );
   return results.map((result) => {
     if (result.status === "rejected") throw result.reason;
     return result.value;

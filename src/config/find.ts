@@ -25,7 +25,9 @@ export function findConfig(cwd: string, named: string | undefined): string {
     });
   }
   throw new FledgeError("config", `no config found in ${start}; looked for ${CONFIG_NAMES.join(", ")}`, {
-    hint: 'begin with a fledge.config.ts that has: export default definePlugin({ strategy: "initramfs", ... })',
+    hint: isFile(join(start, "Dockerfile"))
+      ? "there is a Dockerfile: fledge build ./Dockerfile needs no config"
+      : 'begin with a fledge.config.ts that has: export default definePlugin({ strategy: "initramfs", ... })',
   });
 }
 

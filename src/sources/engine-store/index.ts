@@ -16,10 +16,18 @@ import type { ImageSource } from "../source.ts";
 type Reader = { readonly tool: Tool; save(image: string, archive: string): readonly string[] };
 
 /** The first that works is taken: those whose store it is know best where it lies. */
-export const READERS: Readonly<Record<StoreReference["store"], readonly Reader[]>> = {
+const READERS: Readonly<Record<StoreReference["store"], readonly Reader[]>> = {
   "docker-daemon": [docker, skopeo("docker-daemon", "docker-archive")],
   "containers-storage": [podman, buildah, skopeo("containers-storage", "oci-archive")],
 };
+
+export const STORES = ["docker-daemon", "containers-storage"] as const satisfies StoreReference["store"][];
+
+export function storeRequirement(store: StoreReference["store"]): ToolRequirement {
+  const reason = "save the image to an archive";
+  const [first, ...others] = READERS[store].map(({ tool }) => ({ ...tool, reason }));
+  return { kind: "tool", anyOf: [first as Tool, ...others] };
+}
 
 /** An image in the store of a container engine of this machine. */
 export function storeSource(
@@ -27,12 +35,10 @@ export function storeSource(
   { store, name }: StoreReference,
   options: Omit<ArchiveOptions, "tag" | "format">,
 ): ImageSource {
-  const readers = READERS[store];
-  const [first, ...others] = readers.map(({ tool }) => ({ ...tool, reason: "save the image to an archive" }));
-  const requirement: ToolRequirement = { kind: "tool", anyOf: [first as Tool, ...others] };
+  const requirement = storeRequirement(store);
   return madeArchive(requirement, async (ctx) => {
     const { tool, path } = await chooseTool(requirement, ctx);
-    const reader = readers.find((candidate) => candidate.tool.name === tool.name) as Reader;
+    const reader = READERS[store].find((candidate) => candidate.tool.name === tool.name) as Reader;
     const { path: folder } = await openStaging(ctx.cacheDir, ctx.disposer);
     const archive = join(folder, "image.tar");
     const { signal, env, log: onLine } = ctx;
