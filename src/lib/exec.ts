@@ -117,7 +117,10 @@ export async function follow(
   signal.addEventListener("abort", end);
   try {
     const { failed, shortMessage } = await child;
-    if (signal.aborted) throw abortedError(signal);
+    if (signal.aborted) {
+      signalGroup(child.pid, "SIGKILL"); // what outlives the leader
+      throw abortedError(signal);
+    }
     for (const flush of flushes) flush();
     return { failed, tail: lines.join("\n") || (shortMessage ?? "") };
   } finally {

@@ -2,39 +2,67 @@ import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { fledge } from "../helpers/cli.ts";
+import { busyboxLayout, engineStore } from "../helpers/engine-store.ts";
 import { bootGuest, requireBoot } from "../helpers/qemu.ts";
-import { describeWith, requireTools } from "../helpers/requirements.ts";
+import { describeWith, type Missing, requireRoot, requireTools } from "../helpers/requirements.ts";
 import { tempDir } from "../helpers/temp.ts";
 
 const EXAMPLES = fileURLToPath(new URL("../../examples", import.meta.url));
 
-/** What has to be there before an example is built, as its own comments say. */
-const PREPARE: Readonly<Record<string, (folder: string) => void>> = {
-  "hello-toml": (cwd) => execFileSync("cc", ["-static", "-O2", "-o", "kestrel", "agent.c"], { cwd }),
+/** What an example needs besides a compiler and BusyBox, and how it is built. */
+type Example = {
+  readonly needs?: readonly Missing[];
+  /** What has to be there before it is built, as its own comments say; returns variables for the build. */
+  readonly prepare?: (folder: string) => Promise<Readonly<Record<string, string>>>;
+  /** Default `.cpio.gz`. */
+  readonly suffix?: string;
+};
+
+const SPECIAL: Readonly<Record<string, Example>> = {
+  "hello-toml": {
+    async prepare(cwd) {
+      execFileSync("cc", ["-static", "-O2", "-o", "kestrel", "agent.c"], { cwd });
+      return {};
+    },
+  },
+  dockerfile: {
+    needs: [requireRoot(), requireTools("buildah", "skopeo")],
+    suffix: "-rootfs.img",
+    async prepare() {
+      const store = engineStore();
+      onTestFinished(() => store.remove());
+      await store.load(busyboxLayout(tempDir()), "busybox");
+      return { ...store.env, BASE_IMAGE: "localhost/busybox" };
+    },
+  },
 };
 
 async function build(example: string): Promise<{ folder: string; files: string[]; stdout: string; stderr: string }> {
   const cwd = join(EXAMPLES, example);
-  PREPARE[example]?.(cwd);
+  const env = await SPECIAL[example]?.prepare?.(cwd);
   const folder = tempDir();
-  const { code, stdout, stderr } = await fledge(["build", cwd, "-o", `${folder}/`, "--verify", "-v"]);
+  const args = ["build", cwd, "-o", `${folder}/`, "--verify", "-v"];
+  const { code, stdout, stderr } = await fledge(args, { ...(env !== undefined && { env }) });
   expect(stderr).not.toContain("error");
   expect(code, stderr).toBe(0);
   return { folder, files: readdirSync(folder).sort(), stdout, stderr };
 }
 
-describeWith("the examples", [requireTools("cc", "busybox"), requireBoot()], () => {
-  test("each one is built, and Volant accepts its manifest", async () => {
-    for (const example of readdirSync(EXAMPLES)) {
+for (const example of readdirSync(EXAMPLES)) {
+  const { needs = [], suffix = ".cpio.gz" } = SPECIAL[example] ?? {};
+  describeWith(`examples/${example}`, [requireTools("cc", "busybox"), ...needs], () => {
+    test("is built, and Volant accepts its manifest", async () => {
       const { folder, files } = await build(example);
-      expect(files).toEqual([`${example}.cpio.gz`, `${example}.manifest.json`]);
+      expect(files).toEqual([`${example}${suffix}`, `${example}.manifest.json`].sort());
       const check = await fledge(["check", join(folder, `${example}.manifest.json`)]);
       expect(check).toMatchObject({ code: 0, stderr: "" });
-    }
+    });
   });
+}
 
+describeWith("the examples boot", [requireTools("cc", "busybox"), requireBoot()], () => {
   test("hello boots, mounts, and serves the page that its hook made", async () => {
     const { folder } = await build("hello");
     const { console } = await bootGuest({ initrd: join(folder, "hello.cpio.gz"), until: /commands<\/p>/ });

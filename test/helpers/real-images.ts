@@ -22,6 +22,11 @@ export function bigLayout(): Promise<string> {
   return made(BIG);
 }
 
+/** An OCI layout with no more than what Debian calls minimal, to build on. */
+export function debianLayout(): Promise<string> {
+  return made(DEBIAN);
+}
+
 type Recipe = {
   readonly name: string;
   /** Debian's packages of the lowest layer. */
@@ -75,6 +80,8 @@ const BIG: Recipe = {
   ],
   config: `--cmd '["python3","-m","http.server","8000"]' --port 8000`,
 };
+
+const DEBIAN: Recipe = { name: "debian", packages: ["ca-certificates"], layers: [":"], config: "--cmd bash" };
 
 /** Makes an image once per machine and recipe; other processes that want it meanwhile wait for it. */
 async function made(recipe: Recipe): Promise<string> {
