@@ -52,9 +52,11 @@ export async function loadDockerfile(
 ): Promise<ResolvedPlugin[]> {
   const { loadPlugins } = await import("../config/plugins.ts");
   const { output, "output-initramfs": archive } = args;
+  const manifestFile = shared.manifestFile && resolve(shared.manifestFile);
+  const common = { ...shared, ...(manifestFile && { manifestFile }), cwd: dirname(resolve(file)) };
   const source = sourceOf(file, args, shared.env);
   const load = async (config: AnyPlugin, to: string | undefined): Promise<ResolvedPlugin[]> =>
-    await loadPlugins({ ...shared, cwd: dirname(resolve(file)), config, ...destination(to) });
+    await loadPlugins({ ...common, config, ...destination(to) });
   if (archive === undefined) return await load({ strategy: "oci_rootfs", source }, output);
   if (!wantsBoth(args)) return await load({ strategy: "initramfs", source }, archive || output);
   const [disk] = await load({ strategy: "oci_rootfs", source }, output);
@@ -64,7 +66,7 @@ export async function loadDockerfile(
   return [disk, initramfs && withManifest(initramfs)].filter((plugin) => plugin !== undefined);
 }
 
-/** `-o` is relative to where the command runs, not to the Dockerfile. */
+/** `-o` is relative to where the command runs, not to the Dockerfile, whose folder gives the name. */
 function destination(output: string | undefined): Pick<LoadOptions, "output" | "outDir"> {
   if (output === undefined) return { outDir: resolve(".") };
   return { output: `${resolve(output)}${output.endsWith("/") ? "/" : ""}` };

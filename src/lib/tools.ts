@@ -20,7 +20,7 @@ export type Tool = {
 export type ToolReadiness = {
   /** A command that succeeds where the program can do its work, and changes nothing. */
   argv(env: Env): readonly string[];
-  /** A command that mends it. */
+  /** A command that mends it, or says more. */
   readonly fix: string;
 };
 

@@ -193,6 +193,13 @@ describe("flags of a Dockerfile", () => {
     if (hint !== undefined) expect(stderr).toContain(hint);
   });
 
+  it("-m and -o are relative to where the command runs, and the folder gives the name", async () => {
+    const cwd = project({ "web/Dockerfile": "FROM scratch\n", "m.toml": 'version = "3.2.1"\n' });
+    const { stdout } = await fledge(["plan", "--json", "web/Dockerfile", "-m", "m.toml", "-o", "out/"], { cwd });
+    const manifest = join(cwd, "out/web.manifest.json");
+    expect(JSON.parse(stdout)).toMatchObject([{ name: "web", version: "3.2.1", outputs: { manifest } }]);
+  });
+
   it("a folder with a Dockerfile and no config says how to build it", async () => {
     const { code, stderr } = await fledge(["build"], { cwd: project({ Dockerfile: "FROM scratch\n" }) });
     expect(code).toBe(2);
