@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it, onTestFinished } from "vitest";
 import { type BuildOptions, build, tryBuild } from "../helpers/builds.ts";
 import { fledge } from "../helpers/cli.ts";
 import { busyboxLayout, type EngineStore, engineStore } from "../helpers/engine-store.ts";
@@ -162,11 +162,11 @@ describeWith("a Dockerfile", [requireRoot(), requireTools(...ENGINES, "skopeo", 
     const digests: string[] = [];
     for (let i = 0; i < 2; i++) {
       const other = engineStore();
+      onTestFinished(() => other.remove());
       const folder = join(other.env.CONTAINERS_STORAGE_CONF ?? "", "../base");
       await other.load(busyboxLayout(folder), "base");
       const { digest } = await build("web", disk(), options({ cwd: project(FILES), env: { ...other.env, ...env } }));
       digests.push(digest());
-      other.remove();
     }
     expect(digests[0]).toBe(digests[1]);
   });

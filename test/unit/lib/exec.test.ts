@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { type ExecOptions, type Followed, follow, pipeThrough } from "../../../src/lib/exec.ts";
 
@@ -122,7 +123,7 @@ describe("follow", () => {
     const running = follow("/bin/sh", ["-c", script], { ...plain, signal: controller.signal, onLine });
     await expect(running).rejects.toMatchObject({ code: "aborted" });
     expect(pids.length).toBe(2);
-    for (const pid of pids) await expect.poll(() => isAlive(pid)).toBe(false);
+    for (const pid of pids) await expect.poll(() => isRunning(pid)).toBe(false);
   });
 
   it("does not start when it is too late", async () => {
@@ -137,6 +138,11 @@ describe("follow", () => {
     await expect(running).rejects.toMatchObject({ code: "aborted" });
   });
 });
+
+/** Alive, and not an orphan that waits for process 1 to take note of its end. */
+function isRunning(pid: number): boolean {
+  return isAlive(pid) && !/^State:\tZ/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
+}
 
 function isAlive(pid: number): boolean {
   try {
