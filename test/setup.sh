@@ -6,7 +6,7 @@ set -eu
 PACKAGES="
   attr binutils busybox-static bzip2 cpio e2fsprogs gcc libarchive-tools libc6-dev libcap2-bin lz4 openssl passwd shellcheck squashfs-tools time util-linux xz-utils zstd
   qemu-system-x86 qemu-user-static
-  apache2-utils bsdutils buildah docker-registry mmdebstrap python3-flask skopeo umoci
+  apache2-utils bsdutils buildah crun docker-registry mmdebstrap podman python3-flask skopeo umoci
 "
 # Debian's, then Ubuntu's; the first that exists is the kernel of the guests that the tests boot.
 KERNELS="linux-image-cloud-amd64 linux-image-kvm linux-image-virtual"

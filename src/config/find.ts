@@ -26,7 +26,9 @@ export function findConfig(cwd: string, named: string | undefined): string {
     });
   }
   throw new FledgeError("config", `no config found in ${start}; looked for ${CONFIG_NAMES.join(", ")}`, {
-    hint: "fledge init writes one to begin with, and what it needs",
+    hint: isFile(join(start, "Dockerfile"))
+      ? "there is a Dockerfile: fledge build ./Dockerfile needs no config; fledge init writes one"
+      : "fledge init writes one to begin with, and what it needs",
   });
 }
 

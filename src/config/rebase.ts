@@ -15,7 +15,7 @@ export function rebase(
   const rebased: LayerValues = {
     ...values,
     ...(outDir != null && { outDir: absolute(outDir) }),
-    ...(source != null && { source: rebaseKeys(source, SOURCE_PATHS, absolute) }),
+    ...(source != null && { source: rebaseSource(source, absolute) }),
     ...(agent != null && { agent: rebaseKeys(agent, ["path", "url"], absolute) }),
     ...(busybox != null && { busybox: rebaseKeys(busybox, ["path", "url"], absolute) }),
     ...(init != null && { init: "path" in init ? { ...init, path: initPath(init.path, absolute) } : init }),
@@ -27,6 +27,13 @@ export function rebase(
 }
 
 const SOURCE_PATHS = ["image", "dockerfile", "context", "layout", "archive", "tar", "dir"];
+
+function rebaseSource<T extends object>(source: T, absolute: ToAbsolute): T {
+  const rebased = rebaseKeys(source, SOURCE_PATHS, absolute);
+  if (!("secrets" in rebased) || typeof rebased.secrets !== "object" || rebased.secrets === null) return rebased;
+  const secrets = Object.entries(rebased.secrets).map(([id, from]) => [id, rebaseKeys(from, ["file"], absolute)]);
+  return { ...rebased, secrets: Object.fromEntries(secrets) };
+}
 
 function rebaseKeys<T>(value: T, keys: readonly string[], absolute: ToAbsolute): T {
   if (typeof value !== "object" || value === null) return value;

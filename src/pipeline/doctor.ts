@@ -3,6 +3,8 @@ import { cpioImager } from "../imagers/cpio/index.ts";
 import { COMPRESSIONS } from "../imagers/cpio/options.ts";
 import { unpackers } from "../lib/decompress.ts";
 import { checkRequirement, type Machine, type Requirement, type RequirementCheck } from "../lib/requirements.ts";
+import { engineRequirement } from "../sources/dockerfile/engines.ts";
+import { STORES, storeRequirement } from "../sources/engine-store/index.ts";
 import type { Plan } from "./plan.ts";
 
 /** What a look at the machine found of one need. */
@@ -49,6 +51,8 @@ function features(): (Needs & { readonly subject: string })[] {
   const codecs = COMPRESSIONS.filter((compression) => CODECS[compression].argv !== undefined);
   return [
     { subject: "layers and archives of a source", perhaps: unpackers() },
+    { subject: "source.dockerfile", needed: [engineRequirement()] },
+    ...STORES.map((store) => ({ subject: `source.image = "${store}:..."`, needed: [storeRequirement(store)] })),
     ...codecs.map((compression) => ({
       subject: `archive.compression = "${compression}"`,
       needed: cpioImager.requirements({ compression }),

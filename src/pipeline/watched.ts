@@ -53,11 +53,11 @@ function rootOf(source: { readonly tar: string } | { readonly dir: string }): st
   return "tar" in source ? source.tar : source.dir;
 }
 
-/** `oci:` and the archives are on this machine; what a registry has cannot be watched. */
+/** `oci:` and the archives are files; what a registry or an engine's store has cannot be watched. */
 function imagePaths(image: string): WatchedPath[] {
   try {
     const reference = parseReference(image);
-    return reference.kind === "registry" ? [] : [{ path: resolve(reference.path) }];
+    return "path" in reference ? [{ path: resolve(reference.path) }] : [];
   } catch {
     return []; // The build says what is wrong with it.
   }

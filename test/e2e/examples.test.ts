@@ -2,9 +2,10 @@ import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import type { BuildEvent, BuildResult } from "../../src/index.ts";
 import { fledge } from "../helpers/cli.ts";
+import { busyboxLayout, engineStore } from "../helpers/engine-store.ts";
 import { fsck, withMount } from "../helpers/ext4.ts";
 import { type Hub, startHub } from "../helpers/hub.ts";
 import { bootGuest, requireBoot } from "../helpers/qemu.ts";
@@ -16,18 +17,33 @@ import { tempDir } from "../helpers/temp.ts";
 const EXAMPLES = fileURLToPath(new URL("../../examples", import.meta.url));
 const NAMES = readdirSync(EXAMPLES).sort();
 
-/** What has to be there before an example is built, as its README says. */
-const PREPARE: Readonly<Record<string, (cwd: string) => void>> = {
-  "hello-toml": (cwd) => execFileSync("cc", ["-static", "-O2", "-o", "kestrel", "agent.c"], { cwd }),
+type Variables = Readonly<Record<string, string>>;
+
+/** What has to be there before an example is built, as its README says; some give variables for the build. */
+const PREPARE: Readonly<Record<string, (cwd: string) => Promise<Variables> | undefined>> = {
+  dockerfile: busyboxInStore,
+  "hello-toml": (cwd) => {
+    execFileSync("cc", ["-static", "-O2", "-o", "kestrel", "agent.c"], { cwd });
+    return undefined;
+  },
   "preset-package": (cwd) => {
     mkdirSync(join(cwd, "node_modules"));
     symlinkSync(fileURLToPath(new URL("../../node_modules/zod", import.meta.url)), join(cwd, "node_modules/zod"));
+    return undefined;
   },
   "python-flask": vendorFlask,
 };
 
+/** The base of the Dockerfile, where buildah finds it without a registry. */
+async function busyboxInStore(): Promise<Variables> {
+  const store = engineStore();
+  onTestFinished(() => store.remove());
+  await store.load(busyboxLayout(tempDir()), "busybox");
+  return { ...store.env, BASE_IMAGE: "localhost/busybox" };
+}
+
 /** What pip would put into vendor/, from Debian's packages. */
-function vendorFlask(cwd: string): void {
+function vendorFlask(cwd: string): undefined {
   mkdirSync(join(cwd, "vendor"));
   for (const name of ["flask", "werkzeug", "jinja2", "markupsafe", "click", "itsdangerous"])
     cpSync(join("/usr/lib/python3/dist-packages", name), join(cwd, "vendor", name), { recursive: true });
@@ -40,6 +56,7 @@ const PLUGINS: Readonly<Record<string, readonly string[]>> = { workspace: ["cloc
 const TOOLS: Readonly<Record<string, readonly string[]>> = {
   "custom-imager": ["zstd"],
   "custom-source-debian": ["mmdebstrap"],
+  dockerfile: ["buildah", "skopeo"],
 };
 
 type Built = { readonly folder: string; readonly files: readonly string[]; readonly results: readonly BuildResult[] };
@@ -63,10 +80,10 @@ describeWith(
     async function build(example: string): Promise<Built> {
       const cwd = join(tempDir(), example);
       cpSync(join(EXAMPLES, example), cwd, { recursive: true });
-      PREPARE[example]?.(cwd);
+      const variables = await PREPARE[example]?.(cwd);
       const folder = tempDir();
       const { code, stdout, stderr } = await fledge(["build", cwd, "-o", `${folder}/`, "--verify", "--json"], {
-        env: hub.env,
+        env: { ...hub.env, ...variables },
       });
       expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
       const events = stdout

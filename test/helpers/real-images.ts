@@ -27,6 +27,11 @@ export function servicesLayout(): Promise<string> {
   return made(SERVICES);
 }
 
+/** An OCI layout with no more than what Debian calls minimal, to build on. */
+export function debianLayout(): Promise<string> {
+  return made(DEBIAN);
+}
+
 type Recipe = {
   readonly name: string;
   /** Debian's packages of the lowest layer. */
@@ -108,6 +113,7 @@ END
   ],
   config: `--cmd '["/bin/sh"]' --env PGDATA=/var/lib/postgresql/data --env POSTGRES_USER=postgres`,
 };
+const DEBIAN: Recipe = { name: "debian", packages: ["ca-certificates"], layers: [":"], config: "--cmd bash" };
 
 /** Makes an image once per machine and recipe; other processes that want it meanwhile wait for it. */
 async function made(recipe: Recipe): Promise<string> {

@@ -3,7 +3,8 @@ import { abortedError } from "../../lib/context.ts";
 import { exitCodeOf } from "../../lib/errors.ts";
 import { type BuildArgs, buildOptionsOf } from "../build-options.ts";
 import type { Command } from "../commands.ts";
-import { JOBS_FLAG, RECIPE_FLAGS, RUN_FLAGS } from "../flags.ts";
+import { wantsBoth } from "../dockerfile.ts";
+import { DOCKERFILE_FLAGS, JOBS_FLAG, RECIPE_FLAGS, RUN_FLAGS } from "../flags.ts";
 
 type Args = BuildArgs & { readonly "dry-run"?: boolean };
 
@@ -11,6 +12,7 @@ export const build: Command = {
   meta: { name: "build", description: "Build the artifact and the manifest of each plugin" },
   args: {
     ...RECIPE_FLAGS,
+    ...DOCKERFILE_FLAGS,
     ...JOBS_FLAG,
     ...RUN_FLAGS,
     verify: { type: "boolean", description: "Read the artifact back and compare it with what was meant" },
@@ -22,6 +24,8 @@ export const build: Command = {
     ["web db", "two of the plugins that this folder's config or workspace has"],
     ["--filter 'web-*,db' --jobs 2", "those whose names match, two at a time"],
     ["-c fledge.toml -o dist/", "a certain config; artifacts into dist/"],
+    ["./Dockerfile --build-arg VERSION=1.2.3 -o web.img", "a Dockerfile, without a config"],
+    ["./Dockerfile --target app --secret id=npm,src=.npmrc --output-initramfs web.cpio.gz", "the same as an initramfs"],
     ["--json | jq -r 'select(.type == \"build:done\").result.artifact.path'", "for scripts"],
   ],
   run: ({ args }) => runBuild(args as unknown as Args),
@@ -42,6 +46,8 @@ async function runBuild(args: Args): Promise<number> {
   const renderer = createRenderer({ ...args, plugins: names });
   const outcome = await buildAll(plugins, {
     ...options,
+    // The second of the two finds the image of the Dockerfile in the engine's cache.
+    ...(wantsBoth(args) && { jobs: 1 }),
     signal,
     onEvent: renderer.onEvent,
   }).finally(() => renderer.end());

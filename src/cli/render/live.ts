@@ -75,7 +75,7 @@ function fitted(lines: readonly string[], most: number): readonly string[] {
 
 function text({ title, doneBytes, totalBytes, item }: Line): string {
   const of = item === undefined ? title : `${title} (${item})`;
-  if (doneBytes === undefined) return of;
+  if (doneBytes === undefined || (doneBytes === 0 && totalBytes === undefined)) return of;
   if (totalBytes === undefined || totalBytes === 0) return `${of} ${colors.gray(formatSize(doneBytes))}`;
   const full = Math.min(BAR_CELLS, Math.round((doneBytes / totalBytes) * BAR_CELLS));
   const bar = colors.green("━".repeat(full)) + colors.gray("━".repeat(BAR_CELLS - full));

@@ -31,6 +31,8 @@ type ResolvedCommon = {
   readonly outDir: string;
   /** Where the artifact goes, when a file was asked for. */
   readonly outFile?: string;
+  /** Where the manifest goes, when that does not follow from the artifact. */
+  readonly manifestFile?: string;
   readonly platform: Platform;
   /** Sorted by the bytes of the guest path, then of the host path. */
   readonly mappings: readonly ResolvedMapping[];
