@@ -11,6 +11,8 @@ export type Kept = {
   mtime?(mtime: Mtime): Mtime;
   xattr?(name: string, node: Inode): boolean;
   inode?(node: Inode): boolean;
+  /** Whether it can be told that two names are of one inode. */
+  links?(node: Inode): boolean;
 };
 
 /**
@@ -31,7 +33,7 @@ export async function compareTrees(
     const found = actual.entries[position];
     if (found?.path !== entry.path) throw misplaced(entry, found);
     const known = pairs.get(entry.inode);
-    if (known !== undefined) {
+    if (known !== undefined && (kept.links?.(entry.inode.node) ?? true)) {
       if (known !== found.inode) throw differs(entry.path, "is not linked to the names it should be");
       continue;
     }
