@@ -34,12 +34,13 @@ export async function compareTrees(
     throwIfAborted(signal);
     const found = actual.entries[position];
     if (found?.path !== entry.path) throw misplaced(entry, found);
-    const known = pairs.get(entry.inode);
-    if (known !== undefined && (kept.links?.(entry.inode.node) ?? true)) {
+    const hasLinks = kept.links?.(entry.inode.node) ?? true;
+    const known = hasLinks ? pairs.get(entry.inode) : undefined;
+    if (known !== undefined) {
       if (known !== found.inode) throw differs(entry.path, "is not linked to the names it should be");
       continue;
     }
-    if (!found.isFirstName) throw differs(entry.path, "is linked to a name that it should not be");
+    if (hasLinks && !found.isFirstName) throw differs(entry.path, "is linked to a name that it should not be");
     pairs.set(entry.inode, found.inode);
     compareMetadata(entry, found.inode, kept);
     await compareBytes(entry.path, entry.inode.node, found.inode.node);

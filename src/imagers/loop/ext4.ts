@@ -21,6 +21,13 @@ export function ext4({ journal }: { readonly journal: boolean }): LoopFilesystem
     ],
     mountOptions: "defaults",
     readOptions: "noload",
+    limits: {
+      targetBytes: 4095,
+      majors: 2 ** 12,
+      minors: 2 ** 20,
+      earliestSec: -(2 ** 31),
+      latestSec: 2 ** 34 - 2 ** 31 - 1,
+    },
     minBytes: 2 * MIB,
     sizeFor: ({ inodes, directories, dataBlocks, names, nameBytes, symlinks, xattrs, xattrBytes }, freeBytes) => {
       const metadata =

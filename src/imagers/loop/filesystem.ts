@@ -1,4 +1,5 @@
 import type { Tool } from "../../lib/tools.ts";
+import type { Limits } from "./limits.ts";
 import type { ResolvedLoopOptions } from "./options.ts";
 import type { Usage } from "./usage.ts";
 
@@ -25,6 +26,7 @@ export type LoopFilesystem = {
   readonly mountOptions: string;
   /** Those with which the filesystem is read and left as it is. */
   readonly readOptions: string;
+  readonly limits: Limits;
   /** The smallest that mkfs makes. */
   readonly minBytes: number;
   /** Bytes in which the tree fits for sure, the filesystem's own included; `freeBytes` of headroom are on top. */

@@ -9,6 +9,7 @@ import { awaitRelease } from "./devices.ts";
 import type { Format, LoopFilesystem } from "./filesystem.ts";
 import { type Fitted, fitHeadroom, toBlocks } from "./fit.ts";
 import { identityOf } from "./identity.ts";
+import { assertStorable } from "./limits.ts";
 import { MOUNT_POINT, runCommand, runMounted, textOf } from "./mounted.ts";
 import type { ResolvedLoopOptions } from "./options.ts";
 import { usageOf } from "./usage.ts";
@@ -40,6 +41,7 @@ export async function writeLoop(
   { fs, options }: { readonly fs: LoopFilesystem; readonly options: ResolvedLoopOptions },
   ctx: ImagerContext,
 ): Promise<ArtifactFacts> {
+  assertStorable(tree, fs.type, fs.limits);
   const job: Job = { tree, image, fs, options, ctx };
   try {
     await makeFitting(job);
@@ -105,8 +107,10 @@ async function make({ tree, image, fs, options, ctx }: Job, sizeBytes: number): 
     await textOf(runMounted(mounting, ctx, writeTar(tree, ctx, { sparse: "gnu" })));
     return true;
   } catch (error) {
-    if (isFledgeError(error) && error.message.includes("No space left on device")) return false;
-    throw error;
+    if (!isFledgeError(error) || error.code !== "stage") throw error;
+    if (error.message.includes("No space left on device")) return false;
+    const said = error.message.split(" failed: ").at(-1);
+    throw new FledgeError("image", `the tree cannot be written to ${fs.type}: ${said}`, { cause: error });
   }
 }
 

@@ -18,6 +18,8 @@ export const xfs: LoopFilesystem = {
   // nouuid: two builds of one tree have the same UUID, and may be mounted at once.
   mountOptions: "nouuid,allocsize=64k",
   readOptions: "nouuid,norecovery",
+  // XFS_SYMLINK_MAXLEN, xfs_vn_mknod(), and the range of bigtime.
+  limits: { targetBytes: 1023, majors: 2 ** 9, minors: 2 ** 18, earliestSec: -(2 ** 31), latestSec: 16_299_260_424 },
   minBytes: 300 * MIB,
   sizeFor: (
     { inodes, directories, dataBlocks, extents, names, nameBytes, symlinks, xattrs, xattrBytes },
