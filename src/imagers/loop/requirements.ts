@@ -9,8 +9,8 @@ const GNU_TAR: Tool = {
   package: "tar",
   version: {
     argv: ["--version"],
-    parse: (output) => /\S.*/.exec(output)?.[0],
-    objection: (version) => (version.includes("GNU tar") ? undefined : "is not GNU tar"),
+    parse: (output) => /\(GNU tar\) (\S+)/.exec(output)?.[1] ?? /\S.*/.exec(output)?.[0],
+    objection: (version) => (/^\d/.test(version) ? undefined : "is not GNU tar"),
   },
 };
 
