@@ -130,7 +130,7 @@ describeWith("the loop engine, stopped at any moment", [requireRoot(), requireTo
   beforeAll(() => {
     mkdirSync(join(files, "bin"), { recursive: true });
     writeFileSync(join(files, "bin/run"), readFileSync("/bin/busybox"), { mode: 0o755 });
-    for (let i = 0; i < 300; i++) writeFileSync(join(files, `${i}`), Buffer.alloc(MIB, i + 1));
+    for (let i = 0; i < 100; i++) writeFileSync(join(files, `${i}`), Buffer.alloc(MIB, i + 1));
   });
   afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
@@ -150,8 +150,8 @@ describeWith("the loop engine, stopped at any moment", [requireRoot(), requireTo
           took.set(filesystem.type, Number(process.hrtime.bigint() - before) / 1e6);
         }
         writeFileSync(join(cwd, "fledge.config.mjs"), `export default ${JSON.stringify(recipe(filesystem))};`);
-        for (let moment = 0; moment < 4; moment++) {
-          const afterMs = ((moment + Math.random()) / 4) * (took.get(filesystem.type) ?? 0);
+        for (let moment = 0; moment < 3; moment++) {
+          const afterMs = ((moment + Math.random()) / 3) * (took.get(filesystem.type) ?? 0);
           const { code, killedBy } = await stopped({ cwd, env, signal, afterMs });
           const where = `${signal} after ${Math.round(afterMs)} ms`;
           if (signal === "SIGKILL") {

@@ -14,6 +14,7 @@ export const xfs: LoopFilesystem = {
   tools: [
     { name: "mkfs.xfs", reason: "make the xfs image", package: "xfsprogs" },
     { name: "xfs_growfs", reason: "give the xfs image its headroom", package: "xfsprogs" },
+    { name: "xfs_repair", reason: "check the xfs image", package: "xfsprogs" },
   ],
   // nouuid: two builds of one tree have the same UUID, and may be mounted at once.
   mountOptions: "nouuid,allocsize=64k",
