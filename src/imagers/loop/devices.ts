@@ -1,4 +1,5 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, realpathSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { FledgeError } from "../../lib/errors.ts";
 
 const SYS_BLOCK = "/sys/block";
@@ -23,8 +24,9 @@ export async function awaitRelease(image: string): Promise<void> {
 /** The loop device of a file, from what loop(4) shows in sysfs. */
 function deviceOf(image: string): string | undefined {
   if (!existsSync(SYS_BLOCK)) return undefined;
+  const real = join(realpathSync(dirname(image)), basename(image));
   const loops = readdirSync(SYS_BLOCK).filter((name) => name.startsWith("loop"));
-  const found = loops.find((name) => [image, `${image} (deleted)`].includes(backingFileOf(name)));
+  const found = loops.find((name) => [real, `${real} (deleted)`].includes(backingFileOf(name)));
   return found === undefined ? undefined : `/dev/${found}`;
 }
 

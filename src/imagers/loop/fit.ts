@@ -58,8 +58,12 @@ async function freeBytesOf({ image, fs, ctx }: Fitted): Promise<number> {
   return blocks * blockBytes;
 }
 
-/** The size to make it anew with, if that saves enough; a little more than the excess says, for it is to fit this time. */
+/**
+ * The size to make it anew with: larger when the headroom is short; smaller, if that saves enough, and then a little
+ * larger than the excess says, for it is to fit this time.
+ */
 function remakeBytes({ fs }: Fitted, sizeBytes: number, excess: number): number | undefined {
+  if (excess < 0) return toBlocks(sizeBytes - excess + SLACK_BYTES);
   const target = Math.max(fs.minBytes, toBlocks(sizeBytes - excess * REMAKE_PART));
   return fs.remakes && target < sizeBytes * REMAKE_WORTH ? target : undefined;
 }

@@ -44,11 +44,12 @@ export function usageOf(tree: SealedTree): Usage {
       usage.targetBytes += node.target.length;
     }
     if (node.type !== "file" || node.size === 0) continue;
-    if (node.size <= SMALL_BYTES) {
+    const runs = blockRunsOf(node);
+    if (node.size <= SMALL_BYTES && runs.length > 0) {
       usage.smallFiles += 1;
       usage.smallBytes += node.size;
     }
-    for (const { count } of blockRunsOf(node)) {
+    for (const { count } of runs) {
       usage.dataBlocks += count;
       usage.extents += 1;
     }

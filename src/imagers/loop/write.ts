@@ -67,7 +67,7 @@ async function makeFitting(job: Job): Promise<void> {
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     if (await make(job, sizeBytes)) {
       const better = await fitHeadroom(job, sizeBytes);
-      if (better === undefined || !mayRemake) return;
+      if (better === undefined || (better < sizeBytes && !mayRemake)) return;
       mayRemake = false;
       sizeBytes = better;
     } else {
