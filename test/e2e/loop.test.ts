@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { build, tryBuild } from "../helpers/builds.ts";
 import { CLI } from "../helpers/cli.ts";
 import { run, withMount } from "../helpers/disk.ts";
@@ -12,6 +12,9 @@ import { needsRealImages, nginxLayout, TAG } from "../helpers/real-images.ts";
 import { describeWith, requireRoot, requireTools } from "../helpers/requirements.ts";
 import { tempDir } from "../helpers/temp.ts";
 import { listingDifferences, without } from "../helpers/umoci.ts";
+
+// Whole builds, several in a test, on a machine that may have other work to do.
+vi.setConfig({ testTimeout: 300_000 });
 
 const MIB = 2 ** 20;
 const FILESYSTEMS = [{ type: "ext4", engine: "loop" }, { type: "xfs" }, { type: "btrfs" }] as const;
@@ -140,32 +143,28 @@ describeWith("the loop engine, stopped at any moment", [requireRoot(), requireTo
   });
 
   for (const filesystem of FILESYSTEMS) {
-    test.each(["SIGINT", "SIGTERM", "SIGKILL"] as const)(
-      `${filesystem.type} by %s`,
-      async (signal) => {
-        const cwd = tempDir();
-        const before = process.hrtime.bigint();
-        if (!took.has(filesystem.type)) {
-          await build("web", recipe(filesystem), { env, cwd });
-          took.set(filesystem.type, Number(process.hrtime.bigint() - before) / 1e6);
-        }
-        writeFileSync(join(cwd, "fledge.config.mjs"), `export default ${JSON.stringify(recipe(filesystem))};`);
-        for (let moment = 0; moment < 3; moment++) {
-          const afterMs = ((moment + Math.random()) / 3) * (took.get(filesystem.type) ?? 0);
-          const { code, killedBy } = await stopped({ cwd, env, signal, afterMs });
-          const where = `${signal} after ${Math.round(afterMs)} ms`;
-          if (signal === "SIGKILL") {
-            expect(await awaitNothingLeft(cwd, 30), where).toEqual([]);
-          } else {
-            expect(code === 0 || code === 130 || killedBy === signal, `${where}: exit code ${code}`).toBe(true);
-            expect(leftoversOf(cwd), where).toEqual([]);
-          }
-        }
+    test.each(["SIGINT", "SIGTERM", "SIGKILL"] as const)(`${filesystem.type} by %s`, async (signal) => {
+      const cwd = tempDir();
+      const before = process.hrtime.bigint();
+      if (!took.has(filesystem.type)) {
         await build("web", recipe(filesystem), { env, cwd });
-        expect(leftoversOf(cwd)).toEqual([]);
-      },
-      300_000,
-    );
+        took.set(filesystem.type, Number(process.hrtime.bigint() - before) / 1e6);
+      }
+      writeFileSync(join(cwd, "fledge.config.mjs"), `export default ${JSON.stringify(recipe(filesystem))};`);
+      for (let moment = 0; moment < 3; moment++) {
+        const afterMs = ((moment + Math.random()) / 3) * (took.get(filesystem.type) ?? 0);
+        const { code, killedBy } = await stopped({ cwd, env, signal, afterMs });
+        const where = `${signal} after ${Math.round(afterMs)} ms`;
+        if (signal === "SIGKILL") {
+          expect(await awaitNothingLeft(cwd, 30), where).toEqual([]);
+        } else {
+          expect(code === 0 || code === 130 || killedBy === signal, `${where}: exit code ${code}`).toBe(true);
+          expect(leftoversOf(cwd), where).toEqual([]);
+        }
+      }
+      await build("web", recipe(filesystem), { env, cwd });
+      expect(leftoversOf(cwd)).toEqual([]);
+    });
   }
 });
 
