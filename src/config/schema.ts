@@ -6,6 +6,7 @@ import { mappingsOptions } from "../guest/mappings/options.ts";
 import { cpioOptions } from "../imagers/cpio/options.ts";
 import { customOptions } from "../imagers/custom/options.ts";
 import { ext4Options } from "../imagers/ext4/options.ts";
+import { btrfsOptions, xfsOptions } from "../imagers/loop/options.ts";
 import { tarOptions } from "../imagers/tar/options.ts";
 import { limitsOptions } from "../sources/limits/options.ts";
 import { guestOptions, platformOptions, registriesOptions, sourceOptions } from "../sources/options.ts";
@@ -66,7 +67,9 @@ const strategyShapes = {
       .describe("where the static BusyBox comes from; false leaves it out"),
     archive: cpioOptions.describe("the cpio archive"),
   },
-  oci_rootfs: { filesystem: z.union([ext4Options, tarOptions, customOptions]).describe("the disk image") },
+  oci_rootfs: {
+    filesystem: z.union([ext4Options, xfsOptions, btrfsOptions, tarOptions, customOptions]).describe("the disk image"),
+  },
 };
 
 /** The keys that only one strategy knows. */

@@ -3,6 +3,7 @@ import { cpioImager } from "../imagers/cpio/index.ts";
 import { customImager } from "../imagers/custom/index.ts";
 import { ext4Imager } from "../imagers/ext4/index.ts";
 import type { ArtifactFacts, Imager, ImagerContext } from "../imagers/imager.ts";
+import { loopImager } from "../imagers/loop/index.ts";
 import { tarImager } from "../imagers/tar/index.ts";
 import { formatSize } from "../lib/bytes.ts";
 import type { Warning } from "../lib/context.ts";
@@ -56,7 +57,12 @@ export function imagerFor(plugin: ResolvedPlugin): BoundImager {
   const { filesystem } = plugin;
   switch (filesystem.type) {
     case "ext4":
-      return bind(ext4Imager, filesystem);
+      return filesystem.engine === "loop"
+        ? bind(loopImager("ext4"), { ...filesystem, engine: "loop" })
+        : bind(ext4Imager, filesystem);
+    case "xfs":
+    case "btrfs":
+      return bind(loopImager(filesystem.type), filesystem);
     case "tar":
       return bind(tarImager, filesystem);
     case "custom":
