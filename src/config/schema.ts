@@ -5,6 +5,7 @@ import { initOptions } from "../guest/init/options.ts";
 import { mappingsOptions } from "../guest/mappings/options.ts";
 import { cpioOptions } from "../imagers/cpio/options.ts";
 import { ext4Options } from "../imagers/ext4/options.ts";
+import { squashfsOptions } from "../imagers/squashfs/options.ts";
 import { tarOptions } from "../imagers/tar/options.ts";
 import { limitsOptions } from "../sources/limits/options.ts";
 import { guestOptions, platformOptions, registriesOptions, sourceOptions } from "../sources/options.ts";
@@ -47,7 +48,7 @@ const strategyShapes = {
       .describe("where the static BusyBox comes from; false leaves it out"),
     archive: cpioOptions.describe("the cpio archive"),
   },
-  oci_rootfs: { filesystem: z.union([ext4Options, tarOptions]).describe("the disk image") },
+  oci_rootfs: { filesystem: z.union([ext4Options, squashfsOptions, tarOptions]).describe("the disk image") },
 };
 
 /** The keys that only one strategy knows. */

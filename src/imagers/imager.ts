@@ -25,6 +25,8 @@ export interface Imager<Options> {
   readonly isBootable: boolean;
   /** What `write` needs of the machine. */
   requirements(options: Options): readonly Requirement[];
+  /** What `verify` needs of the machine; nothing unless said. */
+  verifyRequirements?(options: Options): readonly Requirement[];
   /**
    * Writes the image to `out`, which does not exist yet, in a folder that does. The caller renames it into place,
    * and removes it when this throws.

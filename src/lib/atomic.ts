@@ -48,7 +48,7 @@ async function removeStale(folder: string, prefix: string, path: string): Promis
     throw ioError(error, "write", path);
   });
   for (const name of names) {
-    const pid = name.startsWith(prefix) ? /^(\d+)-\d+\.tmp$/.exec(name.slice(prefix.length))?.[1] : undefined;
+    const pid = name.startsWith(prefix) ? /^(\d+)-\d+\.tmp/.exec(name.slice(prefix.length))?.[1] : undefined;
     // A leftover of somebody else may be beyond our permissions: it does no harm, so it does not stop the build.
     if (pid !== undefined && !isAlive(Number(pid)))
       await rm(join(folder, name), { force: true, recursive: true }).catch(() => {});

@@ -1,5 +1,6 @@
 import { closeSync, openSync, readFileSync } from "node:fs";
 import type { Env } from "./context.ts";
+import { FledgeError } from "./errors.ts";
 import { capture } from "./exec.ts";
 import { findOnPath, type Tool, USUAL_VERSION } from "./tools.ts";
 
@@ -72,12 +73,33 @@ export async function checkRequirement(
   }
 }
 
+/** The program to run of alternatives. Throws a `tool` error, as the check before a build does, when none can be used. */
+export async function chooseTool<T extends Tool>(
+  anyOf: readonly [T, ...T[]],
+  machine: Machine,
+): Promise<{ readonly tool: T; readonly path: string }> {
+  const found = await findTool(anyOf, machine, false);
+  if ("path" in found) return found;
+  const { problem, fix, instead } = missingTools(anyOf, found.objections);
+  throw new FledgeError("tool", `${problem}; needed to ${anyOf[0].reason}`, {
+    hint: instead === undefined ? fix : `${fix}, or ${instead}`,
+  });
+}
+
+function missingTools(tools: readonly [Tool, ...Tool[]], objections: readonly string[]) {
+  return {
+    problem: objections.length > 0 ? objections.join("; ") : `${listed(tools.map(({ name }) => name))} not found`,
+    fix: `sudo apt-get install -y ${tools[0].package}`,
+    instead: tools[0].instead,
+  };
+}
+
 /** Of alternatives, the first program that is there and can be used; else why none can be. */
-async function findTool(
-  tools: readonly Tool[],
+async function findTool<T extends Tool>(
+  tools: readonly T[],
   machine: Machine,
   every: boolean,
-): Promise<{ tool: Tool; path: string; version?: string } | { objections: string[] }> {
+): Promise<{ tool: T; path: string; version?: string } | { objections: string[] }> {
   const objections: string[] = [];
   for (const tool of tools) {
     const path = findOnPath(tool.name, machine.env);
@@ -96,12 +118,8 @@ async function toolsCheck(tools: readonly [Tool, ...Tool[]], machine: Machine, e
   if ("path" in found) {
     return { isMet: true, found: found.version === undefined ? found.path : `${found.path} ${found.version}` };
   }
-  const { objections } = found;
-  return {
-    isMet: false,
-    problem: objections.length > 0 ? objections.join("; ") : `${listed(tools.map(({ name }) => name))} not found`,
-    fix: `sudo apt-get install -y ${tools[0].package}`,
-  };
+  const { problem, fix } = missingTools(tools, found.objections);
+  return { isMet: false, problem, fix };
 }
 
 const PROBE_TIMEOUT_MS = 10_000;

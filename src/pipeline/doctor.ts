@@ -1,6 +1,8 @@
 import { CODECS } from "../imagers/cpio/codec.ts";
 import { cpioImager } from "../imagers/cpio/index.ts";
 import { COMPRESSIONS } from "../imagers/cpio/options.ts";
+import { squashfsImager } from "../imagers/squashfs/index.ts";
+import { resolveSquashfsOptions } from "../imagers/squashfs/options.ts";
 import { unpackers } from "../lib/decompress.ts";
 import { checkRequirement, type Machine, type Requirement, type RequirementCheck } from "../lib/requirements.ts";
 import type { Plan } from "./plan.ts";
@@ -47,11 +49,17 @@ async function diagnose(subject: string, { needed = [], perhaps = [] }: Needs, m
 
 function features(): (Needs & { readonly subject: string })[] {
   const codecs = COMPRESSIONS.filter((compression) => CODECS[compression].argv !== undefined);
+  const squashfs = resolveSquashfsOptions({ type: "squashfs" });
   return [
     { subject: "layers and archives of a source", perhaps: unpackers() },
     ...codecs.map((compression) => ({
       subject: `archive.compression = "${compression}"`,
       needed: cpioImager.requirements({ compression }),
     })),
+    {
+      subject: 'filesystem.type = "squashfs"',
+      needed: squashfsImager.requirements(squashfs),
+      perhaps: squashfsImager.verifyRequirements?.(squashfs) ?? [],
+    },
   ];
 }

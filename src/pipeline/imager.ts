@@ -2,6 +2,7 @@ import type { ResolvedPlugin } from "../config/resolve/plugin.ts";
 import { cpioImager } from "../imagers/cpio/index.ts";
 import { ext4Imager } from "../imagers/ext4/index.ts";
 import type { ArtifactFacts, Imager, ImagerContext } from "../imagers/imager.ts";
+import { squashfsImager } from "../imagers/squashfs/index.ts";
 import { tarImager } from "../imagers/tar/index.ts";
 import { formatSize } from "../lib/bytes.ts";
 import type { Warning } from "../lib/context.ts";
@@ -43,6 +44,7 @@ export type BoundImager = {
   readonly suffix: string;
   readonly isBootable: boolean;
   requirements(): readonly Requirement[];
+  verifyRequirements(): readonly Requirement[];
   write(tree: SealedTree, out: string, ctx: ImagerContext): Promise<ArtifactFacts>;
   verify(tree: SealedTree, image: string, ctx: ImagerContext): Promise<void>;
 };
@@ -54,6 +56,8 @@ export function imagerFor(plugin: ResolvedPlugin): BoundImager {
   switch (filesystem.type) {
     case "ext4":
       return bind(ext4Imager, filesystem);
+    case "squashfs":
+      return bind(squashfsImager, filesystem);
     case "tar":
       return bind(tarImager, filesystem);
     default:
@@ -67,6 +71,7 @@ function bind<Options>(imager: Imager<Options>, options: Options): BoundImager {
     suffix: imager.suffix(options),
     isBootable: imager.isBootable,
     requirements: () => imager.requirements(options),
+    verifyRequirements: () => imager.verifyRequirements?.(options) ?? [],
     write: (tree, out, ctx) => imager.write(tree, out, options, ctx),
     verify: (tree, image, ctx) => imager.verify(tree, image, options, ctx),
   };

@@ -48,6 +48,10 @@ async function carries(row: ImagerRow, root: DirInode): Promise<void> {
   await withFolder(async (folder) => {
     const tree = seal(root);
     const artifact = artifactIn(folder);
+    if (row.refuses?.(tree)) {
+      await expect(row.write(tree, artifact, testContext())).rejects.toMatchObject({ code: "tool" });
+      return;
+    }
     const facts = await row.write(tree, artifact, testContext());
     await row.verify(tree, artifact, testContext());
     await row.open(artifact, async (opened) => {

@@ -1,6 +1,7 @@
 import { dirname } from "node:path";
 import type { ResolvedCpioOptions } from "../../imagers/cpio/options.ts";
 import { resolveExt4Options } from "../../imagers/ext4/options.ts";
+import { resolveSquashfsOptions } from "../../imagers/squashfs/options.ts";
 import { assertNever } from "../../lib/errors.ts";
 import type { ResolvedFilesystem } from "./plugin.ts";
 import type { Report, ResolveInput } from "./report.ts";
@@ -30,6 +31,8 @@ export function resolveFilesystem(
     case "ext4":
     case undefined:
       return resolveExt4Options(options, name);
+    case "squashfs":
+      return resolveSquashfsOptions(options);
     case "tar":
       return options;
     default:

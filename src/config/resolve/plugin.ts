@@ -4,6 +4,7 @@ import type { ResolvedInit } from "../../guest/init/options.ts";
 import type { ResolvedMapping } from "../../guest/mappings/options.ts";
 import type { ResolvedCpioOptions } from "../../imagers/cpio/options.ts";
 import type { ResolvedExt4Options } from "../../imagers/ext4/options.ts";
+import type { ResolvedSquashfsOptions } from "../../imagers/squashfs/options.ts";
 import type { ResolvedTarOptions } from "../../imagers/tar/options.ts";
 import type { Warning } from "../../lib/context.ts";
 import type { Platform } from "../../lib/platform.ts";
@@ -55,7 +56,7 @@ export type ResolvedInitramfs = ResolvedCommon & {
 };
 
 /** What the artifact of an oci_rootfs is: a variant per format. */
-export type ResolvedFilesystem = ResolvedExt4Options | ResolvedTarOptions;
+export type ResolvedFilesystem = ResolvedExt4Options | ResolvedSquashfsOptions | ResolvedTarOptions;
 
 export type ResolvedOciRootfs = ResolvedCommon & {
   readonly strategy: "oci_rootfs";
