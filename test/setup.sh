@@ -4,7 +4,7 @@
 set -eu
 
 PACKAGES="
-  attr binutils busybox-static bzip2 cpio e2fsprogs gcc libarchive-tools libc6-dev libcap2-bin lz4 openssl shellcheck squashfs-tools time util-linux xz-utils zstd
+  attr binutils busybox-static bzip2 cpio e2fsprogs gcc libarchive-tools libc6-dev libcap2-bin lz4 openssl shellcheck squashfs-tools squashfs-tools-ng time util-linux xz-utils zstd
   qemu-system-x86 qemu-user-static
   apache2-utils buildah docker-registry mmdebstrap skopeo umoci
 "

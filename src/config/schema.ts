@@ -4,6 +4,7 @@ import { busyboxOptions } from "../guest/busybox/options.ts";
 import { initOptions } from "../guest/init/options.ts";
 import { mappingsOptions } from "../guest/mappings/options.ts";
 import { cpioOptions } from "../imagers/cpio/options.ts";
+import { dirOptions } from "../imagers/dir/options.ts";
 import { ext4Options } from "../imagers/ext4/options.ts";
 import { squashfsOptions } from "../imagers/squashfs/options.ts";
 import { tarOptions } from "../imagers/tar/options.ts";
@@ -48,7 +49,9 @@ const strategyShapes = {
       .describe("where the static BusyBox comes from; false leaves it out"),
     archive: cpioOptions.describe("the cpio archive"),
   },
-  oci_rootfs: { filesystem: z.union([ext4Options, squashfsOptions, tarOptions]).describe("the disk image") },
+  oci_rootfs: {
+    filesystem: z.union([ext4Options, squashfsOptions, tarOptions, dirOptions]).describe("the disk image"),
+  },
 };
 
 /** The keys that only one strategy knows. */

@@ -5,7 +5,7 @@ import type { SealedTree } from "../rootfs/seal.ts";
 
 /**
  * What is known of a written artifact: its size in bytes (holes included) and the digest of all its bytes. A folder's are
- * those of the tar archive that holds the same tree.
+ * those of the tar stream that it is unpacked from.
  */
 export type ArtifactFacts = { readonly sizeBytes: number; readonly digest: Digest };
 

@@ -1,5 +1,6 @@
 import type { ResolvedPlugin } from "../config/resolve/plugin.ts";
 import { cpioImager } from "../imagers/cpio/index.ts";
+import { dirImager } from "../imagers/dir/index.ts";
 import { ext4Imager } from "../imagers/ext4/index.ts";
 import type { ArtifactFacts, Imager, ImagerContext } from "../imagers/imager.ts";
 import { squashfsImager } from "../imagers/squashfs/index.ts";
@@ -60,6 +61,8 @@ export function imagerFor(plugin: ResolvedPlugin): BoundImager {
       return bind(squashfsImager, filesystem);
     case "tar":
       return bind(tarImager, filesystem);
+    case "dir":
+      return bind(dirImager, filesystem);
     default:
       return assertNever(filesystem);
   }

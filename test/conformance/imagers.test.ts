@@ -60,6 +60,7 @@ async function carries(row: ImagerRow, root: DirInode): Promise<void> {
     });
     const again = `${artifact} again`;
     expect(await row.write(tree, again, testContext())).toEqual(facts);
+    await row.verify(tree, again, testContext());
     expect(await row.fingerprint(again)).toBe(await row.fingerprint(artifact));
   });
 }

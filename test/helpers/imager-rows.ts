@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { cpioImager } from "../../src/imagers/cpio/index.ts";
 import type { Compression } from "../../src/imagers/cpio/options.ts";
+import { dirImager } from "../../src/imagers/dir/index.ts";
 import { ext4Imager } from "../../src/imagers/ext4/index.ts";
 import type { ArtifactFacts, Imager, ImagerContext } from "../../src/imagers/imager.ts";
 import { squashfsImager } from "../../src/imagers/squashfs/index.ts";
@@ -92,6 +93,31 @@ export const IMAGER_ROWS: readonly ImagerRow[] = [
         return body(folder);
       }),
     allowances: { allowed: [] },
+  }),
+  row({
+    name: "dir",
+    imager: dirImager,
+    options: { type: "dir" },
+    needs: [requireTools("tar")],
+    kept: (node) => (node.type === "socket" ? undefined : node),
+    open: (artifact, body) => body(artifact),
+    keepsHoles: true,
+    allowances: { allowed: [] },
+    // Of two folders that are the same, all that can be said is that the verifier finds nothing.
+    fingerprint: async () => "",
+    damages: () =>
+      [
+        ["content", 'printf X | dd of="$1/first-marker: a name" bs=1 seek=300005 conv=notrunc'],
+        ["mode", 'chmod 600 "$1/folder/again"'],
+        ["time of a folder", 'touch -d @5 "$1/folder"'],
+        ["name", 'mv "$1/folder/again" "$1/folder/agaim"; touch -d @1700000000 "$1/folder"'],
+        ["link", 'ln -sfn elsewhere "$1/folder/link"; touch -hd @1700000000 "$1/folder/link" "$1/folder"'],
+        ["owner", 'chown 1 "$1/folder/again"'],
+        ["attribute", 'setfattr -n user.x -v y "$1/folder"'],
+      ].map(([what = "", script = ""]) => ({
+        what,
+        inflict: (damaged) => void run("sh", ["-ec", script, "sh", damaged]),
+      })),
   }),
 ];
 

@@ -34,6 +34,7 @@ export function resolveFilesystem(
     case "squashfs":
       return resolveSquashfsOptions(options);
     case "tar":
+    case "dir":
       return options;
     default:
       return assertNever(options);

@@ -3,6 +3,7 @@ import type { BusyboxOptions } from "../../guest/busybox/options.ts";
 import type { ResolvedInit } from "../../guest/init/options.ts";
 import type { ResolvedMapping } from "../../guest/mappings/options.ts";
 import type { ResolvedCpioOptions } from "../../imagers/cpio/options.ts";
+import type { ResolvedDirOptions } from "../../imagers/dir/options.ts";
 import type { ResolvedExt4Options } from "../../imagers/ext4/options.ts";
 import type { ResolvedSquashfsOptions } from "../../imagers/squashfs/options.ts";
 import type { ResolvedTarOptions } from "../../imagers/tar/options.ts";
@@ -56,7 +57,11 @@ export type ResolvedInitramfs = ResolvedCommon & {
 };
 
 /** What the artifact of an oci_rootfs is: a variant per format. */
-export type ResolvedFilesystem = ResolvedExt4Options | ResolvedSquashfsOptions | ResolvedTarOptions;
+export type ResolvedFilesystem =
+  | ResolvedExt4Options
+  | ResolvedSquashfsOptions
+  | ResolvedTarOptions
+  | ResolvedDirOptions;
 
 export type ResolvedOciRootfs = ResolvedCommon & {
   readonly strategy: "oci_rootfs";
