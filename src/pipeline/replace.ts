@@ -1,4 +1,4 @@
-import { lstat, readFile, rename, rmdir, writeFile } from "node:fs/promises";
+import { lstat, readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { removeTree, temporarySibling } from "../lib/atomic.ts";
 import { errnoOf, FledgeError } from "../lib/errors.ts";
@@ -9,29 +9,26 @@ import { errnoOf, FledgeError } from "../lib/errors.ts";
  */
 export async function assertReplaceable(artifact: string): Promise<void> {
   const there = await identityOf(artifact);
-  if (there === undefined || there === (await readNote(artifact))) return;
-  try {
-    await rmdir(artifact); // only takes away an empty one
-  } catch (error) {
-    throw new FledgeError("io", `${artifact} is a folder that no build of fledge has put there`, {
-      hint: "remove it, or write elsewhere: fledge build -o FOLDER",
-      cause: error,
-    });
-  }
+  if (there === undefined || there === (await readNote(artifact)) || (await readdir(artifact)).length === 0) return;
+  throw new FledgeError("io", `${artifact} is a folder that no build of fledge has put there`, {
+    hint: "remove it, or write elsewhere: fledge build -o FOLDER",
+  });
 }
 
 /** Renames what was written to its place; a folder that is there is first moved aside, and back if that fails. */
 export async function replaceWith(written: string, artifact: string): Promise<void> {
-  const identity = await identityOf(written);
-  if (identity === undefined) return await rename(written, artifact);
+  if ((await identityOf(written)) === undefined) return await rename(written, artifact);
   await assertReplaceable(artifact);
   const hasOld = (await identityOf(artifact)) !== undefined;
   const aside = hasOld ? await temporarySibling(artifact) : undefined;
   if (aside !== undefined) await rename(artifact, aside);
+  let isInPlace = false;
   try {
     await rename(written, artifact);
-    await writeFile(noteOf(artifact), `${identity}\n`);
+    isInPlace = true;
+    await writeFile(noteOf(artifact), `${await identityOf(artifact)}\n`);
   } catch (error) {
+    if (isInPlace) await removeTree(artifact);
     if (aside !== undefined) await rename(aside, artifact);
     throw error;
   }
@@ -56,11 +53,11 @@ async function readNote(artifact: string): Promise<string | undefined> {
   );
 }
 
-/** Device and inode number and the time of birth, which a rename leaves as they are; undefined for all but folders. */
+/** Inode number, which may be used again, and time of birth; undefined for all but folders. */
 async function identityOf(path: string): Promise<string | undefined> {
   try {
     const stat = await lstat(path, { bigint: true });
-    return stat.isDirectory() ? `${stat.dev}:${stat.ino}:${stat.birthtimeNs}` : undefined;
+    return stat.isDirectory() ? `${stat.ino}:${stat.birthtimeNs}` : undefined;
   } catch (error) {
     if (errnoOf(error) === "ENOENT") return undefined;
     throw error;

@@ -2,6 +2,7 @@ import { benchCpio } from "./cpio.ts";
 import { benchExt4 } from "./ext4.ts";
 import { benchLayers } from "./layers.ts";
 import { benchOci } from "./oci.ts";
+import { benchSquashfs } from "./squashfs.ts";
 import { benchStore } from "./store.ts";
 import { benchTree } from "./tree.ts";
 
@@ -11,6 +12,7 @@ const BENCHES: Readonly<Record<string, () => void | Promise<void>>> = {
   ext4: benchExt4,
   layers: benchLayers,
   oci: benchOci,
+  squashfs: benchSquashfs,
   store: benchStore,
 };
 

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readSync, symlinkSync, writeSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readFileSync, readSync, rmSync, symlinkSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { cpioImager } from "../../src/imagers/cpio/index.ts";
@@ -227,11 +227,11 @@ function flip(path: string, places: readonly number[], length: number): void {
 
 /** A folder for a PATH with just these programs. */
 function folderOf(...programs: readonly string[]): string {
-  const folder = join(tmpdir(), `fledge-path-${programs.join("-")}`);
-  mkdirSync(folder, { recursive: true });
+  const folder = mkdtempSync(join(tmpdir(), "fledge-path-"));
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
   for (const program of programs) {
     const path = findOnPath(program, process.env);
-    if (path !== undefined && !existsSync(join(folder, program))) symlinkSync(path, join(folder, program));
+    if (path !== undefined) symlinkSync(path, join(folder, program));
   }
   return folder;
 }

@@ -9,7 +9,7 @@ import { writeTar } from "../../rootfs/tar-write.ts";
 import { differs } from "../compare.ts";
 import type { Imager } from "../imager.ts";
 import { NOTHING, verifyAsTar } from "../verify-tar.ts";
-import { KEPT, makeable, type User } from "./limits.ts";
+import { makeable, type User } from "./limits.ts";
 import type { ResolvedDirOptions } from "./options.ts";
 
 const TAR: Tool = {
@@ -55,7 +55,7 @@ export const dirImager: Imager<ResolvedDirOptions> = {
   async verify(sealed, image, _options, ctx) {
     const { tree } = makeable(sealed, whoAmI());
     const packed = pipeThrough(requireTool(TAR, ctx.env), PACK_ARGV, NOTHING, { ...ctx, cwd: image });
-    await verifyAsTar(withoutSpecialLinks(tree), image, { packed, kept: KEPT }, ctx);
+    await verifyAsTar(withoutSpecialLinks(tree), image, { packed, kept: {} }, ctx);
     assertSpecialLinks(tree, image);
   },
 };

@@ -2,7 +2,6 @@ import { fromByteString } from "../../lib/bytes.ts";
 import type { Warning } from "../../lib/context.ts";
 import type { Inode } from "../../rootfs/node.ts";
 import type { SealedEntry, SealedInode, SealedTree } from "../../rootfs/seal.ts";
-import type { Kept } from "../compare.ts";
 
 /** Who unpacks. */
 export type User = { readonly uid: number; readonly gid: number };
@@ -10,10 +9,7 @@ export type User = { readonly uid: number; readonly gid: number };
 const SET_ID_BITS = 0o6000;
 const NAMED_IN_WARNING = 5;
 
-/** The unpacking tar takes no POSIX ACLs for attributes, and has no sockets. */
-export const KEPT: Kept = { xattr: (name) => !name.startsWith("system.") };
-
-/** The tree as the user can make it, and a warning that says what that leaves out; root can make all but sockets. */
+/** The tree as the user can make it, and a warning that says what that leaves out; root can make all but sockets and ACLs. */
 export function makeable(tree: SealedTree, user: User): { readonly tree: SealedTree; readonly warning?: Warning } {
   const isRoot = user.uid === 0;
   const lost: Lost = { owners: 0, setIds: [], xattrs: [], leftOut: [] };
@@ -26,7 +22,8 @@ export function makeable(tree: SealedTree, user: User): { readonly tree: SealedT
       lost.leftOut.push(`/${fromByteString(entry.path)}`);
       continue;
     }
-    if (entry.isFirstName) inodes.set(inode, isRoot ? inode : { ...inode, node: ownedBy(user, entry, lost) });
+    if (entry.isFirstName)
+      inodes.set(inode, { ...inode, node: isRoot ? withoutAcls(entry, lost) : ownedBy(user, entry, lost) });
     entries.push({ ...entry, inode: inodes.get(inode) ?? inode });
   }
   const warning = warningOf(lost);
@@ -41,9 +38,24 @@ function ownedBy({ uid, gid }: User, { path, inode: { node } }: SealedEntry, los
   if (node.uid !== uid || node.gid !== gid) lost.owners += 1;
   const isSetId = node.type !== "dir" && (node.mode & SET_ID_BITS) !== 0;
   if (isSetId) lost.setIds.push(name);
-  const xattrs = new Map([...node.xattrs].filter(([xattr]) => xattr.startsWith("user.")));
-  if (xattrs.size < node.xattrs.size) lost.xattrs.push(name);
+  const { xattrs } = withXattrs(node, { path: name, lost }, (xattr) => xattr.startsWith("user."));
   return { ...node, uid, gid, xattrs, mode: isSetId ? node.mode & ~SET_ID_BITS : node.mode };
+}
+
+/** tar sets them by another way than the attributes that they are. */
+function withoutAcls({ path, inode: { node } }: SealedEntry, lost: Lost): Inode {
+  return withXattrs(node, { path: `/${fromByteString(path)}`, lost }, (xattr) => !xattr.startsWith("system."));
+}
+
+function withXattrs(
+  node: Inode,
+  { path, lost }: { readonly path: string; readonly lost: Lost },
+  keeps: (xattr: string) => boolean,
+): Inode {
+  const kept = [...node.xattrs].filter(([xattr]) => keeps(xattr));
+  if (kept.length === node.xattrs.size) return node;
+  lost.xattrs.push(path);
+  return { ...node, xattrs: new Map(kept) };
 }
 
 function warningOf({ owners, setIds, xattrs, leftOut }: Lost): Warning | undefined {
@@ -54,7 +66,7 @@ function warningOf({ owners, setIds, xattrs, leftOut }: Lost): Warning | undefin
     leftOut.length > 0 ? `the devices and sockets ${listed(leftOut)}` : undefined,
   ].filter((part) => part !== undefined);
   if (parts.length === 0) return undefined;
-  const hint = 'as root it keeps all but sockets; filesystem.type = "tar" keeps as much without root';
+  const hint = 'as root it keeps all but sockets and ACLs; filesystem.type = "tar" keeps as much without root';
   return { message: `the folder is without ${parts.join(", ")}`, hint };
 }
 
