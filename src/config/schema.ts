@@ -5,8 +5,10 @@ import { initOptions } from "../guest/init/options.ts";
 import { mappingsOptions } from "../guest/mappings/options.ts";
 import { cpioOptions } from "../imagers/cpio/options.ts";
 import { customOptions } from "../imagers/custom/options.ts";
+import { dirOptions } from "../imagers/dir/options.ts";
 import { ext4Options } from "../imagers/ext4/options.ts";
 import { btrfsOptions, xfsOptions } from "../imagers/loop/options.ts";
+import { squashfsOptions } from "../imagers/squashfs/options.ts";
 import { tarOptions } from "../imagers/tar/options.ts";
 import { limitsOptions } from "../sources/limits/options.ts";
 import { guestOptions, platformOptions, registriesOptions, sourceOptions } from "../sources/options.ts";
@@ -68,7 +70,9 @@ const strategyShapes = {
     archive: cpioOptions.describe("the cpio archive"),
   },
   oci_rootfs: {
-    filesystem: z.union([ext4Options, xfsOptions, btrfsOptions, tarOptions, customOptions]).describe("the disk image"),
+    filesystem: z
+      .union([ext4Options, squashfsOptions, xfsOptions, btrfsOptions, tarOptions, dirOptions, customOptions])
+      .describe("the disk image"),
   },
 };
 

@@ -108,7 +108,8 @@ async function compareBytes(path: ByteString, node: Inode, found: Inode): Promis
   if (meant !== written) throw differs(path, "has other content");
 }
 
-function differs(path: ByteString, how: string): FledgeError {
+/** The error that says of a path what the artifact has wrong. */
+export function differs(path: ByteString, how: string): FledgeError {
   return new FledgeError("verify", `/${fromByteString(path)} ${how}`, {
     hint: HINT,
   });

@@ -4,6 +4,8 @@ import { COMPRESSIONS } from "../imagers/cpio/options.ts";
 import { resolveExt4Options } from "../imagers/ext4/options.ts";
 import { loopImager } from "../imagers/loop/index.ts";
 import { resolveMountedOptions } from "../imagers/loop/options.ts";
+import { squashfsImager } from "../imagers/squashfs/index.ts";
+import { resolveSquashfsOptions } from "../imagers/squashfs/options.ts";
 import { unpackers } from "../lib/decompress.ts";
 import { checkRequirement, type Machine, type Requirement, type RequirementCheck } from "../lib/requirements.ts";
 import { engineRequirement } from "../sources/dockerfile/engines.ts";
@@ -52,6 +54,7 @@ async function diagnose(subject: string, { needed = [], perhaps = [] }: Needs, m
 
 function features(): (Needs & { readonly subject: string })[] {
   const codecs = COMPRESSIONS.filter((compression) => CODECS[compression].argv !== undefined);
+  const squashfs = resolveSquashfsOptions({ type: "squashfs" });
   return [
     { subject: "layers and archives of a source", perhaps: unpackers() },
     { subject: "source.dockerfile", needed: [engineRequirement()] },
@@ -68,5 +71,10 @@ function features(): (Needs & { readonly subject: string })[] {
       subject: `archive.compression = "${compression}"`,
       needed: cpioImager.requirements({ compression }),
     })),
+    {
+      subject: 'filesystem.type = "squashfs"',
+      needed: squashfsImager.requirements(squashfs),
+      perhaps: squashfsImager.verifyRequirements?.(squashfs) ?? [],
+    },
   ];
 }

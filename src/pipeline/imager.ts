@@ -1,9 +1,11 @@
 import type { ResolvedPlugin } from "../config/resolve/plugin.ts";
 import { cpioImager } from "../imagers/cpio/index.ts";
 import { customImager } from "../imagers/custom/index.ts";
+import { dirImager } from "../imagers/dir/index.ts";
 import { ext4Imager } from "../imagers/ext4/index.ts";
 import type { ArtifactFacts, Imager, ImagerContext } from "../imagers/imager.ts";
 import { loopImager } from "../imagers/loop/index.ts";
+import { squashfsImager } from "../imagers/squashfs/index.ts";
 import { tarImager } from "../imagers/tar/index.ts";
 import { formatSize } from "../lib/bytes.ts";
 import type { Warning } from "../lib/context.ts";
@@ -46,6 +48,7 @@ export type BoundImager = {
   readonly suffix: string;
   readonly isBootable: boolean;
   requirements(): readonly Requirement[];
+  verifyRequirements(): readonly Requirement[];
   write(tree: SealedTree, out: string, ctx: ImagerContext): Promise<ArtifactFacts>;
   /** Absent where an imager of the user's has none. */
   verify?(tree: SealedTree, image: string, ctx: ImagerContext): Promise<void>;
@@ -60,13 +63,17 @@ export function imagerFor(plugin: ResolvedPlugin): BoundImager {
       return filesystem.engine === "loop"
         ? bind(loopImager("ext4"), { ...filesystem, engine: "loop" })
         : bind(ext4Imager, filesystem);
+    case "squashfs":
+      return bind(squashfsImager, filesystem);
     case "xfs":
     case "btrfs":
       return bind(loopImager(filesystem.type), filesystem);
     case "tar":
       return bind(tarImager, filesystem);
+    case "dir":
+      return bind(dirImager, filesystem);
     case "custom":
-      return customImager(filesystem.imager);
+      return { verifyRequirements: () => [], ...customImager(filesystem.imager) };
     default:
       return assertNever(filesystem);
   }
@@ -78,6 +85,7 @@ function bind<Options>(imager: Imager<Options>, options: Options): BoundImager {
     suffix: imager.suffix(options),
     isBootable: imager.isBootable,
     requirements: () => imager.requirements(options),
+    verifyRequirements: () => imager.verifyRequirements?.(options) ?? [],
     write: (tree, out, ctx) => imager.write(tree, out, options, ctx),
     verify: (tree, image, ctx) => imager.verify(tree, image, options, ctx),
   };

@@ -57,7 +57,11 @@ export function plan(plugin: ResolvedPlugin, options: PlanOptions = {}): Plan {
     plugin,
     steps: arrange(builtinSteps(plugin, { source, imager, outputs, options }), plugin.stages),
     inputs: inputsOf(plugin),
-    requirements: [...(source?.requirements?.() ?? []), ...imager.requirements()],
+    requirements: [
+      ...(source?.requirements?.() ?? []),
+      ...imager.requirements(),
+      ...(options.verify ? imager.verifyRequirements() : []),
+    ],
     outputs,
     warnings: [
       ...plugin.warnings,

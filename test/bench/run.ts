@@ -3,6 +3,7 @@ import { benchExt4 } from "./ext4.ts";
 import { benchLayers } from "./layers.ts";
 import { benchLoop } from "./loop.ts";
 import { benchOci } from "./oci.ts";
+import { benchSquashfs } from "./squashfs.ts";
 import { benchStore } from "./store.ts";
 import { benchTree } from "./tree.ts";
 
@@ -13,6 +14,7 @@ const BENCHES: Readonly<Record<string, () => void | Promise<void>>> = {
   layers: benchLayers,
   loop: benchLoop,
   oci: benchOci,
+  squashfs: benchSquashfs,
   store: benchStore,
 };
 

@@ -53,6 +53,10 @@ async function carries(row: ImagerRow, whole: DirInode): Promise<void> {
     const root = filtered(whole, { map: (node) => (row.takes(node) ? node : undefined) });
     const tree = seal(root);
     const artifact = artifactIn(folder);
+    if (row.refuses?.(tree)) {
+      await expect(row.write(tree, artifact, testContext())).rejects.toMatchObject({ code: "tool" });
+      return;
+    }
     const facts = await row.write(tree, artifact, testContext());
     await row.verify(tree, artifact, testContext());
     await row.open(artifact, async (opened) => {
@@ -62,6 +66,7 @@ async function carries(row: ImagerRow, whole: DirInode): Promise<void> {
     if (!row.repeats) return;
     const again = `${artifact} again`;
     expect(await row.write(tree, again, testContext())).toEqual(facts);
+    await row.verify(tree, again, testContext());
     expect(await row.fingerprint(again)).toBe(await row.fingerprint(artifact));
   });
 }

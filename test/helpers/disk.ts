@@ -10,12 +10,8 @@ export function quietContext(signal: AbortSignal = new AbortController().signal)
 }
 
 /** Runs a program; returns its output, or throws with all it said. */
-export function run(
-  command: string,
-  args: readonly string[],
-  { encoding = "utf8", cwd }: { readonly encoding?: "utf8" | "latin1"; readonly cwd?: string } = {},
-): string {
-  const { status, stdout, stderr, error } = spawnSync(command, args, { encoding, maxBuffer: 1 << 28, cwd });
+export function run(command: string, args: readonly string[], { cwd }: { readonly cwd?: string } = {}): string {
+  const { status, stdout, stderr, error } = spawnSync(command, args, { encoding: "utf8", maxBuffer: 1 << 28, cwd });
   if (error) throw error;
   if (status !== 0) throw new Error(`${command} ${args.join(" ")} ended with ${status}:\n${stdout}${stderr}`);
   return stdout;

@@ -1,13 +1,20 @@
-import { closeSync, openSync, readFileSync, readSync, writeSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { closeSync, mkdtempSync, openSync, readFileSync, readSync, rmSync, symlinkSync, writeSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { cpioImager } from "../../src/imagers/cpio/index.ts";
 import type { Compression } from "../../src/imagers/cpio/options.ts";
+import { dirImager } from "../../src/imagers/dir/index.ts";
 import { ext4Imager } from "../../src/imagers/ext4/index.ts";
 import type { ArtifactFacts, Imager, ImagerContext } from "../../src/imagers/imager.ts";
 import { loopImager } from "../../src/imagers/loop/index.ts";
 import { type ResolvedLoopOptions, resolveMountedOptions } from "../../src/imagers/loop/options.ts";
+import { squashfsImager } from "../../src/imagers/squashfs/index.ts";
+import { resolveSquashfsOptions } from "../../src/imagers/squashfs/options.ts";
+import { PACKERS, type Packer } from "../../src/imagers/squashfs/packers.ts";
 import { tarImager } from "../../src/imagers/tar/index.ts";
 import { hashFile } from "../../src/lib/hash-file.ts";
+import { findOnPath } from "../../src/lib/tools.ts";
 import type { DirInode, Inode, InodeType } from "../../src/rootfs/node.ts";
 import type { SealedTree } from "../../src/rootfs/seal.ts";
 import { run, withFolder, withMount } from "./disk.ts";
@@ -33,6 +40,8 @@ export type ImagerRow = {
   readonly takes: (node: Inode) => boolean;
   /** Whether the same tree gives the same bytes. */
   readonly repeats: boolean;
+  /** A tree that this tool cannot carry: writing it must fail with a `tool` error. */
+  readonly refuses?: (tree: SealedTree) => boolean;
   /** What the folder shows that is not of the tree, and the other way round. */
   readonly allowances: Allowances;
   /** A digest of all of the artifact. */
@@ -110,6 +119,7 @@ export const IMAGER_ROWS: readonly ImagerRow[] = [
     allowances: { allowed: [], countsFolderLinks: false },
   }),
   ...(["gzip", "none"] as const).map(cpioRow),
+  ...PACKERS.filter(isUsable).map(squashfsRow),
   row({
     name: "tar",
     imager: tarImager,
@@ -123,7 +133,68 @@ export const IMAGER_ROWS: readonly ImagerRow[] = [
       }),
     allowances: { allowed: [] },
   }),
+  row({
+    name: "dir",
+    imager: dirImager,
+    options: { type: "dir" },
+    needs: [requireTools("tar")],
+    kept: (node) => (node.type === "socket" ? undefined : node),
+    open: (artifact, body) => body(artifact),
+    keepsHoles: true,
+    allowances: { allowed: [] },
+    // Of two folders that are the same, all that can be said is that the verifier finds nothing.
+    fingerprint: async () => "",
+    damages: () =>
+      [
+        ["content", 'printf X | dd of="$1/first-marker: a name" bs=1 seek=300005 conv=notrunc'],
+        ["mode", 'chmod 600 "$1/folder/again"'],
+        ["time of a folder", 'touch -d @5 "$1/folder"'],
+        ["name", 'mv "$1/folder/again" "$1/folder/agaim"; touch -d @1700000000 "$1/folder"'],
+        ["link", 'ln -sfn elsewhere "$1/folder/link"; touch -hd @1700000000 "$1/folder/link" "$1/folder"'],
+        ["owner", 'chown 1 "$1/folder/again"'],
+        ["attribute", 'setfattr -n user.x -v y "$1/folder"'],
+      ].map(([what = "", script = ""]) => ({
+        what,
+        inflict: (damaged) => void run("sh", ["-ec", script, "sh", damaged]),
+      })),
+  }),
 ];
+
+/** Debian 12's mksquashfs is one that fledge refuses: then there is no row for it. */
+function isUsable({ name, version }: Packer): boolean {
+  if (name === "tar2sqfs") return true;
+  const { stdout } = spawnSync(name, [...(version?.argv ?? [])], { encoding: "utf8" });
+  const found = version?.parse(stdout ?? "");
+  return found !== undefined && version?.objection?.(found) === undefined;
+}
+
+/** Squashfs by one of the programs that can write it; the kernel reads the image. */
+function squashfsRow({ name, assertCarries }: Packer): ImagerRow {
+  const PATH = folderOf(name, "sqfs2tar");
+  const { write, verify, ...facts } = row({
+    name: `squashfs, ${name}`,
+    imager: squashfsImager,
+    options: resolveSquashfsOptions({ type: "squashfs" }),
+    needs: [requireTools(name, "sqfs2tar")],
+    open: mounted("squashfs"),
+    kept: (node) =>
+      node.type === "socket"
+        ? undefined
+        : { ...node, mtime: { sec: Math.min(Math.max(node.mtime.sec, 0), 2 ** 32 - 1), nsec: 0 } },
+    keepsHoles: true,
+    allowances: { allowed: [], countsFolderLinks: false },
+    damages: flippedEverywhere,
+  });
+  return {
+    ...facts,
+    ...(assertCarries && {
+      refuses: ({ inodes }) =>
+        inodes.some(({ mtime }) => mtime.sec >= 2 ** 31) || (inodes[0]?.node.xattrs.size ?? 0) > 0,
+    }),
+    write: (tree, out, ctx) => write(tree, out, { ...ctx, env: { PATH } }),
+    verify: (tree, artifact, ctx) => verify(tree, artifact, { ...ctx, env: { PATH } }),
+  };
+}
 
 function cpioRow(compression: Compression): ImagerRow {
   const isCompressed = compression !== "none";
@@ -191,6 +262,17 @@ function flip(path: string, places: readonly number[], length: number): void {
   } finally {
     closeSync(fd);
   }
+}
+
+/** A folder for a PATH with just these programs. */
+function folderOf(...programs: readonly string[]): string {
+  const folder = mkdtempSync(join(tmpdir(), "fledge-path-"));
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  for (const program of programs) {
+    const path = findOnPath(program, process.env);
+    if (path !== undefined) symlinkSync(path, join(folder, program));
+  }
+  return folder;
 }
 
 /** Where a test puts the artifact of a row. */

@@ -3,6 +3,7 @@ import type { ResolvedCpioOptions } from "../../imagers/cpio/options.ts";
 import { resolveCustomOptions } from "../../imagers/custom/options.ts";
 import { resolveExt4Options } from "../../imagers/ext4/options.ts";
 import { resolveMountedOptions } from "../../imagers/loop/options.ts";
+import { resolveSquashfsOptions } from "../../imagers/squashfs/options.ts";
 import { assertNever } from "../../lib/errors.ts";
 import type { ResolvedFilesystem } from "./plugin.ts";
 import type { Report, ResolveInput } from "./report.ts";
@@ -35,7 +36,10 @@ export function resolveFilesystem(
     case "xfs":
     case "btrfs":
       return resolveMountedOptions(options, name);
+    case "squashfs":
+      return resolveSquashfsOptions(options);
     case "tar":
+    case "dir":
       return options;
     case "custom":
       return resolveCustomOptions(options);
