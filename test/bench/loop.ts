@@ -2,12 +2,12 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
+import { resolveExt4Options } from "../../src/imagers/ext4/options.ts";
 import { loopImager } from "../../src/imagers/loop/index.ts";
 import { type ResolvedLoopOptions, resolveMountedOptions } from "../../src/imagers/loop/options.ts";
 import { sealTree } from "../../src/rootfs/seal.ts";
 import { RootfsTree } from "../../src/rootfs/tree.ts";
 import { quietContext } from "../helpers/disk.ts";
-import { ext4Options } from "../helpers/ext4.ts";
 import { inTempDir, median } from "./measure.ts";
 
 const RUNS = 3;
@@ -26,9 +26,9 @@ sync -f shell.img; sha256sum shell.img >/dev/null
 `;
 
 const ROWS: readonly { options: ResolvedLoopOptions; mkfs: string }[] = [
-  { options: { ...ext4Options(), engine: "loop" }, mkfs: "mkfs.ext4 -q -F" },
-  { options: resolveMountedOptions({ type: "xfs", headroom: "1M" }, "bench"), mkfs: "mkfs.xfs -q -f" },
-  { options: resolveMountedOptions({ type: "btrfs", headroom: "1M" }, "bench"), mkfs: "mkfs.btrfs -q -f" },
+  { options: { ...resolveExt4Options({ type: "ext4" }, "bench"), engine: "loop" }, mkfs: "mkfs.ext4 -q -F" },
+  { options: resolveMountedOptions({ type: "xfs" }, "bench"), mkfs: "mkfs.xfs -q -f" },
+  { options: resolveMountedOptions({ type: "btrfs" }, "bench"), mkfs: "mkfs.btrfs -q -f" },
 ];
 
 /** The loop engine against mkfs, mount and cp on the same tree of 12,000 small files and 600 MiB, taking turns. */

@@ -7,7 +7,7 @@ import { writeTar } from "../../rootfs/tar-write.ts";
 import type { ArtifactFacts, ImagerContext } from "../imager.ts";
 import { awaitRelease } from "./devices.ts";
 import type { Format, LoopFilesystem } from "./filesystem.ts";
-import { type Fitted, fitHeadroom, toBlocks } from "./fit.ts";
+import { type Fitted, fitHeadroom, toBlocks, toBytes } from "./fit.ts";
 import { identityOf } from "./identity.ts";
 import { assertStorable } from "./limits.ts";
 import { MOUNT_POINT, runCommand, runMounted, textOf } from "./mounted.ts";
@@ -86,6 +86,9 @@ async function makeFixed(job: Job, sizeBytes: number): Promise<void> {
       `filesystem.size of ${formatSize(sizeBytes)}: ${fs.type} takes ${formatSize(fs.minBytes)} at least`,
     );
   }
+  // tar would go on to the last file, and a full btrfs is slow to say so.
+  const { dataBlocks, smallFiles } = usageOf(job.tree);
+  if (toBlocks(sizeBytes) < toBytes(dataBlocks - smallFiles)) throw doesNotFit(sizeBytes, fs);
   if (!(await make(job, toBlocks(sizeBytes)))) throw doesNotFit(sizeBytes, fs);
 }
 
