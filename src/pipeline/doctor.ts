@@ -35,20 +35,21 @@ export async function diagnosePlan({ plugin, requirements }: Plan, machine: Mach
 
 /** The same for every feature of fledge that needs more than Node. */
 export async function diagnoseAll(machine: Machine): Promise<Diagnosis[]> {
-  return await Promise.all(features().map(({ subject, ...needs }) => diagnose(subject, needs, machine)));
+  const diagnoses: Diagnosis[] = [];
+  for (const { subject, ...needs } of features()) diagnoses.push(await diagnose(subject, needs, machine));
+  return diagnoses;
 }
 
 type Needs = { readonly needed?: readonly Requirement[]; readonly perhaps?: readonly Requirement[] };
 
 async function diagnose(subject: string, { needed = [], perhaps = [] }: Needs, machine: Machine): Promise<Diagnosis> {
-  const check = async (requirement: Requirement, isNeeded: boolean): Promise<Finding> => ({
-    ...(await checkRequirement(requirement, machine, { every: true })),
-    isNeeded,
-  });
-  const findings = await Promise.all([
-    ...needed.map((requirement) => check(requirement, true)),
-    ...perhaps.map((requirement) => check(requirement, false)),
-  ]);
+  const findings: Finding[] = [];
+  // One after the other: each may start a program, and listens to the signal while that runs.
+  for (const [requirements, isNeeded] of [[needed, true] as const, [perhaps, false] as const]) {
+    for (const requirement of requirements) {
+      findings.push({ ...(await checkRequirement(requirement, machine, { every: true })), isNeeded });
+    }
+  }
   return { subject, findings, canRun: findings.every(({ isMet, isNeeded }) => isMet || !isNeeded) };
 }
 

@@ -1,3 +1,4 @@
+import { VERSION_BY_V } from "../../lib/tools.ts";
 import { cutLabel, type LoopFilesystem } from "./filesystem.ts";
 
 const MIB = 2 ** 20;
@@ -15,9 +16,9 @@ export function ext4({ journal }: { readonly journal: boolean }): LoopFilesystem
   return {
     type: "ext4",
     tools: [
-      { name: "mke2fs", reason: "make the ext4 image", package: "e2fsprogs" },
-      { name: "e2fsck", reason: "check the ext4 image", package: "e2fsprogs" },
-      { name: "resize2fs", reason: "bring the ext4 image to its size", package: "e2fsprogs" },
+      { name: "mke2fs", reason: "make the ext4 image", package: "e2fsprogs", version: VERSION_BY_V },
+      { name: "e2fsck", reason: "check the ext4 image", package: "e2fsprogs", version: VERSION_BY_V },
+      { name: "resize2fs", reason: "bring the ext4 image to its size", package: "e2fsprogs", version: VERSION_BY_V },
     ],
     mountOptions: "defaults",
     readOptions: "noload",

@@ -1,3 +1,4 @@
+import { VERSION_BY_V } from "../../lib/tools.ts";
 import { cutLabel, type LoopFilesystem } from "./filesystem.ts";
 
 const MIB = 2 ** 20;
@@ -12,9 +13,9 @@ const LABEL_BYTES = 12;
 export const xfs: LoopFilesystem = {
   type: "xfs",
   tools: [
-    { name: "mkfs.xfs", reason: "make the xfs image", package: "xfsprogs" },
-    { name: "xfs_growfs", reason: "give the xfs image its headroom", package: "xfsprogs" },
-    { name: "xfs_repair", reason: "check the xfs image", package: "xfsprogs" },
+    { name: "mkfs.xfs", reason: "make the xfs image", package: "xfsprogs", version: VERSION_BY_V },
+    { name: "xfs_growfs", reason: "give the xfs image its headroom", package: "xfsprogs", version: VERSION_BY_V },
+    { name: "xfs_repair", reason: "check the xfs image", package: "xfsprogs", version: VERSION_BY_V },
   ],
   // nouuid: two builds of one tree have the same UUID, and may be mounted at once.
   mountOptions: "nouuid,allocsize=64k",
