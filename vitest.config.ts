@@ -1,8 +1,15 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
+const src = fileURLToPath(new URL("./src", import.meta.url));
+
 export default defineConfig({
-  resolve: { alias: { fledge: fileURLToPath(new URL("./src/index.ts", import.meta.url)) } },
+  resolve: {
+    alias: [
+      { find: /^fledge$/, replacement: `${src}/index.ts` },
+      { find: /^fledge\/(.*)$/, replacement: `${src}/$1/index.ts` },
+    ],
+  },
   test: {
     include: ["test/**/*.test.ts"],
     globalSetup: "test/helpers/global-setup.ts",

@@ -1,10 +1,13 @@
-import { availableParallelism } from "node:os";
+import { performance } from "node:perf_hooks";
 import type { ResolvedPlugin } from "./config/resolve/plugin.ts";
-import { type Env, epochFrom } from "./lib/context.ts";
+import { type Env, epochFrom, type Warning } from "./lib/context.ts";
 import { Disposer } from "./lib/dispose.ts";
-import { FledgeError } from "./lib/errors.ts";
+import { errorData, FledgeError } from "./lib/errors.ts";
+import { defaultJobs, inParallel } from "./lib/jobs.ts";
 import type { EventSink } from "./pipeline/events.ts";
-import { type Plan, plan } from "./pipeline/plan.ts";
+import { imagerFor } from "./pipeline/imager.ts";
+import { outputsOf } from "./pipeline/outputs.ts";
+import { plan } from "./pipeline/plan.ts";
 import { preflight } from "./pipeline/preflight.ts";
 import type { BuildResult } from "./pipeline/result.ts";
 import { runPlan } from "./pipeline/run.ts";
@@ -22,37 +25,70 @@ export type BuildOptions = {
   readonly onEvent?: EventSink;
 };
 
+export type BuildAllOptions = BuildOptions & {
+  /** How many are built at once; default one per core, as long as there are 256 MiB of memory for each. */
+  readonly jobs?: number;
+};
+
+/** A plugin that was not built, and why. */
+export type BuildFailure = {
+  readonly name: string;
+  /** A FledgeError, unless it is a bug of fledge's. */
+  readonly error: unknown;
+  readonly warnings: readonly Warning[];
+  readonly durationMs: number;
+};
+
+/** What became of several plugins: each is in one of the lists, which keep their order. */
+export type BuildAllResult = { readonly results: readonly BuildResult[]; readonly failures: readonly BuildFailure[] };
+
 /**
  * Builds one plugin: its artifact and its manifest, or neither. Throws a FledgeError; missing tools and privileges are
  * found before any work starts.
  */
 export async function build(plugin: ResolvedPlugin, options: BuildOptions = {}): Promise<BuildResult> {
-  return await execute(plan(plugin, options), options);
+  const started = performance.now();
+  try {
+    return await execute(plugin, options);
+  } catch (error) {
+    const durationMs = performance.now() - started;
+    options.onEvent?.({ type: "build:failed", plugin: plugin.name, error: errorData(error), durationMs });
+    throw error;
+  }
 }
 
-/** Builds several plugins side by side. All are built even when one fails; then the first failure is thrown. */
-export async function buildAll(plugins: readonly ResolvedPlugin[], options: BuildOptions = {}): Promise<BuildResult[]> {
-  const plans = plugins.map((plugin) => plan(plugin, options));
-  assertDistinctOutputs(plans);
-  const results: PromiseSettledResult<BuildResult>[] = new Array(plans.length);
-  const queue = [...plans.entries()];
-  const worker = async (): Promise<void> => {
-    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-      const [index, planned] = next;
-      results[index] = await execute(planned, options).then(
-        (value) => ({ status: "fulfilled", value }),
-        (reason: unknown) => ({ status: "rejected", reason }),
-      );
-    }
+/**
+ * Builds several plugins side by side; what they share is downloaded once. A failure is part of the result and keeps
+ * no other plugin from being built; an abort stops them all. Throws when two of them would write the same file.
+ */
+export async function buildAll(
+  plugins: readonly ResolvedPlugin[],
+  { jobs = defaultJobs(), ...options }: BuildAllOptions = {},
+): Promise<BuildAllResult> {
+  assertDistinctOutputs(plugins);
+  const outcomes = await inParallel(plugins, jobs, (plugin) => settle(plugin, options));
+  return {
+    results: outcomes.flatMap((outcome) => ("error" in outcome ? [] : outcome)),
+    failures: outcomes.flatMap((outcome) => ("error" in outcome ? outcome : [])),
   };
-  await Promise.all(Array.from({ length: Math.min(availableParallelism(), plans.length) }, worker));
-  return results.map((result) => {
-    if (result.status === "rejected") throw result.reason;
-    return result.value;
-  });
 }
 
-async function execute(planned: Plan, options: BuildOptions): Promise<BuildResult> {
+async function settle(plugin: ResolvedPlugin, options: BuildOptions): Promise<BuildResult | BuildFailure> {
+  const started = performance.now();
+  const warnings: Warning[] = [];
+  const onEvent: EventSink = (event) => {
+    if (event.type === "warning") warnings.push({ message: event.message, hint: event.hint });
+    options.onEvent?.(event);
+  };
+  try {
+    return await build(plugin, { ...options, onEvent });
+  } catch (error) {
+    return { name: plugin.name, error, warnings, durationMs: performance.now() - started };
+  }
+}
+
+async function execute(plugin: ResolvedPlugin, options: BuildOptions): Promise<BuildResult> {
+  const planned = plan(plugin, options);
   const env = options.env ?? process.env;
   const signal = options.signal ?? new AbortController().signal;
   await preflight(planned, { env, signal });
@@ -66,15 +102,16 @@ async function execute(planned: Plan, options: BuildOptions): Promise<BuildResul
   });
 }
 
-function assertDistinctOutputs(plans: readonly Plan[]): void {
+function assertDistinctOutputs(plugins: readonly ResolvedPlugin[]): void {
   const owners = new Map<string, string>();
-  for (const { plugin, outputs } of plans) {
-    const owner = owners.get(outputs.artifact);
+  for (const plugin of plugins) {
+    const { artifact } = outputsOf(plugin, imagerFor(plugin));
+    const owner = owners.get(artifact);
     if (owner !== undefined) {
-      throw new FledgeError("config", `"${owner}" and "${plugin.name}" would both be written to ${outputs.artifact}`, {
+      throw new FledgeError("config", `"${owner}" and "${plugin.name}" would both be written to ${artifact}`, {
         hint: "give them different names, or an outDir of their own",
       });
     }
-    owners.set(outputs.artifact, plugin.name);
+    owners.set(artifact, plugin.name);
   }
 }

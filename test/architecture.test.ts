@@ -19,8 +19,12 @@ const LAYER: Readonly<Record<string, number>> = {
   pipeline: 3,
   presets: 3,
   "build.ts": 4,
-  "index.ts": 5,
-  cli: 6,
+  init: 4,
+  migrate: 4,
+  "dev.ts": 5,
+  "index.ts": 6,
+  testing: 6,
+  cli: 7,
 };
 
 /** The one file that may import a package, so that its quirks are handled once. */
@@ -31,13 +35,13 @@ const OWNERS: Readonly<Record<string, RegExp>> = {
   "smol-toml": /^config\//,
   "toml-eslint-parser": /^config\//,
   hookable: /^pipeline\/fire\.ts$/,
-  picomatch: /^rootfs\/glob\.ts$/,
+  picomatch: /^lib\/pattern\.ts$/,
   execa: /^lib\/exec\.ts$/,
   undici: /^lib\/http\.ts$/,
   "tar-stream": /^rootfs\/tar/,
   citty: /^cli\//,
   consola: /^cli\//,
-  zod: /^(config|volant|guest|sources|imagers)\//,
+  zod: /^(config|volant|guest|sources|imagers|presets)\//,
 };
 
 type Import = { readonly from: string; readonly to: string; readonly typeOnly: boolean };

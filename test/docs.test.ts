@@ -1,39 +1,31 @@
-import { execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parse } from "smol-toml";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, test } from "vitest";
 import * as sdk from "../src/index.ts";
 import { HOOK_NAMES } from "../src/pipeline/hooks.ts";
+import { PRESETS } from "../src/presets/index.ts";
 import { fledge } from "./helpers/cli.ts";
 import { optionsTable } from "./helpers/reference.ts";
+import { typeCheck } from "./helpers/type-check.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const README = join(ROOT, "README.md");
 const text = readFileSync(README, "utf8");
 
-function codeBlocks(language: string): string[] {
-  return [...text.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, "gms"))].map((match) => match[1] ?? "");
+function codeBlocks(language: string, markdown = text): string[] {
+  return [...markdown.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, "gms"))].map((match) => match[1] ?? "");
 }
 
-test("every TypeScript block of the README type-checks", () => {
-  const blocks = codeBlocks("ts");
-  expect(blocks.length).toBeGreaterThan(3);
-  const folder = join(ROOT, "test", ".readme");
-  mkdirSync(folder, { recursive: true });
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  for (const [index, block] of blocks.entries()) writeFileSync(join(folder, `block-${index}.ts`), block);
-  writeFileSync(
-    join(folder, "tsconfig.json"),
-    JSON.stringify({
-      extends: "../../tsconfig.json",
-      compilerOptions: { paths: { fledge: ["../../src/index.ts"] } },
-      include: ["*.ts"],
-    }),
+test("every TypeScript block of the README, and of those of presets, type-checks", () => {
+  const presets = Object.keys(PRESETS).map((name) =>
+    readFileSync(join(ROOT, "src/presets", name, "README.md"), "utf8"),
   );
-  execFileSync(process.execPath, [join(ROOT, "node_modules/typescript/bin/tsc"), "-p", folder], { stdio: "pipe" });
-});
+  const blocks = [text, ...presets].flatMap((markdown) => codeBlocks("ts", markdown));
+  expect(blocks.length).toBeGreaterThan(3);
+  typeCheck(blocks);
+}, 300_000);
 
 test("every TOML block of the README is one that fledge reads", () => {
   const blocks = codeBlocks("toml");
@@ -58,18 +50,40 @@ test("every hook, command and export that there is, and no other, is in the READ
     [
       "FledgeError",
       "RootfsTree",
+      "addCaCertificates",
+      "addGroup",
+      "addUser",
+      "artifactFacts",
       "build",
       "buildAll",
       "checkManifest",
       "checkManifestFile",
+      "defineImager",
       "definePlugin",
       "definePreset",
+      "defineSource",
       "defineStage",
+      "defineWorkspace",
+      "dev",
       "diagnoseAll",
       "diagnosePlan",
+      "formatEnv",
+      "imageConfig",
+      "initProject",
+      "installTree",
       "isFledgeError",
+      "layerFromTar",
       "loadPlugins",
+      "loadProject",
+      "migrateProject",
       "plan",
+      "renderTemplate",
+      "runProgram",
+      "serviceScript",
+      "stripDocs",
+      "watchedPaths",
+      "writeHashed",
+      "writeTar",
     ]
   `);
 });

@@ -4,9 +4,9 @@
 set -eu
 
 PACKAGES="
-  attr binutils busybox-static bzip2 cpio e2fsprogs gcc libarchive-tools libc6-dev libcap2-bin lz4 openssl shellcheck squashfs-tools squashfs-tools-ng time util-linux xz-utils zstd
+  attr binutils btrfs-progs busybox-static bzip2 cpio e2fsprogs gcc libarchive-tools libc6-dev libcap2-bin lz4 openssl passwd shellcheck squashfs-tools squashfs-tools-ng time util-linux xfsprogs xz-utils zstd
   qemu-system-x86 qemu-user-static
-  apache2-utils buildah docker-registry mmdebstrap skopeo umoci
+  apache2-utils bsdutils buildah crun docker-registry mmdebstrap podman python3-flask skopeo umoci
 "
 # Debian's, then Ubuntu's; the first that exists is the kernel of the guests that the tests boot.
 KERNELS="linux-image-cloud-amd64 linux-image-kvm linux-image-virtual"

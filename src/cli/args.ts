@@ -2,12 +2,13 @@ import { parseArgs } from "node:util";
 import type { ArgsDef } from "citty";
 import { errnoOf, FledgeError, messageOf } from "../lib/errors.ts";
 import { didYouMean } from "../lib/suggest.ts";
+import { REPEATABLE, VALUE_OPTIONAL } from "./flags.ts";
 
 /**
  * citty takes unknown flags without a word and keeps the last of a repeated one; this refuses both.
- * Throws a `usage` error.
+ * Returns all the values of those that may be repeated. Throws a `usage` error.
  */
-export function checkFlags(rawArgs: readonly string[], args: ArgsDef, command: string): void {
+export function checkFlags(rawArgs: readonly string[], args: ArgsDef, command: string): Record<string, string[]> {
   const flags = Object.entries(args).filter(([, def]) => def.type !== "positional");
   const options = Object.fromEntries(
     flags.map(([name, def]) => {
@@ -25,7 +26,7 @@ export function checkFlags(rawArgs: readonly string[], args: ArgsDef, command: s
     throw badFlag(error, rawArgs, Object.keys(options), command);
   }
   for (const [name, given] of Object.entries(values)) {
-    if (Array.isArray(given) && given.length > 1) {
+    if (Array.isArray(given) && given.length > 1 && !REPEATABLE.has(name)) {
       throw new FledgeError("usage", `--${name} was given ${given.length} times`, { hint: "give it once" });
     }
   }
@@ -33,6 +34,19 @@ export function checkFlags(rawArgs: readonly string[], args: ArgsDef, command: s
   if (positionals.length > 0 && !takesPositionals) {
     throw new FledgeError("usage", `fledge ${command} takes no arguments, but was given "${positionals[0]}"`);
   }
+  return Object.fromEntries(
+    Object.entries(values).filter((entry): entry is [string, string[]] => REPEATABLE.has(entry[0])),
+  );
+}
+
+/** `--flag` as `--flag=` where its value may be left out and what follows is none. */
+export function withEmptyValues(rawArgs: readonly string[]): string[] {
+  const end = rawArgs.indexOf("--");
+  return rawArgs.map((arg, i) => {
+    const isFlag = arg.startsWith("--") && VALUE_OPTIONAL.has(arg.slice(2)) && (end < 0 || i < end);
+    const next = rawArgs[i + 1];
+    return isFlag && (next === undefined || next.startsWith("-")) ? `${arg}=` : arg;
+  });
 }
 
 function badFlag(error: unknown, rawArgs: readonly string[], known: readonly string[], command: string): FledgeError {

@@ -6,8 +6,13 @@ export const RECIPE_FLAGS = {
     type: "positional",
     required: false,
     description:
-      "Folders, config files, or names of plugins in this folder's config (default: the config in this folder)",
+      "Folders, config files, Dockerfiles, or names of plugins in this folder's config or workspace (default: all of them)",
     valueHint: "DIR|FILE|NAME...",
+  },
+  filter: {
+    type: "string",
+    valueHint: "GLOB",
+    description: "Only plugins whose name matches; several globs with commas between them",
   },
   config: { type: "string", alias: "c", valueHint: "FILE", description: "Config to read instead of looking for one" },
   manifest: {
@@ -31,6 +36,49 @@ export const RECIPE_FLAGS = {
   platform: { type: "string", valueHint: "OS/ARCH", description: "Platform of the guest (default: the host's)" },
   json: { type: "boolean", description: "Print JSON on stdout" },
 } as const satisfies ArgsDef;
+
+/** How many builds may run at once. */
+export const JOBS_FLAG = {
+  jobs: {
+    type: "string",
+    alias: "j",
+    valueHint: "N",
+    description: "How many plugins are built at once (default: one per core that has 256 MiB of memory)",
+  },
+} as const satisfies ArgsDef;
+
+/** The flags of a Dockerfile without a config, as docker has them. */
+export const DOCKERFILE_FLAGS = {
+  dockerfile: { type: "string", valueHint: "FILE", description: "Dockerfile to build, whatever it is called" },
+  context: { type: "string", valueHint: "DIR", description: "Its build context (default: the Dockerfile's folder)" },
+  target: { type: "string", valueHint: "NAME", description: "Its stage to build (default: the last)" },
+  "build-arg": {
+    type: "string",
+    valueHint: "NAME[=VALUE]",
+    description: "A value for ARG; may be given several times",
+  },
+  secret: {
+    type: "string",
+    valueHint: "id=ID,src=FILE",
+    description: "For RUN --mount=type=secret; or id=ID,env=NAME; may be given several times",
+  },
+  builder: {
+    type: "string",
+    valueHint: "NAME",
+    description: "buildkit, docker, podman or buildah (default: what works)",
+  },
+  "output-initramfs": {
+    type: "string",
+    valueHint: "FILE",
+    description: "Make an initramfs of it; with --output a disk as well",
+  },
+} as const satisfies ArgsDef;
+
+/** Flags that may be given several times; a command gets all the values. */
+export const REPEATABLE: ReadonlySet<string> = new Set(["build-arg", "secret"]);
+
+/** Flags whose value may be left out; it is empty then. */
+export const VALUE_OPTIONAL: ReadonlySet<string> = new Set(["output-initramfs"]);
 
 /** How much is said, and where downloads are kept. */
 export const RUN_FLAGS = {

@@ -2,7 +2,7 @@ import { stripVTControlCharacters } from "node:util";
 import { type CommandDef, runCommand } from "citty";
 import { errnoOf, exitCodeOf, FledgeError, isFledgeError } from "../lib/errors.ts";
 import { didYouMean } from "../lib/suggest.ts";
-import { checkFlags } from "./args.ts";
+import { checkFlags, withEmptyValues } from "./args.ts";
 import { COMMANDS, type Command } from "./commands.ts";
 import { renderHelp, renderOverview } from "./help.ts";
 import { renderError } from "./render/error.ts";
@@ -23,8 +23,9 @@ export async function run(rawArgs: readonly string[]): Promise<number> {
       show(process.stdout, await renderHelp(command, name));
       return 0;
     }
-    checkFlags(rest, command.args ?? {}, name);
-    const { result } = await runCommand(command as CommandDef, { rawArgs: [...rest] });
+    const given = withEmptyValues(rest);
+    const repeated = checkFlags(given, command.args ?? {}, name);
+    const { result } = await runCommand(taking(command, repeated), { rawArgs: given });
     return typeof result === "number" ? result : 0;
   } catch (error) {
     process.stderr.write(
@@ -32,6 +33,15 @@ export async function run(rawArgs: readonly string[]): Promise<number> {
     );
     return exitCodeOf(asFledgeError(error));
   }
+}
+
+/** citty keeps the last value of a flag; the command gets all of those that may be repeated. */
+function taking(command: Command, repeated: Readonly<Record<string, string[]>>): CommandDef {
+  const { run } = command;
+  return {
+    ...(command as CommandDef),
+    run: (context) => run?.({ ...context, args: Object.assign(context.args, repeated) }),
+  };
 }
 
 /** citty colours its page whether or not somebody looks. */

@@ -1,11 +1,15 @@
 import { statSync } from "node:fs";
 import type { LoadOptions } from "../config/plugins.ts";
+import type { Project } from "../config/project.ts";
 import type { ResolvedPlugin } from "../config/resolve/plugin.ts";
+import type { Env } from "../lib/context.ts";
 import { FledgeError } from "../lib/errors.ts";
+import { type DockerfileArgs, isDockerfile, loadDockerfile, requireDockerfile } from "./dockerfile.ts";
 
-/** The parsed values of RECIPE_FLAGS; `_` holds every positional. */
-export type RecipeArgs = {
+/** The parsed values of RECIPE_FLAGS and DOCKERFILE_FLAGS; `_` holds every positional. */
+export type RecipeArgs = DockerfileArgs & {
   readonly _: readonly string[];
+  readonly filter?: string;
   readonly config?: string;
   readonly manifest?: string;
   readonly output?: string;
@@ -13,30 +17,75 @@ export type RecipeArgs = {
   readonly platform?: string;
 };
 
-/** The plugins that a command line means: by folder, by config file, or by name in this folder's config. */
+/** The plugins that a command line means: by folder, by config file, or by name in this folder's config or workspace. */
 export async function loadTargets(args: RecipeArgs): Promise<ResolvedPlugin[]> {
-  const { loadPlugins } = await import("../config/plugins.ts");
-  const shared: LoadOptions = {
+  const { pluginsOf } = await import("../config/plugins.ts");
+  return pluginsOf(await loadProjects(args));
+}
+
+/** The same with what they were read from; see `loadProject`. */
+export async function loadProjects(args: RecipeArgs, onRead?: (file: string) => void): Promise<Project> {
+  const { checkNames, loadProject } = await import("../config/plugins.ts");
+  const shared: Shared = {
     env: process.env,
     ...(args.manifest !== undefined && { manifestFile: args.manifest }),
-    ...(args.output !== undefined && { output: args.output }),
     ...(args.mode !== undefined && { mode: args.mode }),
     ...(args.platform !== undefined && { platform: args.platform }),
+    ...(args.filter !== undefined && { filter: args.filter }),
+    ...(onRead !== undefined && { onRead }),
   };
-  const { config } = args;
-  const here = { ...shared, ...(config !== undefined && { configFile: config }) };
-  if (args._.length === 0) return await loadPlugins(here);
-
-  const plugins: ResolvedPlugin[] = [];
-  const names: string[] = [];
-  for (const target of args._) {
-    const stat = statSync(target, { throwIfNoEntry: false });
-    if (stat === undefined) names.push(target);
-    else if (config !== undefined) throw new FledgeError("usage", `--config and ${target} both name a config`);
-    else
-      plugins.push(
-        ...(await loadPlugins({ ...shared, ...(stat.isDirectory() ? { cwd: target } : { configFile: target }) })),
-      );
+  const projects: Project[] = [];
+  for (const target of targetsOf(args)) {
+    projects.push(
+      "dockerfile" in target
+        ? await dockerfileProject(target.dockerfile, args, shared)
+        : await loadProject({ ...shared, ...(args.output !== undefined && { output: args.output }), ...target }),
+    );
   }
-  return names.length === 0 ? plugins : [...plugins, ...(await loadPlugins({ ...here, names }))];
+  const project = joined(projects);
+  checkNames(project.members.flatMap(({ plugins }) => plugins));
+  return project;
+}
+
+type Shared = LoadOptions & { readonly env: Env };
+
+type Target = { readonly dockerfile: string } | Pick<LoadOptions, "cwd" | "configFile" | "names">;
+
+/** What each word of the command line names; all that is no file or folder are names of plugins in one config. */
+function targetsOf(args: RecipeArgs): Target[] {
+  const { config, dockerfile } = args;
+  const words = dockerfile === undefined || args._.includes(dockerfile) ? args._ : [dockerfile, ...args._];
+  if (!words.some((word) => word === dockerfile || isDockerfile(word))) requireDockerfile(args);
+  const here = config === undefined ? {} : { configFile: config };
+  if (words.length === 0) return [here];
+
+  const targets: Target[] = [];
+  const names: string[] = [];
+  for (const word of words) {
+    const stat = statSync(word, { throwIfNoEntry: false });
+    const isRecipe = word === dockerfile || (isDockerfile(word) && !stat?.isDirectory());
+    if (stat === undefined && !isRecipe) names.push(word);
+    else if (config !== undefined) throw new FledgeError("usage", `--config and ${word} both name a recipe`);
+    else targets.push(isRecipe ? { dockerfile: word } : stat?.isDirectory() ? { cwd: word } : { configFile: word });
+  }
+  return names.length === 0 ? targets : [...targets, { ...here, names: [...new Set(names)] }];
+}
+
+async function dockerfileProject(file: string, args: RecipeArgs, shared: Shared): Promise<Project> {
+  return { file, members: [{ file, plugins: await loadDockerfile(file, args, shared), reads: [] }], watched: [] };
+}
+
+/** What was named twice, by its folder and by its name, is there once. */
+function joined(projects: readonly Project[]): Project {
+  const [first] = projects;
+  if (first !== undefined && projects.length === 1) return first;
+  const seen = new Set<string>();
+  const isNew = (key: string): boolean => !seen.has(key) && seen.add(key) !== undefined;
+  const members = projects
+    .flatMap((project) => project.members)
+    .map((member) => ({
+      ...member,
+      plugins: member.plugins.filter(({ name, configFile }) => isNew(`${configFile}\0${name}`)),
+    }));
+  return { file: first?.file ?? "", members, watched: projects.flatMap(({ watched }) => watched) };
 }

@@ -1,7 +1,10 @@
+import type { z } from "zod";
+import type { CustomImager } from "../imagers/custom/imager.ts";
 import type { Phase, Stage } from "../pipeline/stage.ts";
-import type { LayerInput, Strategy } from "./schema.ts";
+import type { CustomSource } from "../sources/custom/source.ts";
+import type { LayerInput, Strategy, workspaceSchema } from "./schema.ts";
 
-type Awaitable<T> = T | Promise<T>;
+export type Awaitable<T> = T | Promise<T>;
 
 /** What a config that is a function is told. */
 export type ConfigEnv = {
@@ -33,12 +36,6 @@ export type AnyPlugin = { [S in Strategy]: PluginConfig<S> }[Strategy];
 /** What a config file may export for one plugin: the recipe, a promise of it, or a function that makes it. */
 export type PluginExport = Awaitable<AnyPlugin> | ((env: ConfigEnv) => Awaitable<AnyPlugin>);
 
-/** Part of a recipe, for others to `extends`; `meta` says whose it is. */
-export type PresetConfig = Omit<LayerInput, "meta"> & { meta: { name: string; description?: string } };
-
-/** A preset that takes options: `extends: [["name", options]]`. */
-export type PresetFunction<Options> = (options: Options, env: ConfigEnv) => Awaitable<PresetConfig>;
-
 /** Returns the recipe as it is; it is there for the types. */
 export function definePlugin<R extends Awaitable<AnyPlugin>>(config: (env: ConfigEnv) => R): (env: ConfigEnv) => R;
 export function definePlugin<S extends Strategy>(config: Promise<PluginConfig<S>>): Promise<PluginConfig<S>>;
@@ -48,16 +45,27 @@ export function definePlugin(config: unknown): unknown {
   return config;
 }
 
-/** Returns the preset as it is; it is there for the types. */
-export function definePreset(preset: PresetConfig): PresetConfig;
-export function definePreset<Options>(preset: PresetFunction<Options>): PresetFunction<Options>;
-export function definePreset(preset: unknown): unknown {
-  return preset;
+/** Many plugins in one repository: folders that have a config, and config files. */
+export type WorkspaceConfig = z.input<typeof workspaceSchema>;
+
+/** Returns the workspace as it is; it is there for the types. */
+export function defineWorkspace(workspace: WorkspaceConfig): WorkspaceConfig {
+  return workspace;
 }
 
 /** Returns the stage as it is; `phase` types what its `run` may touch. */
 export function defineStage<P extends Phase>(stage: Stage<P>): Stage<P> {
   return stage;
+}
+
+/** Returns the source as it is: `source: { custom: defineSource({ ... }) }`. */
+export function defineSource(source: CustomSource): CustomSource {
+  return source;
+}
+
+/** Returns the imager as it is: `filesystem: { type: "custom", imager: defineImager({ ... }) }`. */
+export function defineImager(imager: CustomImager): CustomImager {
+  return imager;
 }
 
 export type { Strategy };

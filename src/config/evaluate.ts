@@ -1,48 +1,130 @@
-import { basename, extname } from "node:path";
+import { basename, dirname, extname, isAbsolute } from "node:path";
+import type { FledgeError } from "../lib/errors.ts";
 import type { ConfigEnv } from "./define.ts";
-import { importDefault } from "./importer.ts";
-import type { RawLayer } from "./layer.ts";
+import { importDefault, type OnRead } from "./importer.ts";
+import { type Extender, fileOrigin, type RawLayer } from "./layer.ts";
+import { type AnyPresetDefinition, isPreset, isPresetUse } from "./preset.ts";
+import { checkOptions } from "./preset-options.ts";
 import { configError } from "./problems.ts";
-import { userCodeError } from "./user-error.ts";
+import { plainPath, userCodeError } from "./user-error.ts";
 import { isPlainObject } from "./variants.ts";
+import { workspaceOf } from "./workspace.ts";
 
-/** The plugins that a config file describes; more than one when it exports an array. */
-export async function evaluateConfig(file: string, env: ConfigEnv): Promise<RawLayer[]> {
-  if (extname(file) === ".toml") return [await tomlLayer(file)];
-  return pluginsOf(await importDefault(file), file, env);
+/** What is told to a config's functions, and who is told of the files that are read. */
+export type Reading = { readonly env: ConfigEnv; readonly onRead: OnRead };
+
+/** What a config file describes: plugins (several when it exports an array), or where the configs of others are. */
+export type Evaluated = { readonly plugins: readonly RawLayer[] } | { readonly workspace: readonly string[] };
+
+export async function evaluateConfig(file: string, { env, onRead }: Reading): Promise<Evaluated> {
+  if (extname(file) === ".toml") {
+    const { workspace, layer } = await tomlConfig(file, onRead);
+    return workspace === undefined ? { plugins: [layer] } : { workspace };
+  }
+  return evaluateExport(await importDefault(file, onRead), file, env);
 }
 
 /** The same for what a config file would export; `file` is where it would be. */
-export async function pluginsOf(value: unknown, file: string, env: ConfigEnv): Promise<RawLayer[]> {
+export async function evaluateExport(value: unknown, file: string, env: ConfigEnv): Promise<Evaluated> {
   const exported = await settle(value, [env], file);
+  const workspace = workspaceOf(exported, file);
+  if (workspace !== undefined) return { workspace };
   const list = Array.isArray(exported) ? exported : [exported];
   if (list.length === 0) throw configError([{ message: "exports an empty array", file }]);
-  return Promise.all(list.map(async (item) => ({ file, value: objectOf(await settle(item, [env], file), file) })));
+  const plugins = list.map(async (item) => {
+    return { ...fileOrigin(file), value: objectOf(await settle(item, [env], file), file) };
+  });
+  return { plugins: await Promise.all(plugins) };
 }
+
+type Origin = Reading & { readonly by: Extender };
+
+type Named = { readonly spec: string; readonly options: unknown };
 
 /**
- * What an `extends` entry stands for. A preset's function gets its options first; another plugin's config gets the
- * environment, as it would when built by itself.
+ * What an entry of `extends` that names a file or a package stands for. A preset's function gets its options first;
+ * another plugin's config gets the environment, as it would when built by itself.
  */
-export async function evaluateLayer(
-  file: string,
-  { spec, options }: { readonly spec: string; readonly options: unknown },
-  env: ConfigEnv,
-): Promise<RawLayer> {
-  if (extname(file) === ".toml") return { ...(await tomlLayer(file)), spec };
+export async function evaluateFile(file: string, { spec, options }: Named, origin: Origin): Promise<RawLayer> {
+  const isToml = extname(file) === ".toml";
+  const exported = isToml ? undefined : await importDefault(file, origin.onRead);
+  const found = { file, spec };
+  if (isPreset(exported)) return evaluateUse({ preset: exported.preset, options }, origin, found);
   const isConfig = options === undefined && basename(file).startsWith("fledge.config.");
-  const args = isConfig ? [env] : [options ?? {}, env];
-  const exported = await settle(await importDefault(file), args, file);
-  if (Array.isArray(exported)) {
-    throw configError([{ message: "exports several plugins and cannot be extended", file }]);
+  if (typeof exported === "function" && !isConfig) {
+    return evaluateUse({ preset: { setup: exported as AnyPresetDefinition["setup"] }, options }, origin, found);
   }
-  return { file, value: objectOf(exported, file), spec, options };
+  if (options !== undefined) throw takesNone(spec, origin.by);
+  if (isToml) return { ...(await tomlConfig(file, origin.onRead)).layer, spec };
+  const value = isPresetUse(exported) ? { extends: [exported] } : await settle(exported, [origin.env], file);
+  if (Array.isArray(value)) throw configError([{ message: "exports several plugins and cannot be extended", file }]);
+  return { ...fileOrigin(file), value: objectOf(value, file), spec };
 }
 
-async function tomlLayer(file: string): Promise<RawLayer> {
+function takesNone(spec: string, { file }: Extender): FledgeError {
+  return configError([{ message: `"${spec}" is no preset that takes options`, file, hint: `write "${spec}"` }]);
+}
+
+/** What a preset comes to with its options; `found` is the file that named it, when it was not written inline. */
+export async function evaluateUse(
+  { preset, options: given }: { readonly preset: AnyPresetDefinition; readonly options: unknown },
+  { by, env }: Origin,
+  found?: { readonly file: string; readonly spec: string },
+): Promise<RawLayer> {
+  const written = found?.file ?? (preset.url === undefined ? by.file : plainPath(preset.url));
+  const options = await checkOptions(preset, given, { name: preset.name ?? found?.spec ?? "?", file: by.file });
+  let isPlaced = false;
+  const resolve = (path: string): string => {
+    isPlaced ||= !isAbsolute(path);
+    return by.absolute(path);
+  };
+  const value = objectOf(await settle(preset.setup, [options, { ...env, resolve }], written), written);
+  const { name, description, url } = preset;
+  const named = name === undefined ? value : { ...value, meta: { name, description, url } };
+  const origin = presetOrigin(named, by, found?.file);
+  // The same options mean something else elsewhere once a path among them was resolved.
+  const key = `${origin.key}\0${serialised(options)}\0${isPlaced ? dirname(by.absolute("./x")) : ""}`;
+  return { ...origin, key, value: named, ...(found !== undefined && { spec: found.spec }) };
+}
+
+/** A preset that is plain data, written into `extends` itself. */
+export function plainLayer(value: unknown, by: Extender): RawLayer {
+  return { ...presetOrigin(value as Record<string, unknown>, by, undefined), value };
+}
+
+/** Where a preset is and what its paths are relative to: `meta.url`, else the file that was named. */
+function presetOrigin(value: Record<string, unknown>, by: Extender, found: string | undefined): Required<Extender> {
+  const { name = "?", url } = (value.meta ?? {}) as { name?: unknown; url?: unknown };
+  const file = typeof url === "string" ? plainPath(url) : found;
+  if (file !== undefined) {
+    const id = `${file}#${name}`;
+    return { ...fileOrigin(file), id: found ?? id, key: id };
+  }
+  const id = `preset "${name}"`;
+  return { id, key: `${by.id}\0${id}`, file: by.file, absolute: (path) => absoluteOnly(path, id, by.file) };
+}
+
+function absoluteOnly(path: string, who: string, file: string): string {
+  if (isAbsolute(path)) return path;
+  throw configError([
+    {
+      message: `${who}: the path "${path}" is relative, and nothing says to what`,
+      file,
+      hint: "let its definePreset have url: import.meta.url; a path from its options goes through resolve()",
+    },
+  ]);
+}
+
+/** Functions count by their text: two options that differ only there are two. */
+function serialised(options: unknown): string {
+  return JSON.stringify(options, (_, value) => (typeof value === "function" ? String(value) : value)) ?? "";
+}
+
+async function tomlConfig(file: string, onRead: OnRead): Promise<{ workspace?: readonly string[]; layer: RawLayer }> {
   const { readFledgeToml } = await import("./toml/read.ts");
-  const { values, warnings, inferred } = await readFledgeToml(file);
-  return { file, value: values, warnings, inferred };
+  onRead(file);
+  const { values, warnings, inferred, workspace } = await readFledgeToml(file);
+  return { ...(workspace && { workspace }), layer: { ...fileOrigin(file), value: values, warnings, inferred } };
 }
 
 async function settle(exported: unknown, args: readonly unknown[], file: string): Promise<unknown> {

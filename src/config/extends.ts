@@ -1,51 +1,82 @@
 import { dirname, isAbsolute, join } from "node:path";
-import type { ConfigEnv } from "./define.ts";
-import { evaluateLayer } from "./evaluate.ts";
+import { didYouMean } from "../lib/suggest.ts";
+import { evaluateFile, evaluateUse, plainLayer, type Reading } from "./evaluate.ts";
 import { explain } from "./explain.ts";
 import { findLayer } from "./find.ts";
-import type { RawLayer } from "./layer.ts";
+import type { Extender, RawLayer } from "./layer.ts";
+import { bundledPreset, bundledPresetNames } from "./own-files.ts";
+import { isPreset, isPresetUse } from "./preset.ts";
 import { configError } from "./problems.ts";
 import { layerSchema } from "./schema.ts";
 
-/** An entry of `extends`, and by whom: the files from the plugin's config down to the one that wrote it. */
-export type Extension = { readonly spec: string; readonly options: unknown; readonly chain: readonly string[] };
+/** An entry of `extends`, and by whom: the layers from the plugin's config down to the one that wrote it. */
+export type Extension = { readonly entry: Entry; readonly chain: readonly Extender[] };
+
+type Entry = { readonly spec: string; readonly options: unknown } | { readonly inline: unknown };
 
 /** The entries of a layer's `extends`, in the order written. */
-export function extensionsOf(raw: RawLayer, chain: readonly string[]): Extension[] {
+export function extensionsOf(raw: RawLayer, above: readonly Extender[]): Extension[] {
   const entries = (raw.value as { extends?: unknown }).extends;
   // The whole layer is checked later; a malformed `extends` has to be caught before it is followed.
   if (explain(layerSchema.pick({ extends: true }), { extends: entries }).length > 0) return [];
   if (entries === undefined) return [];
-  const list = (typeof entries === "string" ? [entries] : entries) as (string | [string, unknown])[];
-  return list.map((entry) => {
-    const [spec, options] = typeof entry === "string" ? [entry, undefined] : entry;
-    return { spec, options, chain };
-  });
+  const chain = [...above, raw];
+  return (Array.isArray(entries) ? entries : [entries]).map((entry) => ({ entry: entryOf(entry), chain }));
+}
+
+function entryOf(entry: unknown): Entry {
+  if (typeof entry === "string") return { spec: entry, options: undefined };
+  if (Array.isArray(entry)) return { spec: entry[0], options: entry[1] };
+  return { inline: isPreset(entry) ? entry() : entry };
 }
 
 /** Reads what an entry points to. Throws a `config` error that names the file that extends it. */
-export async function readExtension(extension: Extension, env: ConfigEnv): Promise<RawLayer> {
-  const { spec, chain } = extension;
-  const from = chain.at(-1) ?? "";
-  const file = await resolveSpec(spec, from);
-  if (chain.includes(file)) {
-    const cycle = [...chain.slice(chain.indexOf(file)), file].join(" -> ");
-    throw configError([{ message: `extends itself: ${cycle}`, file: from, hint: "remove one of the extends" }]);
+export async function readExtension({ entry, chain }: Extension, reading: Reading): Promise<RawLayer> {
+  const by = chain.at(-1) as Extender;
+  if ("inline" in entry) {
+    const { inline } = entry;
+    const layer = isPresetUse(inline) ? await evaluateUse(inline, { by, ...reading }) : plainLayer(inline, by);
+    refuseCycle(chain, layer.id);
+    return layer;
   }
-  return evaluateLayer(file, extension, env);
+  const file = await resolveSpec(entry.spec, by);
+  refuseCycle(chain, file);
+  return evaluateFile(file, entry, { by, ...reading });
 }
 
-async function resolveSpec(spec: string, from: string): Promise<string> {
+function refuseCycle(chain: readonly Extender[], id: string): void {
+  const ids = chain.map((layer) => layer.id);
+  if (!ids.includes(id)) return;
+  const cycle = [...ids.slice(ids.indexOf(id)), id].join(" -> ");
+  throw configError([
+    { message: `extends itself: ${cycle}`, file: chain.at(-1)?.file ?? "", hint: "remove one of the extends" },
+  ]);
+}
+
+async function resolveSpec(spec: string, by: Extender): Promise<string> {
   const isPath = spec.startsWith(".") || isAbsolute(spec);
-  const file = isPath ? findLayer(dirname(from), spec) : await resolvePackage(spec, from);
+  const file = isPath ? findLayer(dirname(by.file), by.absolute(spec)) : await resolvePackage(spec, by.file);
   if (file !== undefined) return file;
-  const hint = isPath
-    ? "a path is relative to the file that extends it"
-    : `npm install --save-dev ${spec}, or write ./${spec} for a folder`;
-  throw configError([{ message: `cannot find "${spec}", which it extends`, file: from, hint }]);
+  throw configError([
+    { message: `cannot find "${spec}", which it extends`, file: by.file, hint: hintFor(spec, isPath) },
+  ]);
 }
 
-/** By Node's rules for `import`, and with TypeScript entries. */
+function hintFor(spec: string, isPath: boolean): string {
+  if (isPath) return "a path is relative to the file that extends it";
+  const [, bundled] = /^fledge\/presets\/(.*)$/.exec(spec) ?? [];
+  if (bundled !== undefined) return didYouMean(bundled, bundledPresetNames()) ?? "`fledge presets` lists them";
+  return `npm install --save-dev ${packageOf(spec)}, or write ./${spec} for a folder`;
+}
+
+function packageOf(spec: string): string {
+  return spec
+    .split("/")
+    .slice(0, spec.startsWith("@") ? 2 : 1)
+    .join("/");
+}
+
+/** By Node's rules for `import`, and with TypeScript entries; what is bundled is there without an installation. */
 async function resolvePackage(spec: string, from: string): Promise<string | undefined> {
   const { resolveModulePath } = await import("exsolve");
   const found = resolveModulePath(spec, {
@@ -56,5 +87,5 @@ async function resolvePackage(spec: string, from: string): Promise<string | unde
     extensions: [".ts", ".mts", ".js", ".mjs", ".cjs"],
     cache: false,
   });
-  return found === undefined ? undefined : join(found);
+  return found === undefined ? bundledPreset(spec) : join(found);
 }

@@ -11,7 +11,8 @@ export const CONFIG_NAMES: readonly string[] = [
   "fledge.toml",
 ];
 
-const EXTENSIONS = new Set([".ts", ".mts", ".cts", ".js", ".mjs", ".cjs", ".toml"]);
+/** How the files end that may be configs. */
+export const CONFIG_EXTENSIONS: ReadonlySet<string> = new Set([".ts", ".mts", ".cts", ".js", ".mjs", ".cjs", ".toml"]);
 
 /** The config of a folder, or the file (or folder) that was named. Throws a `config` error that says where it looked. */
 export function findConfig(cwd: string, named: string | undefined): string {
@@ -25,7 +26,9 @@ export function findConfig(cwd: string, named: string | undefined): string {
     });
   }
   throw new FledgeError("config", `no config found in ${start}; looked for ${CONFIG_NAMES.join(", ")}`, {
-    hint: 'begin with a fledge.config.ts that has: export default definePlugin({ strategy: "initramfs", ... })',
+    hint: isFile(join(start, "Dockerfile"))
+      ? "there is a Dockerfile: fledge build ./Dockerfile needs no config; fledge init writes one"
+      : "fledge init writes one to begin with, and what it needs",
   });
 }
 
@@ -33,7 +36,7 @@ export function findConfig(cwd: string, named: string | undefined): string {
 export function findLayer(folder: string, path: string): string | undefined {
   const start = resolve(folder, path);
   if (isFile(start)) return start;
-  const withExtension = [...EXTENSIONS].map((extension) => start + extension).find(isFile);
+  const withExtension = [...CONFIG_EXTENSIONS].map((extension) => start + extension).find(isFile);
   return withExtension ?? configIn(start) ?? indexIn(start);
 }
 
@@ -53,7 +56,7 @@ function indexIn(folder: string): string | undefined {
 }
 
 function readable(file: string): string {
-  if (EXTENSIONS.has(extname(file))) return file;
+  if (CONFIG_EXTENSIONS.has(extname(file))) return file;
   throw new FledgeError("config", `${basename(file)} is not a config`, {
     hint: `a config is called ${CONFIG_NAMES.join(", ")}, or is another file that ends in .ts, .js or .toml`,
   });

@@ -1,22 +1,40 @@
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { pathToFileURL } from "node:url";
+import { setImmediate } from "node:timers/promises";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { messageOf } from "../lib/errors.ts";
 import { CONFIG_PARENT, installImportHook } from "./import-hook.ts";
 import { configError } from "./problems.ts";
-import { userCodeError } from "./user-error.ts";
+import { isUserCode, userCodeError } from "./user-error.ts";
+
+/** Told of each file of the user's that a config is made of, also when reading it fails. */
+export type OnRead = (file: string) => void;
 
 /**
  * The default export of a TypeScript or JavaScript file. Each call evaluates the file anew, in a module namespace of
  * its own. Throws a `config` error that names the line of the user's code.
  */
-export async function importDefault(file: string): Promise<unknown> {
+export async function importDefault(file: string, onRead: OnRead): Promise<unknown> {
   await installImportHook();
   const { tsImport } = await import("tsx/esm/api");
+  const tsconfig = nearestTsconfig(file);
+  onRead(file);
+  if (tsconfig) onRead(tsconfig);
   let exported: unknown;
   try {
-    exported = await tsImport(pathToFileURL(file).href, { parentURL: CONFIG_PARENT, tsconfig: nearestTsconfig(file) });
+    exported = await tsImport(pathToFileURL(file).href, {
+      parentURL: CONFIG_PARENT,
+      tsconfig,
+      onImport: (url) => {
+        if (url.startsWith("file:") && isUserCode(url)) onRead(fileURLToPath(url));
+      },
+    });
   } catch (thrown) {
+    for (const missing of missingFiles(thrown)) onRead(missing);
     throw userCodeError(thrown, file);
+  } finally {
+    // tsx tells of imports by messages from its thread; those on their way arrive with the next turn of the loop.
+    await setImmediate();
   }
   return defaultOf(exported, file);
 }
@@ -28,6 +46,14 @@ function nearestTsconfig(file: string): string | false {
     if (existsSync(candidate)) return candidate;
     if (folder === dirname(folder)) return false;
   }
+}
+
+/** Where a local module that could not be found would be: the import may leave out the ending, or say .js of a .ts. */
+function missingFiles(thrown: unknown): string[] {
+  const path = /^Cannot find module '(\/[^']+)'/.exec(messageOf(thrown))?.[1];
+  if (path === undefined) return [];
+  const written = path.replace(/\.([cm]?)js$/, ".$1ts");
+  return [path, written, `${path}.ts`, `${path}.js`, join(path, "index.ts"), join(path, "index.js")];
 }
 
 /** A CommonJS module compiled from ESM syntax arrives wrapped once more. */

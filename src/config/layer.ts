@@ -1,10 +1,10 @@
-import { dirname } from "node:path";
+import { dirname, resolve } from "node:path";
 import type { Warning } from "../lib/context.ts";
 import type { FledgeHooks } from "../pipeline/hooks.ts";
 import type { AnyStage } from "../pipeline/stage.ts";
 import { explain } from "./explain.ts";
 import { configError } from "./problems.ts";
-import { rebase } from "./rebase.ts";
+import { rebase, type ToAbsolute } from "./rebase.ts";
 import { type LayerInput, layerSchema } from "./schema.ts";
 import { withPath } from "./toml/position.ts";
 
@@ -25,17 +25,31 @@ export type Layer = {
   readonly inferred: readonly { readonly key: string; readonly from: string }[];
 };
 
-/** What was read from a file, before it is checked. */
-export type RawLayer = {
+/** Who a layer is to those that it extends. */
+export type Extender = {
+  /** Names it, once in a chain. */
+  readonly id: string;
+  /** The layers of one key are one layer; by default the id. */
+  readonly key?: string;
+  /** Where it was written, for messages. */
   readonly file: string;
+  /** Makes its paths absolute. Throws for a preset that does not say where it is. */
+  readonly absolute: ToAbsolute;
+};
+
+/** What was read from a file, or what a preset comes to, before it is checked. */
+export type RawLayer = Extender & {
   readonly value: unknown;
   /** How the layer was named by what extends it. */
   readonly spec?: string | undefined;
-  /** What `[name, options]` gave it. */
-  readonly options?: unknown;
   readonly warnings?: readonly Warning[];
   readonly inferred?: Layer["inferred"];
 };
+
+/** A layer that is a file. */
+export function fileOrigin(file: string): Extender {
+  return { id: file, file, absolute: (path) => resolve(dirname(file), path) };
+}
 
 /** Checks a layer. Throws one `config` error with every problem in it. */
 export function toLayer(raw: RawLayer): Layer {
@@ -50,7 +64,7 @@ export function toLayer(raw: RawLayer): Layer {
     );
   }
   const { hooks, stages, extends: _extends, meta, ...values } = raw.value as LayerInput;
-  const rebased = rebase(values, dirname(raw.file));
+  const rebased = rebase(values, raw.absolute);
   return {
     origin: meta?.name ?? raw.spec ?? raw.file,
     file: raw.file,

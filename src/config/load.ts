@@ -1,10 +1,11 @@
-import { basename, dirname } from "node:path";
+import { basename, dirname, join } from "node:path";
 import type { ConfigLayer, LoadConfigOptions } from "c12";
 import type { Env } from "../lib/context.ts";
 import type { ConfigEnv } from "./define.ts";
-import { evaluateConfig, pluginsOf } from "./evaluate.ts";
+import { evaluateConfig, evaluateExport, type Reading } from "./evaluate.ts";
 import { type Extension, extensionsOf, readExtension } from "./extends.ts";
-import { type Layer, type RawLayer, toLayer } from "./layer.ts";
+import type { OnRead } from "./importer.ts";
+import { type Extender, fileOrigin, type Layer, type RawLayer, toLayer } from "./layer.ts";
 
 export type LoadContext = {
   readonly mode: string;
@@ -12,7 +13,12 @@ export type LoadContext = {
   readonly env: Env;
   /** Instead of what the config file exports. */
   readonly config?: unknown;
+  /** Told of each file that is read, or would be if it were there. */
+  readonly onRead: OnRead;
 };
+
+/** What a config file comes to: the layers of each of its plugins, or where the configs of a workspace are. */
+export type Loaded = { readonly plugins: readonly (readonly Layer[])[] } | { readonly workspace: readonly string[] };
 
 /**
  * The layers of each plugin of a config file, low first: presets, manifest.toml, the config itself. Throws a `config`
@@ -21,23 +27,27 @@ export type LoadContext = {
 export async function loadLayers(
   file: string,
   manifestFile: string | undefined,
-  { config, ...context }: LoadContext,
-): Promise<(readonly Layer[])[]> {
+  { config, onRead, ...context }: LoadContext,
+): Promise<Loaded> {
+  onRead(join(dirname(file), ".env"));
   const env: ConfigEnv = { ...context, env: await withDotenv(dirname(file), context.env) };
+  const reading: Reading = { env, onRead };
+  const evaluated =
+    config === undefined ? await evaluateConfig(file, reading) : await evaluateExport(config, file, env);
+  if ("workspace" in evaluated) return evaluated;
   const manifest = manifestFile === undefined ? [] : [await manifestLayer(manifestFile)];
   const plugins: Layer[][] = [];
-  const mains = config === undefined ? await evaluateConfig(file, env) : await pluginsOf(config, file, env);
-  for (const main of mains) {
-    const layers = await collect(main, env);
+  for (const main of evaluated.plugins) {
+    const layers = await collect(main, reading);
     plugins.push([...layers.slice(0, -1), ...manifest, main].map(toLayer));
   }
-  return plugins;
+  return { plugins };
 }
 
 async function manifestLayer(file: string): Promise<RawLayer> {
   const { readManifestToml } = await import("./toml/read.ts");
   const { values, warnings } = await readManifestToml(file);
-  return { file, value: values, warnings };
+  return { ...fileOrigin(file), value: values, warnings };
 }
 
 /** The environment with what `.env` adds; real variables win, and `process.env` stays as it is. */
@@ -55,13 +65,13 @@ type Node = { raw: RawLayer; extends: string[] };
  * given ids for the entries, since it would resolve `./dir/file.toml` wrongly, warn where we must fail, recurse for
  * ever on a cycle, and merge arrays by appending.
  */
-async function collect(main: RawLayer, env: ConfigEnv): Promise<RawLayer[]> {
+async function collect(main: RawLayer, reading: Reading): Promise<RawLayer[]> {
   const { loadConfig } = await import("c12");
   const extensions = new Map<string, Extension>();
-  const register = (raw: RawLayer, above: readonly string[]): Node => ({
+  const register = (raw: RawLayer, above: readonly Extender[]): Node => ({
     raw,
     // c12 lists the first entry highest.
-    extends: extensionsOf(raw, [...above, raw.file])
+    extends: extensionsOf(raw, above)
       .reverse()
       .map((extension) => {
         const id = String(extensions.size);
@@ -75,7 +85,7 @@ async function collect(main: RawLayer, env: ConfigEnv): Promise<RawLayer[]> {
     configFile: basename(main.file),
     resolve: async (id) => {
       const extension = extensions.get(id);
-      const raw = extension === undefined ? main : await readExtension(extension, env);
+      const raw = extension === undefined ? main : await readExtension(extension, reading);
       const config = register(raw, extension?.chain ?? []);
       return { config, cwd: dirname(raw.file), configFile: raw.file, _configFile: raw.file, source: raw.file };
     },
@@ -98,8 +108,7 @@ const C12_OPTIONS = {
 /** A preset that two others extend is there once, at its lowest place; its hooks must not run twice. */
 function distinct(layers: readonly RawLayer[]): RawLayer[] {
   const seen = new Set<string>();
-  return layers.filter((layer) => {
-    const key = `${layer.file}\0${layer.spec === undefined ? "" : JSON.stringify(layer.options ?? null)}`;
+  return layers.filter(({ id, key = id }) => {
     return !seen.has(key) && seen.add(key);
   });
 }

@@ -1,9 +1,12 @@
 import { statSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import type { Env } from "../lib/context.ts";
-import { FledgeError } from "../lib/errors.ts";
+import { FledgeError, type Problem } from "../lib/errors.ts";
+import { parsePattern } from "../lib/pattern.ts";
 import { didYouMean } from "../lib/suggest.ts";
-import type { PluginExport } from "./define.ts";
+import type { PluginExport, WorkspaceConfig } from "./define.ts";
+import type { OnRead } from "./importer.ts";
+import type { Member, Project } from "./project.ts";
 import type { ResolvedPlugin } from "./resolve/plugin.ts";
 
 export type LoadOptions = {
@@ -12,7 +15,7 @@ export type LoadOptions = {
   /** A config file, or a folder that has one. */
   readonly configFile?: string;
   /** A recipe instead of a file, or several: what a config in `cwd` would export. Only `manifestFile` is read beside it. */
-  readonly config?: PluginExport | readonly PluginExport[];
+  readonly config?: PluginExport | readonly PluginExport[] | WorkspaceConfig;
   /** Instead of the manifest.toml beside the config. */
   readonly manifestFile?: string;
   /** What a config that is a function is told. Default "production". */
@@ -27,57 +30,71 @@ export type LoadOptions = {
   readonly output?: string;
   /** Only the plugins of these names, in this order. */
   readonly names?: readonly string[];
+  /** Only the plugins whose names match one of these globs, separated by commas. */
+  readonly filter?: string;
+  /** Told of each file of the project's that is read, or would be if it were there, at that moment. */
+  readonly onRead?: OnRead;
 };
 
-/** The plugins of a config, resolved and checked. Throws a `config` error with every problem at once. */
+/**
+ * The plugins of a config, or of each config of a workspace, resolved and checked. Throws a `config` error with every
+ * problem at once; those of a workspace's plugins that `names` does not ask for do not count.
+ */
 export async function loadPlugins(options: LoadOptions = {}): Promise<ResolvedPlugin[]> {
-  const { CONFIG_NAMES, findConfig, findManifest } = await import("./find.ts");
+  return pluginsOf(await loadProject(options));
+}
+
+/**
+ * The same with what it was read from, for those who load again when that changes. A config that cannot be read is a
+ * member with an error. Throws a `usage` error for a name that is not there, a `config` error for one that is there twice.
+ */
+export async function loadProject(options: LoadOptions = {}): Promise<Project> {
+  const { readProject } = await import("./project.ts");
   const cwd = resolve(options.cwd ?? ".");
-  const isGiven = options.config !== undefined;
-  const file = isGiven ? join(cwd, CONFIG_NAMES[0] as string) : findConfig(cwd, options.configFile);
-  const beside = isGiven ? undefined : findManifest(file);
-  const manifestFile = options.manifestFile === undefined ? beside : resolve(cwd, options.manifestFile);
-  const plugins = await readPlugins(file, manifestFile, { ...options, ...outputOf(cwd, options) });
+  const project = select(await readProject({ ...options, ...outputOf(cwd, options) }), options);
+  const plugins = project.members.flatMap((member) => member.plugins);
+  checkNames(plugins);
   if (plugins.length > 1 && plugins[0]?.outFile !== undefined) {
     throw new FledgeError("usage", `${options.output} is one file, and the config has ${plugins.length} plugins`, {
       hint: "name a folder, or one of the plugins",
     });
   }
-  return plugins;
+  return project;
 }
 
-async function readPlugins(
-  file: string,
-  manifestFile: string | undefined,
-  options: LoadOptions & { outDir?: string; outFile?: string },
-): Promise<ResolvedPlugin[]> {
-  const [{ loadLayers }, { mergeLayers }, { resolvePlugin }, { formatPlatform, hostPlatform }, { layerSchema }] =
-    await Promise.all([
-      import("./load.ts"),
-      import("./merge.ts"),
-      import("./resolve/index.ts"),
-      import("../lib/platform.ts"),
-      import("./schema.ts"),
-    ]);
-  checkPlatform(options.platform, layerSchema.shape.platform.safeParse(options.platform).success);
-  const loaded = await loadLayers(file, manifestFile, {
-    mode: options.mode ?? "production",
-    platform: options.platform ?? formatPlatform(hostPlatform()),
-    env: options.env ?? process.env,
-    config: options.config,
-  });
-  const { platform, outDir, outFile } = options;
-  const plugins = loaded.map((layers) => {
-    const merged = mergeLayers(layers);
-    return resolvePlugin({ file, layers, merged, values: layerSchema.parse(merged.values), platform, outDir, outFile });
-  });
-  checkNames(plugins, file);
-  return options.names === undefined ? plugins : pick(plugins, options.names, file);
+/** The plugins of a project. Throws one `config` error for all members that could not be read. */
+export function pluginsOf({ members }: Project): ResolvedPlugin[] {
+  const errors = members.flatMap(({ error }) => error ?? []);
+  if (errors.length > 0) throw readingError(errors);
+  return members.flatMap(({ plugins }) => plugins);
 }
 
-function checkPlatform(platform: string | undefined, valid: boolean): void {
-  if (valid) return;
-  throw new FledgeError("usage", `"${platform}" is not a platform`, { hint: 'write it like "linux/amd64"' });
+/** Throws a `config` error when two plugins have one name. */
+export function checkNames(plugins: readonly ResolvedPlugin[]): void {
+  const seen = new Map<string, string>();
+  for (const { name, configFile = "" } of plugins) {
+    const other = seen.get(name);
+    if (other !== undefined) {
+      const message =
+        other === configFile
+          ? `${configFile} has two plugins called "${name}"`
+          : `two plugins are called "${name}": ${other} and ${configFile}`;
+      throw new FledgeError("config", message, { hint: "give each a name of its own" });
+    }
+    seen.set(name, configFile);
+  }
+}
+
+/** One error for all configs that cannot be read. */
+function readingError(errors: readonly FledgeError[]): FledgeError {
+  const [first, ...others] = errors;
+  if (first !== undefined && others.length === 0) return first;
+  const problems = errors.flatMap((error): Problem[] =>
+    error.problems.length > 0
+      ? [...error.problems]
+      : [{ message: error.message, ...(error.hint !== undefined && { hint: error.hint }) }],
+  );
+  return new FledgeError("config", `${errors.length} configs have problems`, { problems, cause: first });
 }
 
 function outputOf(cwd: string, { outDir, output }: LoadOptions): { outDir?: string; outFile?: string } {
@@ -87,25 +104,36 @@ function outputOf(cwd: string, { outDir, output }: LoadOptions): { outDir?: stri
   return isFolder ? { outDir: path } : { outFile: path };
 }
 
-function checkNames(plugins: readonly ResolvedPlugin[], file: string): void {
-  const seen = new Set<string>();
-  for (const { name } of plugins) {
-    if (seen.has(name)) {
-      throw new FledgeError("config", `${file} has two plugins called "${name}"`, {
-        hint: "give each a name of its own",
-      });
+/** The members and plugins that were asked for, in the order of their names if they were. */
+function select(project: Project, { names, filter }: LoadOptions): Project {
+  if (names === undefined && filter === undefined) return project;
+  checkNames(project.members.flatMap(({ plugins }) => plugins));
+  const isWanted = matcherOf(filter);
+  const owners = project.members.flatMap((member) => member.plugins.map((plugin) => ({ member, plugin })));
+  const broken = project.members.filter(({ error }) => error !== undefined);
+  const named = names?.flatMap((name) => owners.find(({ plugin }) => plugin.name === name) ?? []) ?? owners;
+  const hasAllNames = named.length === names?.length;
+  const wanted = named.filter(({ plugin }) => isWanted(plugin.name));
+  // What is missing may be in a config that cannot be read, whose error says more.
+  if (broken.length === 0) {
+    const known = owners.map(({ plugin }) => plugin.name);
+    for (const name of names ?? []) if (!known.includes(name)) throw noSuchName(name, known, project);
+    if (wanted.length === 0) {
+      throw new FledgeError("usage", `no plugin matches "${filter}"`, { hint: `known: ${known.join(", ")}` });
     }
-    seen.add(name);
   }
+  const picked = wanted.map(({ member, plugin }): Member => ({ ...member, plugins: [plugin] }));
+  return { ...project, members: hasAllNames ? picked : [...picked, ...broken] };
 }
 
-function pick(plugins: readonly ResolvedPlugin[], names: readonly string[], file: string): ResolvedPlugin[] {
-  const known = plugins.map((plugin) => plugin.name);
-  return names.map((name) => {
-    const plugin = plugins.find((candidate) => candidate.name === name);
-    if (plugin !== undefined) return plugin;
-    throw new FledgeError("usage", `there is no plugin "${name}" in ${file}, nor a file or folder of that name`, {
-      hint: didYouMean(name, known),
-    });
+function noSuchName(name: string, known: readonly string[], { file }: Project): FledgeError {
+  return new FledgeError("usage", `there is no plugin "${name}" in ${file}, nor a file or folder of that name`, {
+    hint: didYouMean(name, known),
   });
+}
+
+function matcherOf(filter: string | undefined): (name: string) => boolean {
+  if (filter === undefined) return () => true;
+  const patterns = filter.split(",").map(parsePattern);
+  return (name) => patterns.some(({ matches }) => matches(name));
 }

@@ -4,21 +4,41 @@ import { busyboxOptions } from "../guest/busybox/options.ts";
 import { initOptions } from "../guest/init/options.ts";
 import { mappingsOptions } from "../guest/mappings/options.ts";
 import { cpioOptions } from "../imagers/cpio/options.ts";
+import { customOptions } from "../imagers/custom/options.ts";
 import { dirOptions } from "../imagers/dir/options.ts";
 import { ext4Options } from "../imagers/ext4/options.ts";
+import { btrfsOptions, xfsOptions } from "../imagers/loop/options.ts";
 import { squashfsOptions } from "../imagers/squashfs/options.ts";
 import { tarOptions } from "../imagers/tar/options.ts";
 import { limitsOptions } from "../sources/limits/options.ts";
 import { guestOptions, platformOptions, registriesOptions, sourceOptions } from "../sources/options.ts";
 import { manifestOptions } from "../volant/options.ts";
 import { hooksOption, stagesOption } from "./hooks.ts";
+import { isPreset, isPresetUse, type PresetUse } from "./preset.ts";
+import { isPlainObject } from "./variants.ts";
 
 export const strategies = ["initramfs", "oci_rootfs"] as const;
 export type Strategy = (typeof strategies)[number];
 
 export const NAME_RULE = /^[a-z0-9][a-z0-9._-]*$/;
 
-const extendsOption = z.array(z.union([z.string().min(1), z.tuple([z.string().min(1), z.unknown()])]));
+/** A preset with its options, the function of one that needs none, or a preset that is plain data. */
+type InlinePreset =
+  | PresetUse
+  | (() => PresetUse)
+  | { readonly meta: { readonly name: string }; readonly [key: string]: unknown };
+
+const presetName = z.string().min(1);
+const inlinePreset = z
+  .custom<InlinePreset>((value) => isPresetUse(value) || isPreset(value) || (isPlainObject(value) && "meta" in value))
+  .meta({ expected: "a preset" });
+
+/** The entries of `extends` that a text format can hold. */
+export const namedPresets = z.union([presetName, z.array(z.union([presetName, z.tuple([presetName, z.unknown()])]))]);
+const extendsOption = z.union([
+  presetName,
+  z.array(z.union([presetName, z.tuple([presetName, z.unknown()]), inlinePreset])),
+]);
 
 const commonShape = {
   name: z
@@ -27,7 +47,7 @@ const commonShape = {
     .describe("what the artifacts and the plugin are called; default the image's, else the folder's name"),
   version: z.string().regex(/^\S+$/, "is not a version").describe("version of the plugin; default 0.1.0"),
   strategy: z.enum(strategies).describe("oci_rootfs: a disk image from a container image; initramfs: a small archive"),
-  extends: z.union([z.string().min(1), extendsOption]).describe("presets: paths, npm packages, or [name, options]"),
+  extends: extendsOption.describe("presets: preset(options), paths, npm packages, or [name, options]"),
   platform: platformOptions.describe("what the guest runs on; default linux on this machine's architecture"),
   outDir: z.string().min(1).describe("where the artifacts go; default the folder of the config"),
   mappings: mappingsOptions.describe("files and folders to add: host path -> path in the guest"),
@@ -50,7 +70,9 @@ const strategyShapes = {
     archive: cpioOptions.describe("the cpio archive"),
   },
   oci_rootfs: {
-    filesystem: z.union([ext4Options, squashfsOptions, tarOptions, dirOptions]).describe("the disk image"),
+    filesystem: z
+      .union([ext4Options, xfsOptions, btrfsOptions, squashfsOptions, tarOptions, dirOptions, customOptions])
+      .describe("the disk image"),
   },
 };
 
@@ -66,9 +88,19 @@ export const layerSchema = z
     ...commonShape,
     ...strategyShapes.initramfs,
     ...strategyShapes.oci_rootfs,
-    meta: z.strictObject({ name: z.string().min(1), description: z.string().optional() }).describe("of a preset"),
+    meta: z
+      .strictObject({ name: z.string().min(1), description: z.string().optional(), url: z.string().optional() })
+      .describe("of a preset"),
   })
   .partial();
 
 export type LayerInput = z.input<typeof layerSchema>;
 export type LayerOutput = z.output<typeof layerSchema>;
+
+/** A config that only says where others are. */
+export const workspaceSchema = z.strictObject({
+  plugins: z
+    .array(z.string().min(1))
+    .min(1, "is empty")
+    .describe("of a workspace, alone in its config: folders that have a config, or config files; globs"),
+});

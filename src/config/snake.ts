@@ -61,18 +61,23 @@ function rebuilt(schema: z.ZodType): z.ZodType {
 }
 
 function snakeUnion(union: z.ZodUnion): z.ZodType {
-  const members = membersOf(union)
-    .filter((member) => !isFunction(member))
-    .map(snakeSchema);
+  const members = membersInText(union).map(snakeSchema);
   const [only] = members;
   return members.length === 1 && only !== undefined ? only : union.clone({ ...union.def, options: members });
 }
 
 function pickSnakeVariant(union: z.ZodUnion, value: unknown): z.ZodType | undefined {
-  const members = membersOf(union).filter((member) => !isFunction(member));
+  const members = membersInText(union);
   const twins = members.map(snakeSchema);
   const choice = pickVariant(z.union(twins), value);
   return choice.kind === "variant" ? members[twins.indexOf(choice.schema)] : undefined;
+}
+
+/** The members of a union that a text format can write: no functions, nor objects that are named by one. */
+export function membersInText(union: z.ZodUnion): z.ZodType[] {
+  const needsCode = (schema: z.ZodType): boolean =>
+    schema instanceof z.ZodObject && Object.values(schema.shape).some((value) => value instanceof z.ZodCustom);
+  return membersOf(union).filter((member) => !isFunction(member) && !needsCode(member));
 }
 
 function isFunction(schema: z.ZodType): boolean {

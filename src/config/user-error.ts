@@ -37,12 +37,14 @@ function runtimeProblem(thrown: unknown, file: string): Problem {
 
 const OWN_FOLDER = fileURLToPath(new URL("..", import.meta.url));
 
-function isUserCode(frame: string): boolean {
+/** Whether a file, or the URL of one, is neither fledge's nor a package's. */
+export function isUserCode(frame: string): boolean {
   const path = plainPath(frame);
   return !path.includes("/node_modules/") && !path.startsWith(OWN_FOLDER);
 }
 
-function plainPath(file: string): string {
+/** The path of a module, which may be a URL, and may have the query that tsx gives it. */
+export function plainPath(file: string): string {
   const path = file.replace(/[?#].*$/, "");
   return path.startsWith("file:") ? fileURLToPath(path) : path;
 }

@@ -1,5 +1,6 @@
 import type { Disposer } from "./dispose.ts";
 import { FledgeError, isFledgeError } from "./errors.ts";
+import type { JsonValue } from "./json.ts";
 
 export type Warning = { readonly message: string; readonly hint?: string | undefined };
 
@@ -17,6 +18,8 @@ export type RunContext = {
   /** `doneBytes` of `totalBytes` (when known) of the running stage; `item` says what they are of. */
   progress(doneBytes: number, totalBytes?: number, item?: string): void;
   warn(warning: Warning): void;
+  /** Adds to `BuildResult.facts`: a name of its own and a JSON value, copied. Throws a `config` error for anything else. */
+  fact(name: string, value: JsonValue): void;
   /** A detail for `--verbose`. */
   log(message: string): void;
 };
@@ -46,4 +49,15 @@ export function throwIfAborted(signal: AbortSignal): void {
 export function abortedError(signal: AbortSignal): FledgeError {
   if (isFledgeError(signal.reason) && signal.reason.code === "aborted") return signal.reason;
   return new FledgeError("aborted", "the build was interrupted", { cause: signal.reason });
+}
+
+/** Ends with `running`, or as soon as the signal fires: code of the user's may wait for something that no signal ends. */
+export async function untilAborted<T>(running: Promise<T>, signal: AbortSignal): Promise<T> {
+  let stop = (): void => {};
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(abortedError(signal));
+    signal.addEventListener("abort", stop);
+    if (signal.aborted) stop();
+  });
+  return await Promise.race([running, aborted]).finally(() => signal.removeEventListener("abort", stop));
 }

@@ -79,6 +79,20 @@ export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }
 
+/** An error as plain data, for events and JSON. */
+export type ErrorData = {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly hint?: string;
+  readonly problems?: readonly Problem[];
+};
+
+export function errorData(error: unknown): ErrorData {
+  if (!isFledgeError(error)) return { code: "internal", message: messageOf(error) };
+  const { code, message, hint, problems } = error;
+  return { code, message, ...(hint !== undefined && { hint }), ...(problems.length > 0 && { problems }) };
+}
+
 /** The errno name of a Node system error ("ENOENT"), if it is one. */
 export function errnoOf(thrown: unknown): string | undefined {
   const code = (thrown as { code?: unknown } | undefined)?.code;

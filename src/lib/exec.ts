@@ -1,6 +1,7 @@
 import { Readable } from "node:stream";
+import { stripVTControlCharacters } from "node:util";
 import { execa } from "execa";
-import { abortedError, type Env } from "./context.ts";
+import { abortedError, type Env, throwIfAborted } from "./context.ts";
 import { FledgeError, isFledgeError } from "./errors.ts";
 
 export type ExecOptions = { readonly signal: AbortSignal; readonly env: Env; readonly cwd?: string };
@@ -70,6 +71,84 @@ export async function capture(
   });
   if (signal.aborted) throw abortedError(signal);
   return { failed, exitCode, timedOut, stdout, stderr };
+}
+
+export type Followed = {
+  readonly failed: boolean;
+  /** The last lines of what it said. */
+  readonly tail: string;
+};
+
+/** How long a program that was told to end may take over it. */
+const GRACE_MS = 5_000;
+const TAIL_LINES = 20;
+
+/**
+ * Runs a program that talks while it works, whatever its end. It leads a process group of its own, and an abort ends
+ * the whole group: what the program started must not outlive it. Only an abort throws, once nothing of it runs.
+ */
+export async function follow(
+  path: string,
+  argv: readonly string[],
+  { signal, env, cwd, onLine }: ExecOptions & { readonly onLine: (line: string) => void },
+): Promise<Followed> {
+  throwIfAborted(signal);
+  const child = execa(path, argv, {
+    ...(cwd !== undefined && { cwd }),
+    env: definedOnly(env),
+    extendEnv: false,
+    stdin: "ignore",
+    buffer: false,
+    detached: true,
+    reject: false,
+  });
+  const lines: string[] = [];
+  const take = (line: string): void => {
+    lines.push(line);
+    if (lines.length > TAIL_LINES) lines.shift();
+    onLine(line);
+  };
+  const flushes = [child.stdout, child.stderr].map((stream) => onLines(stream, take));
+  let killer: NodeJS.Timeout | undefined;
+  const end = (): void => {
+    signalGroup(child.pid, "SIGTERM");
+    killer = setTimeout(() => signalGroup(child.pid, "SIGKILL"), GRACE_MS);
+  };
+  signal.addEventListener("abort", end);
+  try {
+    const { failed, shortMessage } = await child;
+    if (signal.aborted) {
+      signalGroup(child.pid, "SIGKILL"); // what outlives the leader
+      throw abortedError(signal);
+    }
+    for (const flush of flushes) flush();
+    return { failed, tail: lines.join("\n") || (shortMessage ?? "") };
+  } finally {
+    clearTimeout(killer);
+    signal.removeEventListener("abort", end);
+  }
+}
+
+/** Hands over whole lines without what moves the cursor; the returned function hands over the rest. */
+function onLines(stream: Readable, take: (line: string) => void): () => void {
+  let rest = "";
+  stream.setEncoding("utf8").on("data", (text: string) => {
+    const parts = `${rest}${text}`.split(/[\r\n]+/);
+    rest = parts.pop() ?? "";
+    for (const part of parts) deliver(part, take);
+  });
+  return () => deliver(rest, take);
+}
+
+function deliver(text: string, take: (line: string) => void): void {
+  const line = stripVTControlCharacters(text).trimEnd();
+  if (line !== "") take(line);
+}
+
+function signalGroup(pid: number | undefined, signal: NodeJS.Signals): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, signal);
+  } catch {} // all of it has ended
 }
 
 function definedOnly(env: Env): Record<string, string> {

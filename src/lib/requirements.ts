@@ -2,16 +2,23 @@ import { closeSync, openSync, readFileSync } from "node:fs";
 import type { Env } from "./context.ts";
 import { FledgeError } from "./errors.ts";
 import { capture } from "./exec.ts";
-import { findOnPath, type Tool, USUAL_VERSION } from "./tools.ts";
+import { findOnPath, installCommand, type Tool, USUAL_VERSION } from "./tools.ts";
 
 /** Something that a build needs of the machine: declared where it is used, checked before any work starts. */
 export type Requirement =
-  /** Any one of these programs: the first that is there and can be used. */
-  | { readonly kind: "tool"; readonly anyOf: readonly [Tool, ...Tool[]] }
+  | ToolRequirement
   /** Root, with the capability to mount. */
   | { readonly kind: "root"; readonly reason: string; readonly instead?: string }
   | { readonly kind: "loop-device"; readonly reason: string; readonly instead?: string }
   | { readonly kind: "kernel-filesystem"; readonly name: string; readonly reason: string; readonly instead?: string };
+
+/** Any one of these programs: the first that is there and can be used. */
+export type ToolRequirement = {
+  readonly kind: "tool";
+  readonly anyOf: readonly [Tool, ...Tool[]];
+  /** The one to install where there is none; default the first that has a package. */
+  readonly advised?: Tool;
+};
 
 /** What a look at the machine found of one requirement. */
 export type RequirementCheck = {
@@ -63,7 +70,7 @@ export async function checkRequirement(
   const described = describeRequirement(requirement);
   switch (requirement.kind) {
     case "tool":
-      return { ...described, ...(await toolsCheck(requirement.anyOf, machine, every)) };
+      return { ...described, ...(await toolsCheck(requirement, machine, every)) };
     case "root":
       return { ...described, ...rootCheck() };
     case "loop-device":
@@ -73,53 +80,66 @@ export async function checkRequirement(
   }
 }
 
-/** The program to run of alternatives. Throws a `tool` error, as the check before a build does, when none can be used. */
-export async function chooseTool<T extends Tool>(
-  anyOf: readonly [T, ...T[]],
-  machine: Machine,
-): Promise<{ readonly tool: T; readonly path: string }> {
-  const found = await findTool(anyOf, machine, false);
+/** The first of several programs that is there and can be used. Throws a `tool` error that says why none can be. */
+export async function chooseTool(requirement: ToolRequirement, machine: Machine): Promise<FoundTool> {
+  const found = await findTool(requirement.anyOf, machine, false);
   if ("path" in found) return found;
-  const { problem, fix, instead } = missingTools(anyOf, found.objections);
-  throw new FledgeError("tool", `${problem}; needed to ${anyOf[0].reason}`, {
-    hint: instead === undefined ? fix : `${fix}, or ${instead}`,
-  });
+  const { problem, fix } = lack(requirement, found);
+  const { reason, instead } = describeRequirement(requirement);
+  const hint = [fix, instead].filter((text) => text !== undefined).join(", or ");
+  throw new FledgeError("tool", `${problem}; needed to ${reason}`, { hint });
 }
 
-function missingTools(tools: readonly [Tool, ...Tool[]], objections: readonly string[]) {
-  return {
-    problem: objections.length > 0 ? objections.join("; ") : `${listed(tools.map(({ name }) => name))} not found`,
-    fix: `sudo apt-get install -y ${tools[0].package}`,
-    instead: tools[0].instead,
-  };
-}
+type FoundTool = { readonly tool: Tool; readonly path: string; readonly version?: string };
+type Unusable = { readonly objections: readonly string[]; readonly fix: string | undefined };
 
 /** Of alternatives, the first program that is there and can be used; else why none can be. */
-async function findTool<T extends Tool>(
-  tools: readonly T[],
-  machine: Machine,
-  every: boolean,
-): Promise<{ tool: T; path: string; version?: string } | { objections: string[] }> {
+async function findTool(tools: readonly Tool[], machine: Machine, every: boolean): Promise<FoundTool | Unusable> {
   const objections: string[] = [];
+  let fix: string | undefined;
   for (const tool of tools) {
     const path = findOnPath(tool.name, machine.env);
     if (path === undefined) continue;
     const asks = every || tool.version?.objection !== undefined;
     const version = asks ? await versionOf(tool, path, machine) : undefined;
     const objection = version === undefined ? undefined : tool.version?.objection?.(version);
-    if (objection === undefined) return { tool, path, ...(version !== undefined && { version }) };
-    objections.push(`${path} ${version} ${objection}`);
+    if (objection !== undefined) {
+      objections.push(`${path} ${version} ${objection}`);
+      continue;
+    }
+    const failing = await whyNotReady(tool, path, machine);
+    if (failing === undefined) return { tool, path, ...(version !== undefined && { version }) };
+    objections.push(`${path} cannot be used: ${failing}`);
+    fix ??= tool.ready?.fix;
   }
-  return { objections };
+  return { objections, fix };
 }
 
-async function toolsCheck(tools: readonly [Tool, ...Tool[]], machine: Machine, every: boolean): Promise<Found> {
-  const found = await findTool(tools, machine, every);
-  if ("path" in found) {
-    return { isMet: true, found: found.version === undefined ? found.path : `${found.path} ${found.version}` };
-  }
-  const { problem, fix } = missingTools(tools, found.objections);
-  return { isMet: false, problem, fix };
+async function toolsCheck(requirement: ToolRequirement, machine: Machine, every: boolean): Promise<Found> {
+  const found = await findTool(requirement.anyOf, machine, every);
+  if (!("path" in found)) return { isMet: false, ...lack(requirement, found) };
+  return { isMet: true, found: found.version === undefined ? found.path : `${found.path} ${found.version}` };
+}
+
+function lack({ anyOf, advised }: ToolRequirement, { objections, fix }: Unusable): { problem: string; fix?: string } {
+  const install = (advised === undefined ? anyOf : [advised])
+    .map(installCommand)
+    .find((command) => command !== undefined);
+  const remedy = fix ?? install;
+  return {
+    problem: objections.length > 0 ? objections.join("; ") : `${listed(anyOf.map(({ name }) => name))} not found`,
+    ...(remedy !== undefined && { fix: remedy }),
+  };
+}
+
+/** The last thing that a program says when it cannot do its work. */
+async function whyNotReady(tool: Tool, path: string, { env, signal }: Machine): Promise<string | undefined> {
+  if (tool.ready === undefined) return undefined;
+  const options = { env, signal, timeoutMs: PROBE_TIMEOUT_MS };
+  const { failed, timedOut, stdout, stderr } = await capture(path, tool.ready.argv(env), options);
+  if (!failed) return undefined;
+  if (timedOut) return `it did not answer within ${PROBE_TIMEOUT_MS / 1000} s`;
+  return `${stdout}\n${stderr}`.trim().split("\n").at(-1) || "it fails without a word";
 }
 
 const PROBE_TIMEOUT_MS = 10_000;

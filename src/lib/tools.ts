@@ -8,11 +8,20 @@ export type Tool = {
   readonly name: string;
   /** Completes "needed to ...". */
   readonly reason: string;
-  /** The Debian and Ubuntu package that has it. */
-  readonly package: string;
+  /** The Debian and Ubuntu package that has it; left out where there is none. */
+  readonly package?: string;
   /** What to do instead of installing it, if there is something. */
   readonly instead?: string;
   readonly version?: ToolVersion;
+  readonly ready?: ToolReadiness;
+};
+
+/** Of a program that may be there and yet unable to work, such as a client without its daemon. */
+export type ToolReadiness = {
+  /** A command that succeeds where the program can do its work, and changes nothing. */
+  argv(env: Env): readonly string[];
+  /** A command that mends it, or says more. */
+  readonly fix: string;
 };
 
 /** How a tool tells its version, and which ones cannot be used. */
@@ -44,10 +53,12 @@ export function findOnPath(name: string, env: Env): string | undefined {
 export function requireTool(tool: Tool, env: Env): string {
   const path = findOnPath(tool.name, env);
   if (path !== undefined) return path;
-  const instead = tool.instead === undefined ? "" : `, or ${tool.instead}`;
-  throw new FledgeError("tool", `${tool.name} not found; needed to ${tool.reason}`, {
-    hint: `sudo apt-get install -y ${tool.package}${instead}`,
-  });
+  const remedies = [installCommand(tool), tool.instead].filter((text) => text !== undefined);
+  throw new FledgeError("tool", `${tool.name} not found; needed to ${tool.reason}`, { hint: remedies.join(", or ") });
+}
+
+export function installCommand(tool: Tool): string | undefined {
+  return tool.package === undefined ? undefined : `sudo apt-get install -y ${tool.package}`;
 }
 
 function isExecutableFile(path: string): boolean {

@@ -1,7 +1,7 @@
 import type { StageLayer } from "../config/resolve/plugin.ts";
 import { FledgeError } from "../lib/errors.ts";
 import { didYouMean } from "../lib/suggest.ts";
-import { type AnyStage, PHASES, type Phase, type Phases, type Stage } from "./stage.ts";
+import { type AnyStage, PHASES, type Phase, type Phases, type Stage, stageContext } from "./stage.ts";
 import { type BuildState, need, type Step } from "./step.ts";
 
 /**
@@ -47,8 +47,7 @@ function toStep<P extends Phase>(stage: Stage<P>, origin: string): Step {
     title: `Run the stage "${stage.name}" of ${origin}`,
     origins: [origin],
     run: async (state, ctx) => {
-      const { signal, progress, warn, log } = ctx;
-      await stage.run(viewOf(stage.phase, state), { signal, progress, warn, log });
+      await stage.run(viewOf(stage.phase, state), stageContext(ctx));
     },
   };
 }

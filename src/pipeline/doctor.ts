@@ -1,10 +1,15 @@
 import { CODECS } from "../imagers/cpio/codec.ts";
 import { cpioImager } from "../imagers/cpio/index.ts";
 import { COMPRESSIONS } from "../imagers/cpio/options.ts";
+import { resolveExt4Options } from "../imagers/ext4/options.ts";
+import { loopImager } from "../imagers/loop/index.ts";
+import { resolveMountedOptions } from "../imagers/loop/options.ts";
 import { squashfsImager } from "../imagers/squashfs/index.ts";
 import { resolveSquashfsOptions } from "../imagers/squashfs/options.ts";
 import { unpackers } from "../lib/decompress.ts";
 import { checkRequirement, type Machine, type Requirement, type RequirementCheck } from "../lib/requirements.ts";
+import { engineRequirement } from "../sources/dockerfile/engines.ts";
+import { STORES, storeRequirement } from "../sources/engine-store/index.ts";
 import type { Plan } from "./plan.ts";
 
 /** What a look at the machine found of one need. */
@@ -52,6 +57,16 @@ function features(): (Needs & { readonly subject: string })[] {
   const squashfs = resolveSquashfsOptions({ type: "squashfs" });
   return [
     { subject: "layers and archives of a source", perhaps: unpackers() },
+    { subject: "source.dockerfile", needed: [engineRequirement()] },
+    ...STORES.map((store) => ({ subject: `source.image = "${store}:..."`, needed: [storeRequirement(store)] })),
+    {
+      subject: 'filesystem = { type = "ext4", engine = "loop" }',
+      needed: loopImager("ext4").requirements({ ...resolveExt4Options({ type: "ext4" }, "any"), engine: "loop" }),
+    },
+    ...(["xfs", "btrfs"] as const).map((type) => ({
+      subject: `filesystem.type = "${type}"`,
+      needed: loopImager(type).requirements(resolveMountedOptions({ type }, "any")),
+    })),
     ...codecs.map((compression) => ({
       subject: `archive.compression = "${compression}"`,
       needed: cpioImager.requirements({ compression }),

@@ -1,4 +1,6 @@
 import type { Warning } from "../lib/context.ts";
+import type { ErrorData } from "../lib/errors.ts";
+import type { JsonValue } from "../lib/json.ts";
 import type { BuildResult } from "./result.ts";
 
 /** What a build says while it runs, in order; `fledge build --json` prints one per line. */
@@ -14,8 +16,10 @@ export type BuildEvent = { readonly plugin: string } & (
   | { readonly type: "stage:done"; readonly stage: string; readonly durationMs: number }
   | { readonly type: "stage:failed"; readonly stage: string; readonly durationMs: number; readonly message: string }
   | ({ readonly type: "warning" } & Warning)
+  | { readonly type: "fact"; readonly name: string; readonly value: JsonValue }
   | { readonly type: "log"; readonly message: string }
   | { readonly type: "build:done"; readonly result: BuildResult }
+  | { readonly type: "build:failed"; readonly error: ErrorData; readonly durationMs: number }
 );
 
 export type EventSink = (event: BuildEvent) => void;

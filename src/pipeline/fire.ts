@@ -2,11 +2,12 @@ import { createHooks } from "hookable";
 import type { RunContext } from "../lib/context.ts";
 import { FledgeError, isFledgeError, messageOf } from "../lib/errors.ts";
 import { type FledgeHooks, HOOK_NAMES, type HookLayer, type HookName } from "./hooks.ts";
+import { type StageContext, stageContext } from "./stage.ts";
 
 export type Fire = <N extends HookName>(name: N, context: HookContext<N>, ctx: RunContext) => Promise<void>;
 
 /** What a hook is handed beside the stage context. */
-type HookContext<N extends HookName> = Omit<Parameters<FledgeHooks[N]>[0], "signal" | "progress" | "warn" | "log">;
+type HookContext<N extends HookName> = Omit<Parameters<FledgeHooks[N]>[0], keyof StageContext>;
 
 type Call = (name: HookName, context: object) => Promise<void> | undefined;
 
@@ -31,9 +32,9 @@ export function hookRunner(layers: readonly HookLayer[]): Fire {
       });
     }
   }
-  return async (name, context, { signal, progress, warn, log }) => {
+  return async (name, context, ctx) => {
     // hookable infers the arguments from the name, which is still generic here.
-    await (registry.callHook as Call)(name, { ...context, signal, progress, warn, log });
+    await (registry.callHook as Call)(name, { ...context, ...stageContext(ctx) });
   };
 }
 

@@ -6,23 +6,26 @@ import type { Awaitable, Phases, StageContext } from "./stage.ts";
 
 type Hook<T> = (context: T & StageContext) => Awaitable<void>;
 
-/** Every moment of a build at which a config or a preset may take part. Those of presets run first. */
+/**
+ * Every moment of a build at which a config or a preset may take part. Hooks of one name run one after the other, those of
+ * presets first. Each may warn (`warn`), add to the result (`fact`), and stop the build by throwing.
+ */
 export interface FledgeHooks {
-  /** Before anything is done. The plugin is frozen. */
+  /** Before anything is done. May look: the plugin is frozen. */
   "config:resolved": Hook<{ readonly plugin: ResolvedPlugin }>;
-  /** The base image, archive or folder is known by its digest; nothing has been fetched but its manifest. */
+  /** The base image, archive or folder is known by its digest; nothing has been fetched but its manifest. May look. */
   "source:pinned": Hook<{ readonly plugin: ResolvedPlugin; readonly pin: Pin }>;
-  /** The base is in the tree, nothing of fledge's own yet. May change the tree. */
+  /** The base is in the tree, nothing of fledge's own yet: what is removed here, fledge may still add. May change the tree. */
   "rootfs:merged": Hook<Phases["rootfs"]>;
-  /** Agent, init and mappings are in: the last chance to change the tree. */
+  /** Agent, init, mappings and what stages did are in: the last chance to change the tree. */
   "rootfs:ready": Hook<Phases["rootfs"]>;
-  /** The image is written and hashed, under a temporary name. May read it. */
+  /** The image is written and hashed, under a temporary name. May read it; its digest is final. */
   "image:written": Hook<Phases["artifact"]>;
-  /** The manifest is rendered. May change it; it is checked afterwards. */
+  /** The manifest is rendered. May change it; it is checked afterwards. Not fired where Volant boots nothing. */
   "manifest:ready": Hook<{ readonly plugin: ResolvedPlugin; readonly manifest: Manifest }>;
-  /** Artifact and manifest are in place. */
+  /** Artifact and manifest are in place, and go again if this throws. May look. */
   "build:done": Hook<{ readonly plugin: ResolvedPlugin; readonly result: BuildResult }>;
-  /** The build has failed and been cleaned up. What this hook throws is reported beside the error. */
+  /** The build has failed and been cleaned up. May look; what this hook throws is reported beside the error. */
   "build:error": Hook<{ readonly plugin: ResolvedPlugin; readonly error: unknown }>;
 }
 

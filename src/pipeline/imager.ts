@@ -1,8 +1,10 @@
 import type { ResolvedPlugin } from "../config/resolve/plugin.ts";
 import { cpioImager } from "../imagers/cpio/index.ts";
+import { customImager } from "../imagers/custom/index.ts";
 import { dirImager } from "../imagers/dir/index.ts";
 import { ext4Imager } from "../imagers/ext4/index.ts";
 import type { ArtifactFacts, Imager, ImagerContext } from "../imagers/imager.ts";
+import { loopImager } from "../imagers/loop/index.ts";
 import { squashfsImager } from "../imagers/squashfs/index.ts";
 import { tarImager } from "../imagers/tar/index.ts";
 import { formatSize } from "../lib/bytes.ts";
@@ -16,9 +18,10 @@ import type { BootMedium } from "../volant/kernels.ts";
 export function bootMedium(plugin: ResolvedPlugin, { isBootable }: BoundImager): BootMedium | undefined {
   if (!isBootable) return undefined;
   const guestKernel = plugin.guest.kernel;
-  return plugin.strategy === "initramfs"
-    ? { kind: "initramfs", codec: plugin.archive.compression, guestKernel }
-    : { kind: "rootfs", filesystem: plugin.filesystem.type, guestKernel };
+  if (plugin.strategy === "initramfs") return { kind: "initramfs", codec: plugin.archive.compression, guestKernel };
+  const { filesystem } = plugin;
+  const { kernelName, name } = filesystem.type === "custom" ? filesystem.imager : { name: filesystem.type };
+  return { kind: "rootfs", filesystem: kernelName ?? name, guestKernel };
 }
 
 /** What the agent needs to copy itself into the root at boot, with room to spare. */
@@ -45,9 +48,11 @@ export type BoundImager = {
   readonly suffix: string;
   readonly isBootable: boolean;
   requirements(): readonly Requirement[];
-  verifyRequirements(): readonly Requirement[];
+  /** Absent where reading an artifact back takes nothing. */
+  verifyRequirements?(): readonly Requirement[];
   write(tree: SealedTree, out: string, ctx: ImagerContext): Promise<ArtifactFacts>;
-  verify(tree: SealedTree, image: string, ctx: ImagerContext): Promise<void>;
+  /** Absent where an imager of the user's has none. */
+  verify?(tree: SealedTree, image: string, ctx: ImagerContext): Promise<void>;
 };
 
 /** The imager of a plugin: one line per format. */
@@ -56,13 +61,20 @@ export function imagerFor(plugin: ResolvedPlugin): BoundImager {
   const { filesystem } = plugin;
   switch (filesystem.type) {
     case "ext4":
-      return bind(ext4Imager, filesystem);
+      return filesystem.engine === "loop"
+        ? bind(loopImager("ext4"), { ...filesystem, engine: "loop" })
+        : bind(ext4Imager, filesystem);
+    case "xfs":
+    case "btrfs":
+      return bind(loopImager(filesystem.type), filesystem);
     case "squashfs":
       return bind(squashfsImager, filesystem);
     case "tar":
       return bind(tarImager, filesystem);
     case "dir":
       return bind(dirImager, filesystem);
+    case "custom":
+      return customImager(filesystem.imager);
     default:
       return assertNever(filesystem);
   }

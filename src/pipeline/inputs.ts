@@ -28,6 +28,7 @@ export function inputsOf(plugin: ResolvedPlugin): Input[] {
 
 /** What the recipe starts from, as the config has it. */
 export function referenceOf({ source = { dir: "" } }: ResolvedPlugin): string {
+  if ("custom" in source) return source.custom.name;
   if ("image" in source) return source.image;
   if ("dockerfile" in source) return source.dockerfile;
   if ("layout" in source) return source.layout;

@@ -86,8 +86,10 @@ export function concludedEntrypoint(plugin: ResolvedPlugin): string[] | undefine
 /** Throws a `config` error when neither the recipe nor an image could say what the guest is to run. */
 export function assertEntrypoint(plugin: ResolvedPlugin): void {
   const { source, manifest } = plugin;
-  const isImage = source !== undefined && !("tar" in source || "dir" in source);
-  if (isImage) return; // the image may say
+  const mayBeImage =
+    source !== undefined &&
+    ("custom" in source ? source.custom.image !== undefined : !("tar" in source || "dir" in source));
+  if (mayBeImage) return; // the image may say
   const { workload, entrypoint } = manifest;
   if ((workload?.entrypoint ?? entrypoint ?? concludedEntrypoint(plugin)) === undefined) throw missingEntrypoint();
 }

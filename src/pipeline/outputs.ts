@@ -10,9 +10,13 @@ export type Outputs = {
 };
 
 /** `NAME.cpio.gz` and `NAME.manifest.json` in the output folder, or the artifact where `-o FILE` says and the manifest beside it. */
-export function outputsOf({ name, outDir, outFile }: ResolvedPlugin, { suffix, isBootable }: BoundImager): Outputs {
+export function outputsOf(
+  { name, outDir, outFile, manifestFile }: ResolvedPlugin,
+  { suffix, isBootable }: BoundImager,
+): Outputs {
   const artifact = outFile ?? join(outDir, `${name}${suffix}`);
   if (!isBootable) return { artifact };
+  if (manifestFile !== undefined) return { artifact, manifest: manifestFile };
   const stem = outFile === undefined ? name : basename(outFile).replace(/(-rootfs)?\.(img|cpio(\.\w+)?)$/, "");
   return { artifact, manifest: join(dirname(artifact), `${stem}.manifest.json`) };
 }

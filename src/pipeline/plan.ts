@@ -8,7 +8,7 @@ import { arrange } from "./arrange.ts";
 import { originsOf } from "./fire.ts";
 import type { HookName } from "./hooks.ts";
 import { type BoundImager, bootMedium, headroomWarnings, imagerFor } from "./imager.ts";
-import { type Input, inputsOf, referenceOf } from "./inputs.ts";
+import { type Input, inputsOf } from "./inputs.ts";
 import { assertEntrypoint } from "./manifest-input.ts";
 import { type Outputs, outputsOf } from "./outputs.ts";
 import type { Phase } from "./stage.ts";
@@ -60,7 +60,7 @@ export function plan(plugin: ResolvedPlugin, options: PlanOptions = {}): Plan {
     requirements: [
       ...(source?.requirements?.() ?? []),
       ...imager.requirements(),
-      ...(options.verify ? imager.verifyRequirements() : []),
+      ...((options.verify && imager.verifyRequirements?.()) || []),
     ],
     outputs,
     warnings: [
@@ -87,7 +87,7 @@ function builtinSteps(plugin: ResolvedPlugin, { source, imager, outputs, options
   };
   const steps: (Step | undefined)[] = [
     hooks("config:resolved", "source"),
-    pinStage(source, referenceOf(plugin)),
+    pinStage(source, plugin),
     source && hooks("source:pinned", "source", true),
     layersStage(source, plugin),
     hooks("rootfs:merged", "rootfs"),

@@ -9,7 +9,7 @@ export async function preflight({ plugin, requirements }: Plan, machine: Machine
   if (unmet.length === 0) return;
   const isOnlyRoot = unmet.every(({ kind }) => kind === "root");
   throw new FledgeError(isOnlyRoot ? "privilege" : "tool", `${plugin.name} cannot be built here`, {
-    hint: [...new Set(unmet.map(({ fix }) => fix))].join("; "),
+    hint: [...new Set(unmet.map(({ fix }) => fix).filter((fix) => fix !== undefined))].join("; ") || undefined,
     problems: unmet.map(problemOf),
   });
 }

@@ -1,6 +1,7 @@
 import type { Warning } from "../lib/context.ts";
 import type { Digest } from "../lib/digest.ts";
 import type { Manifest } from "../volant/schema.ts";
+import type { Facts } from "./facts.ts";
 
 export type StageTiming = { readonly stage: string; readonly durationMs: number };
 
@@ -18,6 +19,8 @@ export type BuildResult = {
   /** Absent for what Volant cannot boot: a tar archive, a folder. */
   readonly manifest?: WrittenManifest;
   readonly warnings: readonly Warning[];
+  /** What hooks, stages and custom sources said of the build with `ctx.fact()`, by name. */
+  readonly facts: Facts;
   readonly stages: readonly StageTiming[];
   readonly durationMs: number;
 };

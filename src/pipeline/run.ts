@@ -1,15 +1,16 @@
 import { performance } from "node:perf_hooks";
-import { abortedError, type RunContext, throwIfAborted, type Warning } from "../lib/context.ts";
+import { abortedError, type RunContext, throwIfAborted, untilAborted, type Warning } from "../lib/context.ts";
 import { FledgeError, isFledgeError, messageOf } from "../lib/errors.ts";
 import { RootfsTree } from "../rootfs/tree.ts";
 import type { EventSink } from "./events.ts";
+import { FactBook } from "./facts.ts";
 import { hookRunner } from "./fire.ts";
 import type { Plan } from "./plan.ts";
 import type { BuildResult, StageTiming } from "./result.ts";
 import { type BuildState, need, type Step } from "./step.ts";
 
-/** The part of the context that lives as long as the build; progress, warnings and logs go through `onEvent`. */
-export type RunOptions = Omit<RunContext, "progress" | "warn" | "log"> & { readonly onEvent: EventSink };
+/** The part of the context that lives as long as the build; progress, warnings, facts and logs go through `onEvent`. */
+export type RunOptions = Omit<RunContext, "progress" | "warn" | "fact" | "log"> & { readonly onEvent: EventSink };
 
 /**
  * Runs a plan. When this throws, nothing that the build made is left; when it returns, artifact and manifest are in
@@ -18,12 +19,12 @@ export type RunOptions = Omit<RunContext, "progress" | "warn" | "log"> & { reado
 export async function runPlan(plan: Plan, options: RunOptions): Promise<BuildResult> {
   const { plugin } = plan;
   const started = performance.now();
-  const warnings: Warning[] = [];
+  const said: Said = { warnings: [], facts: new FactBook() };
   const stages: StageTiming[] = [];
   const fire = hookRunner(plugin.hooks);
   const rootfs = new RootfsTree({ sec: options.epoch.stampSec, nsec: 0 });
   const state: BuildState = { plugin, rootfs };
-  const contextFor = (step: string): RunContext => contextOf(plugin.name, step, options, warnings);
+  const contextFor = (step: string): RunContext => contextOf(plugin.name, step, options, said);
   const cleanUp = async (): Promise<void> => {
     const failures = await options.disposer.dispose();
     for (const failure of failures) contextFor("cleanup").warn({ message: `could not clean up: ${failure}` });
@@ -36,7 +37,8 @@ export async function runPlan(plan: Plan, options: RunOptions): Promise<BuildRes
       name: plugin.name,
       artifact: need(state, "artifact"),
       ...(plan.outputs.manifest !== undefined && { manifest: need(state, "writtenManifest") }),
-      warnings,
+      warnings: said.warnings,
+      facts: said.facts.facts,
       stages,
       durationMs: performance.now() - started,
     };
@@ -68,7 +70,6 @@ async function runStep(
   onEvent({ type: "stage:start", plugin, stage: step.name, title: step.title });
   try {
     const running = Promise.resolve(step.run(state, ctx));
-    // Code of the user's may wait for something that no signal ends.
     await (step.origins === undefined ? running : untilAborted(running, signal));
     throwIfAborted(signal);
   } catch (error) {
@@ -80,15 +81,6 @@ async function runStep(
   const durationMs = performance.now() - started;
   onEvent({ type: "stage:done", plugin, stage: step.name, durationMs });
   return { stage: step.name, durationMs };
-}
-
-async function untilAborted(running: Promise<void>, signal: AbortSignal): Promise<void> {
-  let stop = (): void => {};
-  const aborted = new Promise<never>((_, reject) => {
-    stop = () => reject(abortedError(signal));
-    signal.addEventListener("abort", stop);
-  });
-  await Promise.race([running, aborted]).finally(() => signal.removeEventListener("abort", stop));
 }
 
 /** An abort is reported as such, whatever the code that it stopped made of it; an error of a user's stage names it. */
@@ -109,10 +101,13 @@ async function reportFailure(error: unknown, fire: () => Promise<void>, { warn }
   }
 }
 
+/** What the parts of a build say that stays in its result. */
+type Said = { readonly warnings: Warning[]; readonly facts: FactBook };
+
 /** Stages report each chunk; nobody can read faster than this. */
 const PROGRESS_INTERVAL_MS = 50;
 
-function contextOf(plugin: string, stage: string, { onEvent, ...shared }: RunOptions, warnings: Warning[]): RunContext {
+function contextOf(plugin: string, stage: string, { onEvent, ...shared }: RunOptions, said: Said): RunContext {
   let reportedAt = Number.NEGATIVE_INFINITY;
   return {
     ...shared,
@@ -130,9 +125,10 @@ function contextOf(plugin: string, stage: string, { onEvent, ...shared }: RunOpt
       });
     },
     warn: (warning) => {
-      warnings.push(warning);
+      said.warnings.push(warning);
       onEvent({ type: "warning", plugin, ...warning });
     },
+    fact: (name, value) => onEvent({ type: "fact", plugin, name, value: said.facts.add(name, value, stage) }),
     log: (message) => onEvent({ type: "log", plugin, message }),
   };
 }

@@ -29,7 +29,13 @@ export type Phase = keyof Phases;
 /** The order in which the phases of a build follow each other. */
 export const PHASES: readonly Phase[] = ["source", "rootfs", "image", "artifact"];
 
-export type StageContext = Pick<RunContext, "signal" | "progress" | "warn" | "log">;
+/** How to stop, and how to say what is going on. Each hook and stage is handed it beside what it may touch. */
+export type StageContext = Pick<RunContext, "signal" | "progress" | "warn" | "fact" | "log">;
+
+/** The part of a run's context that the user's code is handed. */
+export function stageContext({ signal, progress, warn, fact, log }: RunContext): StageContext {
+  return { signal, progress, warn, fact, log };
+}
 
 /**
  * A step of a build. One of yours runs at the end of its phase, or beside or instead of the stage of that phase that

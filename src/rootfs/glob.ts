@@ -1,6 +1,6 @@
-import picomatch from "picomatch";
 import { type ByteString, compareBytes, fromByteString, toByteString } from "../lib/bytes.ts";
 import { FledgeError } from "../lib/errors.ts";
+import { parsePattern } from "../lib/pattern.ts";
 import type { DirInode, Inode } from "./node.ts";
 
 /** Absolute paths below `root` that match, sorted by raw bytes. Only the folders the pattern can reach are visited. */
@@ -10,16 +10,15 @@ export function globTree(root: DirInode, pattern: string): string[] {
       hint: `write "/${pattern}" or "/**/${pattern}"`,
     });
   }
-  const bytes = toByteString(pattern);
-  const matches = picomatch(bytes, { dot: true, strictSlashes: true });
+  const parsed = parsePattern(toByteString(pattern));
   // The part before the first special character narrows the walk: "/etc/nginx/*.conf" never looks outside /etc/nginx.
-  const base = picomatch.scan(bytes).base.split("/").filter(Boolean);
+  const base = parsed.base.split("/").filter(Boolean);
 
   const found: ByteString[] = [];
   const stack: { path: ByteString; node: Inode; depth: number }[] = [{ path: "" as ByteString, node: root, depth: 0 }];
   for (let top = stack.pop(); top !== undefined; top = stack.pop()) {
     const { path, node, depth } = top;
-    if (path !== "" && matches(path)) found.push(path);
+    if (path !== "" && parsed.matches(path)) found.push(path);
     if (node.type !== "dir") continue;
     const only = base[depth];
     for (const [name, child] of node.children) {

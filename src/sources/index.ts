@@ -3,7 +3,10 @@ import { assertNever } from "../lib/errors.ts";
 import { parsePlatform } from "../lib/platform.ts";
 import type { LayerLimits } from "../rootfs/limits.ts";
 import { archiveSource } from "./archive/index.ts";
+import { customSource } from "./custom/index.ts";
 import { dirSource } from "./dir/index.ts";
+import { dockerfileSource } from "./dockerfile/index.ts";
+import { storeSource } from "./engine-store/index.ts";
 import type { Patience } from "./image/auth.ts";
 import { registrySource } from "./image/index.ts";
 import { layoutSource } from "./layout/index.ts";
@@ -13,9 +16,6 @@ import { parseReference } from "./reference.ts";
 import type { RegistriesOptions } from "./registries-options.ts";
 import type { Source } from "./source.ts";
 import { tarSource } from "./tar/index.ts";
-
-/** Where a root filesystem comes from, as a config says it; a Dockerfile has to become an image first. */
-export type LayeredSourceOptions = Exclude<SourceOptions, { dockerfile: string }>;
 
 export type SourceSettings = {
   readonly registries?: RegistriesOptions;
@@ -29,13 +29,15 @@ export type SourceSettings = {
 };
 
 /** The source that the options describe; nothing is read yet. Throws a `config` error for a reference or platform that is none. */
-export function openSource(options: LayeredSourceOptions, settings: SourceSettings = {}): Source {
+export function openSource(options: SourceOptions, settings: SourceSettings = {}): Source {
   const { limits, patience = {}, cwd = "." } = settings;
   const local = (path: string, reference = path): LocalPath => ({ reference, path: resolve(cwd, path) });
+  if ("custom" in options) return customSource(options.custom);
   if ("tar" in options) return tarSource(local(options.tar), limits);
   if ("dir" in options) return dirSource(local(options.dir));
   const platformText = options.platform ?? settings.platform;
   const platform = platformText === undefined ? undefined : parsePlatform(platformText);
+  if ("dockerfile" in options) return dockerfileSource(options, { platform, limits, cwd });
   if ("layout" in options) return layoutSource(local(options.layout), options.tag, { platform, limits });
   if ("archive" in options) return archiveSource(local(options.archive), { platform, limits, tag: options.tag });
   const reference = parseReference(options.image);
@@ -57,6 +59,8 @@ export function openSource(options: LayeredSourceOptions, settings: SourceSettin
         tag: reference.tag,
         format: reference.format,
       });
+    case "store":
+      return storeSource(written, reference, { platform, limits });
     default:
       return assertNever(reference);
   }

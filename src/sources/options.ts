@@ -1,16 +1,12 @@
 import { z } from "zod";
+import { customSourceOptions } from "./custom/options.ts";
+import { dockerfileOptions } from "./dockerfile/options.ts";
+import { platformOptions } from "./platform-options.ts";
 
+export { platformOptions } from "./platform-options.ts";
 export { type RegistriesOptions, registriesOptions } from "./registries-options.ts";
 
 const path = z.string().min(1);
-
-/** `linux/amd64`, `linux/arm64/v8`, or the architecture alone. */
-export const platformOptions = z
-  .string()
-  .regex(
-    /^[a-z0-9_-]+(\/[a-z0-9_-]+(\/[a-z0-9_.-]+)?)?$/,
-    'is not a platform such as "linux/amd64" or "linux/arm64/v8"',
-  );
 
 const tag = z.string().min(1).optional().describe("which of several images");
 
@@ -20,15 +16,12 @@ export const sourceOptions = z.union([
     image: z
       .string()
       .min(1)
-      .describe("an image reference, e.g. nginx:alpine; oci:, oci-archive:, docker-archive: also work"),
+      .describe(
+        "an image reference, e.g. nginx:alpine; oci:, oci-archive:, docker-archive:, docker-daemon:, containers-storage: also work",
+      ),
     platform: platformOptions.optional().describe("of the image, when it differs from the plugin's"),
   }),
-  z.strictObject({
-    dockerfile: path.describe("path of the Dockerfile"),
-    context: path.optional().describe("build context; default the Dockerfile's folder"),
-    target: z.string().min(1).optional().describe("stage to build"),
-    buildArgs: z.record(z.string(), z.string()).optional().describe("values of ARG"),
-  }),
+  dockerfileOptions,
   z.strictObject({
     layout: path.describe("folder of an OCI image layout"),
     tag,
@@ -41,6 +34,7 @@ export const sourceOptions = z.union([
   }),
   z.strictObject({ tar: path.describe("a tar of a root filesystem, compressed or not") }),
   z.strictObject({ dir: path.describe("a folder that holds a root filesystem") }),
+  customSourceOptions,
 ]);
 
 /** What the plugin will boot on. */

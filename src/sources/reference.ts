@@ -13,9 +13,17 @@ export type RegistryReference = {
   readonly digest?: Digest;
 };
 
+/** An image in the store of a container engine: by a reference of its own, or an image ID. */
+export type StoreReference = {
+  readonly kind: "store";
+  readonly store: "docker-daemon" | "containers-storage";
+  readonly name: string;
+};
+
 /** What an image may be written as: a registry's, or a file or folder with the prefix that skopeo knows it by. */
 export type SourceReference =
   | RegistryReference
+  | StoreReference
   | { readonly kind: "layout"; readonly path: string; readonly tag?: string }
   | { readonly kind: "archive"; readonly path: string; readonly tag?: string; readonly format: "oci" | "docker" };
 
@@ -29,8 +37,8 @@ const DEFAULT_REGISTRY = "docker.io";
 const MAX_NAME_LENGTH = 255;
 
 /**
- * Reads `nginx:alpine`, `registry:5000/team/app@sha256:...`, `docker://REF`, `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`
- * and `docker-archive:FILE[:REF]`. Throws a `config` error with a hint for anything else.
+ * Reads `nginx:alpine`, `registry:5000/team/app@sha256:...`, `docker://REF`, `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`,
+ * `docker-archive:FILE[:REF]`, `docker-daemon:REF` and `containers-storage:REF`. Throws a `config` error with a hint for anything else.
  */
 export function parseReference(text: string): SourceReference {
   const input = text.trim();
@@ -48,9 +56,7 @@ export function parseReference(text: string): SourceReference {
       return { kind: "archive", format: "docker", ...parsePathAndTag(rest, text) };
     case "docker-daemon":
     case "containers-storage":
-      throw new FledgeError("config", `"${text}": images of ${prefix} cannot be read yet`, {
-        hint: `write it to a file first: docker save -o image.tar ${rest}; then use docker-archive:image.tar`,
-      });
+      return { kind: "store", store: prefix, name: parseStoreName(rest, text) };
     default:
       if (/^https?:\/\//.test(input)) throw malformed(text, "it is a URL", "leave out http:// and https://");
       return parseRegistryReference(input, text);
@@ -104,6 +110,13 @@ function splitName(name: string, text: string): { registry: string; repository: 
     throw malformed(text, `"${path}" is not the name of an image`, hint);
   }
   return { registry, repository };
+}
+
+/** Without a tag it means `latest`; left out, docker would save every tag there is. */
+function parseStoreName(rest: string, text: string): string {
+  if (/^(?:sha256:)?[0-9a-f]{12,64}$/.test(rest)) return rest;
+  const reference = parseRegistryReference(rest, text);
+  return reference.tag === "latest" && !rest.endsWith(":latest") ? `${rest}:latest` : rest;
 }
 
 function parsePathAndTag(rest: string, text: string): { path: string; tag?: string } {

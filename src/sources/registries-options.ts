@@ -2,12 +2,13 @@ import { z } from "zod";
 
 const HOST = "(?:\\[[0-9a-fA-F:]+\\]|[^/:\\s@]+)(?::\\d+)?";
 const hostPattern = new RegExp(`^${HOST}$`);
-const mirrorPattern = new RegExp(`^(?:https?://)?${HOST}(?:/[^\\s@]*)?$`);
+/** Of a mirror: `[http[s]://]HOST[:PORT][/PATH]`. */
+export const MIRROR: RegExp = new RegExp(`^(?:https?://)?${HOST}(?:/[^\\s@]*)?$`);
 
 /** How one registry is reached. */
 const registryOptions = z.strictObject({
   mirrors: z
-    .array(z.string().regex(mirrorPattern, "a mirror is HOST[:PORT][/PATH], without credentials"))
+    .array(z.string().regex(MIRROR, "a mirror is HOST[:PORT][/PATH], without credentials"))
     .optional()
     .describe("Registries asked first, in order: `HOST[:PORT][/PATH]`; the registry itself comes last"),
   insecure: z

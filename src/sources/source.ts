@@ -38,3 +38,6 @@ export interface Source {
   /** Absent for sources that carry no config (a tarball, a folder). */
   image?(pin: Pin, ctx: RunContext): Promise<ImageConfig>;
 }
+
+/** A source that is an image. */
+export type ImageSource = Source & Required<Pick<Source, "image">>;

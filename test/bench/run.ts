@@ -1,6 +1,7 @@
 import { benchCpio } from "./cpio.ts";
 import { benchExt4 } from "./ext4.ts";
 import { benchLayers } from "./layers.ts";
+import { benchLoop } from "./loop.ts";
 import { benchOci } from "./oci.ts";
 import { benchSquashfs } from "./squashfs.ts";
 import { benchStore } from "./store.ts";
@@ -11,6 +12,7 @@ const BENCHES: Readonly<Record<string, () => void | Promise<void>>> = {
   cpio: benchCpio,
   ext4: benchExt4,
   layers: benchLayers,
+  loop: benchLoop,
   oci: benchOci,
   squashfs: benchSquashfs,
   store: benchStore,

@@ -49,6 +49,20 @@ test("hooks of a preset run before the config's; -v says so", async () => {
   expect(stderr.indexOf("the config's hook")).toBeGreaterThan(stderr.indexOf("the preset's hook"));
 });
 
+test("what a config imports from fledge is the running fledge's own, not a copy", async () => {
+  const cwd = project({
+    "package.json": '{ "type": "module" }',
+    "fledge.config.ts": `import { definePlugin, RootfsTree } from "fledge";
+      export default definePlugin({ name: "own", strategy: "initramfs", init: { none: true },
+        mappings: { "/bin/busybox": "/init" },
+        manifest: { workload: { baseUrl: "http://127.0.0.1:80", entrypoint: "/init" } },
+        hooks: { "rootfs:ready": ({ rootfs, log }) => log("own: " + (rootfs instanceof RootfsTree)) } });`,
+  });
+  const { code, stderr } = await fledge(["build", "-v"], { cwd });
+  expect(code, stderr).toBe(0);
+  expect(stderr).toContain("own: true");
+});
+
 test("--json prints an event per line: stages from start to done, then the result", async () => {
   const { code, stdout, stderr } = await fledge(["build", "one", "--json", "--verify"], { cwd: pair() });
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });

@@ -15,6 +15,7 @@ export function testContext(overrides: Partial<RunContext> = {}): TestContext {
     epoch: { stampSec: 0, ceilingSec: undefined },
     progress: () => {},
     warn: (warning) => void warnings.push(warning),
+    fact: () => {},
     log: (message) => void logs.push(message),
     ...overrides,
     warnings,

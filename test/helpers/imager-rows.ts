@@ -7,6 +7,8 @@ import type { Compression } from "../../src/imagers/cpio/options.ts";
 import { dirImager } from "../../src/imagers/dir/index.ts";
 import { ext4Imager } from "../../src/imagers/ext4/index.ts";
 import type { ArtifactFacts, Imager, ImagerContext } from "../../src/imagers/imager.ts";
+import { loopImager } from "../../src/imagers/loop/index.ts";
+import { type ResolvedLoopOptions, resolveMountedOptions } from "../../src/imagers/loop/options.ts";
 import { squashfsImager } from "../../src/imagers/squashfs/index.ts";
 import { resolveSquashfsOptions } from "../../src/imagers/squashfs/options.ts";
 import { PACKERS, type Packer } from "../../src/imagers/squashfs/packers.ts";
@@ -36,6 +38,10 @@ export type ImagerRow = {
   readonly keepsHoles: boolean;
   /** A tree that this tool cannot carry: writing it must fail with a `tool` error. */
   readonly refuses?: (tree: SealedTree) => boolean;
+  /** False for an inode that the format has no room for: a build with it is refused. */
+  readonly takes: (node: Inode) => boolean;
+  /** Whether the same tree gives the same bytes. */
+  readonly repeats: boolean;
   /** What the folder shows that is not of the tree, and the other way round. */
   readonly allowances: Allowances;
   /** A digest of all of the artifact. */
@@ -56,6 +62,8 @@ function row<Options>({ imager, options, ...facts }: RowFacts<Options>): ImagerR
     kept: (node) => node,
     keepsLinksOf: () => true,
     keepsHoles: false,
+    takes: () => true,
+    repeats: true,
     allowances: {},
     fingerprint: hashFile,
     damages: flippedMarkers,
@@ -63,6 +71,24 @@ function row<Options>({ imager, options, ...facts }: RowFacts<Options>): ImagerR
     verify: (tree, artifact, ctx) => imager.verify(tree, artifact, options, ctx),
     ...facts,
   };
+}
+
+/** The kernel writes it, from a tar, which has no sockets; it is not the same twice. */
+function loopRow(
+  options: ResolvedLoopOptions,
+  { tools, ...facts }: { readonly tools: readonly string[] } & Partial<Omit<ImagerRow, "write" | "verify">>,
+): ImagerRow {
+  return row({
+    name: `${options.type}, loop`,
+    imager: loopImager(options.type),
+    options,
+    needs: [requireTools("unshare", "tar", ...tools)],
+    kept: (node) => (node.type === "socket" ? undefined : node),
+    open: mounted(options.type),
+    keepsHoles: true,
+    repeats: false,
+    ...facts,
+  });
 }
 
 const mounted =
@@ -78,6 +104,19 @@ export const IMAGER_ROWS: readonly ImagerRow[] = [
     options: ext4Options(),
     open: mounted("ext4"),
     keepsHoles: true,
+  }),
+  loopRow({ ...ext4Options(), engine: "loop" }, { tools: ["mke2fs", "resize2fs"] }),
+  loopRow(resolveMountedOptions({ type: "xfs", headroom: "1M" }, "test"), {
+    tools: ["mkfs.xfs"],
+    takes: (node) =>
+      !(node.type === "symlink" && node.target.length > 1023) &&
+      !("minor" in node && (node.minor >= 2 ** 18 || node.major >= 512)),
+    allowances: { allowed: [] },
+  }),
+  loopRow(resolveMountedOptions({ type: "btrfs", headroom: "1M" }, "test"), {
+    tools: ["mkfs.btrfs"],
+    takes: (node) => !(node.type === "symlink" && node.target.length > 3949),
+    allowances: { allowed: [], countsFolderLinks: false },
   }),
   ...(["gzip", "none"] as const).map(cpioRow),
   ...PACKERS.filter(isUsable).map(squashfsRow),

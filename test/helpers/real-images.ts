@@ -22,6 +22,16 @@ export function bigLayout(): Promise<string> {
   return made(BIG);
 }
 
+/** An OCI layout with what people run: PostgreSQL, Redis, Node.js, Flask with gunicorn, Caddy, nginx. */
+export function servicesLayout(): Promise<string> {
+  return made(SERVICES);
+}
+
+/** An OCI layout with no more than what Debian calls minimal, to build on. */
+export function debianLayout(): Promise<string> {
+  return made(DEBIAN);
+}
+
 type Recipe = {
   readonly name: string;
   /** Debian's packages of the lowest layer. */
@@ -75,6 +85,35 @@ const BIG: Recipe = {
   ],
   config: `--cmd '["python3","-m","http.server","8000"]' --port 8000`,
 };
+
+/** Where the official images have their programs: the entrypoint of postgres makes the database at the first start. */
+const SERVICES: Recipe = {
+  name: "services",
+  packages: [
+    ...["postgresql", "redis-server", "nodejs", "python3-flask", "gunicorn", "caddy"],
+    ...["nginx-light", "curl", "iproute2"],
+  ],
+  layers: [
+    `
+      ln -s /usr/bin/python3 "$m/usr/local/bin/python"
+      cat >"$m/usr/local/bin/docker-entrypoint.sh" <<'END'
+#!/bin/sh
+set -eu
+export PATH="$PATH:$(echo /usr/lib/postgresql/*/bin)"
+if [ "$(id -u)" = 0 ]; then
+  install -d -o postgres -g postgres -m 700 "$PGDATA" /var/run/postgresql
+  exec setpriv --reuid=postgres --regid=postgres --init-groups "$0" "$@"
+fi
+[ -s "$PGDATA/PG_VERSION" ] || initdb --username="$POSTGRES_USER" --auth=trust
+exec "$@"
+END
+      chmod 755 "$m/usr/local/bin/docker-entrypoint.sh"
+      rm -r "$m/usr/share/doc" "$m/usr/share/man" "$m/var/lib/postgresql"; mkdir -m 755 "$m/var/lib/postgresql"
+    `,
+  ],
+  config: `--cmd '["/bin/sh"]' --env PGDATA=/var/lib/postgresql/data --env POSTGRES_USER=postgres`,
+};
+const DEBIAN: Recipe = { name: "debian", packages: ["ca-certificates"], layers: [":"], config: "--cmd bash" };
 
 /** Makes an image once per machine and recipe; other processes that want it meanwhile wait for it. */
 async function made(recipe: Recipe): Promise<string> {

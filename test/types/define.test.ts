@@ -1,5 +1,7 @@
 import { expect, it } from "vitest";
-import { definePlugin, definePreset, defineStage } from "../../src/config/define.ts";
+import { z } from "zod";
+import { definePlugin, defineStage } from "../../src/config/define.ts";
+import { definePreset } from "../../src/config/preset.ts";
 
 // What must not compile is marked; tsc fails when a marked line does compile.
 
@@ -57,6 +59,24 @@ it("types presets and stages", () => {
     meta: { name: "web" },
     manifest: { labels: { p: `${options.port}` } },
   }));
+  const web = definePreset({
+    name: "web",
+    options: z.object({ port: z.int().default(80), site: z.string() }),
+    setup: ({ port, site }, { resolve }) => ({ version: port.toFixed(), mappings: { [resolve(site)]: "/srv" } }),
+  });
+  definePlugin({ strategy: "oci_rootfs", extends: [web({ site: "./public" }), ["web", { port: 1 }], "./base.ts"] });
+  // @ts-expect-error an option that has no default
+  web();
+  // @ts-expect-error misspelt
+  web({ site: "./public", prot: 80 });
+  // @ts-expect-error of another type
+  web({ site: "./public", port: "80" });
+  const base = definePreset({ name: "base", setup: (_: { size?: number }) => ({}) });
+  definePlugin({ strategy: "initramfs", extends: [base, base(), base({ size: 1 })] });
+  // @ts-expect-error needs its options
+  definePlugin({ strategy: "initramfs", extends: [web] });
+  // @ts-expect-error no part of a recipe
+  definePreset({ name: "base", setup: () => ({ mapping: {} }) });
   // @ts-expect-error whose is it?
   definePreset({ manifest: {} });
   defineStage({ name: "strip", phase: "rootfs", after: "mappings", run: () => {} });

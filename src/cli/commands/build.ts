@@ -1,20 +1,19 @@
+import type { BuildFailure } from "../../build.ts";
+import { abortedError } from "../../lib/context.ts";
+import { exitCodeOf } from "../../lib/errors.ts";
+import { type BuildArgs, buildOptionsOf } from "../build-options.ts";
 import type { Command } from "../commands.ts";
-import { RECIPE_FLAGS, RUN_FLAGS } from "../flags.ts";
-import type { RecipeArgs } from "../targets.ts";
+import { wantsBoth } from "../dockerfile.ts";
+import { DOCKERFILE_FLAGS, JOBS_FLAG, RECIPE_FLAGS, RUN_FLAGS } from "../flags.ts";
 
-type Args = RecipeArgs & {
-  readonly "cache-dir"?: string;
-  readonly verbose?: boolean;
-  readonly quiet?: boolean;
-  readonly json?: boolean;
-  readonly verify?: boolean;
-  readonly "dry-run"?: boolean;
-};
+type Args = BuildArgs & { readonly "dry-run"?: boolean };
 
 export const build: Command = {
   meta: { name: "build", description: "Build the artifact and the manifest of each plugin" },
   args: {
     ...RECIPE_FLAGS,
+    ...DOCKERFILE_FLAGS,
+    ...JOBS_FLAG,
     ...RUN_FLAGS,
     verify: { type: "boolean", description: "Read the artifact back and compare it with what was meant" },
     "dry-run": { type: "boolean", description: "Print the plan and do nothing" },
@@ -22,33 +21,48 @@ export const build: Command = {
   examples: [
     ["", "the config in this folder"],
     ["examples/hello", "the config in another folder"],
-    ["web db", "two of the plugins that this folder's config exports"],
+    ["web db", "two of the plugins that this folder's config or workspace has"],
+    ["--filter 'web-*,db' --jobs 2", "those whose names match, two at a time"],
     ["-c fledge.toml -o dist/", "a certain config; artifacts into dist/"],
+    ["./Dockerfile --build-arg VERSION=1.2.3 -o web.img", "a Dockerfile, without a config"],
+    ["./Dockerfile --target app --secret id=npm,src=.npmrc --output-initramfs web.cpio.gz", "the same as an initramfs"],
     ["--json | jq -r 'select(.type == \"build:done\").result.artifact.path'", "for scripts"],
   ],
-  async run({ args: parsed }) {
-    const args = parsed as unknown as Args;
-    if (args["dry-run"]) return await (await import("./plan.ts")).printPlans(args);
-    const [{ loadTargets }, { buildAll }, { createRenderer }, { onInterrupt }] = await Promise.all([
-      import("../targets.ts"),
-      import("../../build.ts"),
-      import("../render/renderer.ts"),
-      import("../interrupt.ts"),
-    ]);
-    const signal = onInterrupt();
-    const plugins = await loadTargets(args);
-    const renderer = createRenderer({ ...args, plugins: plugins.map(({ name }) => name) });
-    try {
-      await buildAll(plugins, {
-        env: process.env,
-        signal,
-        verify: args.verify ?? false,
-        onEvent: renderer.onEvent,
-        ...(args["cache-dir"] !== undefined && { cacheDir: args["cache-dir"] }),
-      });
-    } finally {
-      renderer.end();
-    }
-    return 0;
-  },
+  run: ({ args }) => runBuild(args as unknown as Args),
 };
+
+async function runBuild(args: Args): Promise<number> {
+  if (args["dry-run"]) return await (await import("./plan.ts")).printPlans(args);
+  const [{ loadTargets }, { buildAll }, { createRenderer }, { onInterrupt }] = await Promise.all([
+    import("../targets.ts"),
+    import("../../build.ts"),
+    import("../render/renderer.ts"),
+    import("../interrupt.ts"),
+  ]);
+  const options = buildOptionsOf(args);
+  const signal = onInterrupt();
+  const plugins = await loadTargets(args);
+  const names = plugins.map(({ name }) => name);
+  const renderer = createRenderer({ ...args, plugins: names });
+  const outcome = await buildAll(plugins, {
+    ...options,
+    // The second of the two finds the image of the Dockerfile in the engine's cache.
+    ...(wantsBoth(args) && { jobs: 1 }),
+    signal,
+    onEvent: renderer.onEvent,
+  }).finally(() => renderer.end());
+
+  const [only] = outcome.failures;
+  if (names.length === 1 && only !== undefined) throw only.error;
+  const { renderFailures, renderSummary } = await import("../render/summary.ts");
+  process.stderr.write(renderFailures(outcome, { json: args.json ?? false, verbose: args.verbose ?? false }));
+  if (names.length > 1 && !args.json && !args.quiet) process.stdout.write(renderSummary(names, outcome));
+  return exitCodeOfAll(outcome.failures, signal);
+}
+
+/** That of the first plugin that failed, in the order of the config; 130 after an interrupt. */
+function exitCodeOfAll(failures: readonly BuildFailure[], signal: AbortSignal): number {
+  const [first] = failures;
+  if (first === undefined) return 0;
+  return exitCodeOf(signal.aborted ? abortedError(signal) : first.error);
+}

@@ -1,5 +1,5 @@
 import type { Command } from "../commands.ts";
-import { RECIPE_FLAGS } from "../flags.ts";
+import { DOCKERFILE_FLAGS, RECIPE_FLAGS } from "../flags.ts";
 import type { RecipeArgs } from "../targets.ts";
 
 const { output: _output, ...RECIPE } = RECIPE_FLAGS;
@@ -10,6 +10,7 @@ export const doctor: Command = {
   meta: { name: "doctor", description: "Say what a build needs of this machine, and whether it is there" },
   args: {
     ...RECIPE,
+    ...DOCKERFILE_FLAGS,
     all: { type: "boolean", alias: "a", description: "Look at every feature of fledge instead of a config's" },
   },
   examples: [
@@ -43,7 +44,7 @@ async function plansOf(args: DoctorArgs) {
     import("../targets.ts"),
     import("../../pipeline/plan.ts"),
   ]);
-  const isGiven = args._.length > 0 || args.config !== undefined;
+  const isGiven = args._.length > 0 || args.config !== undefined || args.dockerfile !== undefined;
   if (!isGiven && configIn(process.cwd()) === undefined) return undefined;
   return (await loadTargets(args)).map((plugin) => plan(plugin));
 }

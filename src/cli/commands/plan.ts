@@ -1,13 +1,14 @@
 import type { Command } from "../commands.ts";
-import { RECIPE_FLAGS } from "../flags.ts";
+import { DOCKERFILE_FLAGS, RECIPE_FLAGS } from "../flags.ts";
 import type { RecipeArgs } from "../targets.ts";
 
 export const plan: Command = {
   meta: { name: "plan", description: "Show what a build would do, and where each value comes from" },
-  args: RECIPE_FLAGS,
+  args: { ...RECIPE_FLAGS, ...DOCKERFILE_FLAGS },
   examples: [
     ["", "the plan of the config in this folder"],
     ["examples/hello --json", "as data"],
+    ["./Dockerfile --output-initramfs", "of a Dockerfile, as an initramfs"],
   ],
   run: ({ args }) => printPlans(args as unknown as RecipeArgs & { json?: boolean }),
 };

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { fledgeVersion } from "../../lib/version.ts";
 import type { Command } from "../commands.ts";
 
 export const version: Command = {
@@ -9,7 +9,7 @@ export const version: Command = {
     ["--json", "for bug reports and scripts"],
   ],
   run({ args }) {
-    const { version: fledge } = JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8"));
+    const fledge = fledgeVersion();
     const { version: node, platform, arch } = process;
     process.stdout.write(args.json ? `${JSON.stringify({ fledge, node, platform, arch })}\n` : `${fledge}\n`);
   },

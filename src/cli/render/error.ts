@@ -1,10 +1,17 @@
 import { colors } from "consola/utils";
-import { isFledgeError, messageOf, type Problem } from "../../lib/errors.ts";
+import { errorData, isFledgeError, messageOf, type Problem } from "../../lib/errors.ts";
+
+export type ErrorOptions = {
+  readonly json: boolean;
+  readonly verbose: boolean;
+  /** Whose error it is, where there are several. */
+  readonly plugin?: string | undefined;
+};
 
 /** What went wrong, why, and what to do next. A stack is shown for a bug of fledge's only, and on request. */
-export function renderError(error: unknown, { json, verbose }: { json: boolean; verbose: boolean }): string {
-  if (json) return `${JSON.stringify({ type: "error", ...plain(error) })}\n`;
-  const lines = [`${colors.red("error")} ${messageOf(error)}`];
+export function renderError(error: unknown, { json, verbose, plugin }: ErrorOptions): string {
+  if (json) return `${JSON.stringify({ type: "error", ...(plugin && { plugin }), ...errorData(error) })}\n`;
+  const lines = [`${colors.red("error")} ${plugin === undefined ? "" : `${colors.bold(plugin)}: `}${messageOf(error)}`];
   if (isFledgeError(error)) {
     for (const problem of error.problems) lines.push(...problemLines(problem));
     if (error.hint !== undefined) lines.push(`  ${colors.cyan("hint")} ${error.hint}`);
@@ -21,12 +28,6 @@ export function problemLines({ file, line, column, message, hint }: Problem): st
   const lines = [`  ${position === "" ? "" : `${colors.bold(position)}  `}${message}`];
   if (hint !== undefined) lines.push(`    ${colors.cyan("hint")} ${hint}`);
   return lines;
-}
-
-function plain(error: unknown): object {
-  if (!isFledgeError(error)) return { code: "internal", message: messageOf(error) };
-  const { code, message, hint, problems } = error;
-  return { code, message, ...(hint !== undefined && { hint }), ...(problems.length > 0 && { problems }) };
 }
 
 function causeLines(error: unknown): string[] {

@@ -1,7 +1,7 @@
 import { stripVTControlCharacters } from "node:util";
 import { colors } from "consola/utils";
 import { formatSize } from "../../lib/bytes.ts";
-import type { BuildEvent } from "../../pipeline/events.ts";
+import { duration, stageKey } from "./plain.ts";
 import type { Renderer, RenderOptions } from "./renderer.ts";
 
 type Line = { readonly title: string; doneBytes?: number; totalBytes?: number; item?: string };
@@ -10,8 +10,12 @@ const FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏";
 const REDRAW_MS = 80;
 const BAR_CELLS = 24;
 
-/** The running stages as lines at the foot of the terminal, redrawn in place; finished ones scroll up above them. */
-export function liveRenderer(plain: Renderer, { plugins }: RenderOptions): Renderer {
+/**
+ * The running stages as lines at the foot of the terminal, redrawn in place; finished ones scroll up above them. Of
+ * several plugins only the finished builds do, unless all is to be said, since their stages would be a jumble.
+ */
+export function liveRenderer(plain: Renderer, { plugins, verbose = false }: RenderOptions): Renderer {
+  const isMany = plugins.length > 1;
   const running = new Map<string, Line>();
   let drawn = 0;
   let frame = 0;
@@ -22,9 +26,9 @@ export function liveRenderer(plain: Renderer, { plugins }: RenderOptions): Rende
   };
   const draw = (): void => {
     erase();
-    const width = process.stderr.columns || 80;
-    const lines = [...running.values()].map((line) =>
-      clip(`${colors.cyan(FRAMES[frame % FRAMES.length] ?? "")} ${text(line)}`, width),
+    const { columns, rows } = process.stderr;
+    const lines = fitted([...running.values()].map(text), (rows || 24) - 1).map((line) =>
+      clip(`${colors.cyan(FRAMES[frame % FRAMES.length] ?? "")} ${line}`, columns || 80),
     );
     if (lines.length > 0) process.stderr.write(`${lines.join("\n")}\n`);
     drawn = lines.length;
@@ -38,16 +42,22 @@ export function liveRenderer(plain: Renderer, { plugins }: RenderOptions): Rende
   return {
     onEvent(event) {
       if (event.type === "stage:start") {
-        const title = plugins.length > 1 ? `${event.plugin}: ${event.title}` : event.title;
-        running.set(keyOf(event), { title });
+        const title = isMany ? `${event.plugin}: ${event.title}` : event.title;
+        running.set(stageKey(event), { title });
       } else if (event.type === "stage:progress") {
-        Object.assign(running.get(keyOf(event)) ?? {}, event);
+        Object.assign(running.get(stageKey(event)) ?? {}, event);
         return;
       } else if (event.type === "stage:done" || event.type === "stage:failed") {
-        running.delete(keyOf(event));
+        running.delete(stageKey(event));
       }
       erase();
-      plain.onEvent(event);
+      const isStage = event.type === "stage:done" || event.type === "stage:failed";
+      if (isMany && event.type === "build:done") {
+        process.stderr.write(`${colors.green("✔")} ${event.plugin} ${duration(event.result.durationMs)}\n`);
+      } else if (isMany && event.type === "build:failed") {
+        process.stderr.write(`${colors.red("✖")} ${event.plugin} ${duration(event.durationMs)}\n`);
+      }
+      if (!(isMany && isStage && !verbose)) plain.onEvent(event);
       draw();
     },
     end() {
@@ -57,14 +67,15 @@ export function liveRenderer(plain: Renderer, { plugins }: RenderOptions): Rende
   };
 }
 
-/** The stage that an event belongs to, unique among plugins built side by side. */
-function keyOf(event: BuildEvent & { stage: string }): string {
-  return `${event.plugin}\0${event.stage}`;
+/** No more lines than the terminal has: what has scrolled away could not be erased again. */
+function fitted(lines: readonly string[], most: number): readonly string[] {
+  if (lines.length <= most) return lines;
+  return [...lines.slice(0, most - 1), `and ${lines.length - most + 1} more`];
 }
 
 function text({ title, doneBytes, totalBytes, item }: Line): string {
   const of = item === undefined ? title : `${title} (${item})`;
-  if (doneBytes === undefined) return of;
+  if (doneBytes === undefined || (doneBytes === 0 && totalBytes === undefined)) return of;
   if (totalBytes === undefined || totalBytes === 0) return `${of} ${colors.gray(formatSize(doneBytes))}`;
   const full = Math.min(BAR_CELLS, Math.round((doneBytes / totalBytes) * BAR_CELLS));
   const bar = colors.green("━".repeat(full)) + colors.gray("━".repeat(BAR_CELLS - full));

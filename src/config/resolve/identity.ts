@@ -43,13 +43,14 @@ export function resolveVersion({ values }: ResolveInput, report: Report): string
 /** The last path component of a reference, without transport, tag and digest. */
 function imageName(reference: string): string {
   const transport = /^(oci|oci-archive|docker-archive):/.exec(reference)?.[0];
-  const rest = reference.slice(transport?.length ?? 0).replace(/^(docker:\/\/|docker-daemon:)/, "");
+  const rest = reference.slice(transport?.length ?? 0).replace(/^(docker:\/\/|docker-daemon:|containers-storage:)/, "");
   const last = (rest.split("@")[0] ?? "").split("/").at(-1) ?? "";
   const name = last.split(":")[0] ?? "";
   return transport === undefined ? name : name.replace(/\.(tar|tgz|tar\.gz)$/, "");
 }
 
-function sanitise(name: string): string {
+/** What of a text can serve as a plugin's name; empty when nothing can. */
+export function sanitise(name: string): string {
   return name
     .toLowerCase()
     .replace(/[^a-z0-9._-]+/g, "-")

@@ -1,6 +1,8 @@
 import { dirname } from "node:path";
 import type { ResolvedCpioOptions } from "../../imagers/cpio/options.ts";
+import { resolveCustomOptions } from "../../imagers/custom/options.ts";
 import { resolveExt4Options } from "../../imagers/ext4/options.ts";
+import { resolveMountedOptions } from "../../imagers/loop/options.ts";
 import { resolveSquashfsOptions } from "../../imagers/squashfs/options.ts";
 import { assertNever } from "../../lib/errors.ts";
 import type { ResolvedFilesystem } from "./plugin.ts";
@@ -33,9 +35,14 @@ export function resolveFilesystem(
       return resolveExt4Options(options, name);
     case "squashfs":
       return resolveSquashfsOptions(options);
+    case "xfs":
+    case "btrfs":
+      return resolveMountedOptions(options, name);
     case "tar":
     case "dir":
       return options;
+    case "custom":
+      return resolveCustomOptions(options);
     default:
       return assertNever(options);
   }

@@ -3,8 +3,10 @@ import type { BusyboxOptions } from "../../guest/busybox/options.ts";
 import type { ResolvedInit } from "../../guest/init/options.ts";
 import type { ResolvedMapping } from "../../guest/mappings/options.ts";
 import type { ResolvedCpioOptions } from "../../imagers/cpio/options.ts";
+import type { CustomOptions } from "../../imagers/custom/options.ts";
 import type { ResolvedDirOptions } from "../../imagers/dir/options.ts";
 import type { ResolvedExt4Options } from "../../imagers/ext4/options.ts";
+import type { ResolvedMountedOptions } from "../../imagers/loop/options.ts";
 import type { ResolvedSquashfsOptions } from "../../imagers/squashfs/options.ts";
 import type { ResolvedTarOptions } from "../../imagers/tar/options.ts";
 import type { Warning } from "../../lib/context.ts";
@@ -32,6 +34,8 @@ type ResolvedCommon = {
   readonly outDir: string;
   /** Where the artifact goes, when a file was asked for. */
   readonly outFile?: string;
+  /** Where the manifest goes, when that does not follow from the artifact. */
+  readonly manifestFile?: string;
   readonly platform: Platform;
   /** Sorted by the bytes of the guest path, then of the host path. */
   readonly mappings: readonly ResolvedMapping[];
@@ -59,9 +63,11 @@ export type ResolvedInitramfs = ResolvedCommon & {
 /** What the artifact of an oci_rootfs is: a variant per format. */
 export type ResolvedFilesystem =
   | ResolvedExt4Options
+  | ResolvedMountedOptions
   | ResolvedSquashfsOptions
   | ResolvedTarOptions
-  | ResolvedDirOptions;
+  | ResolvedDirOptions
+  | CustomOptions;
 
 export type ResolvedOciRootfs = ResolvedCommon & {
   readonly strategy: "oci_rootfs";

@@ -1,3 +1,4 @@
+import { resolveCustomSource } from "../../sources/custom/options.ts";
 import type { SourceOptions } from "../../sources/options.ts";
 import type { Strategy } from "../schema.ts";
 import type { Report, ResolveInput } from "./report.ts";
@@ -8,6 +9,7 @@ export function resolveSource(
   { strategy }: { strategy: Strategy },
   report: Report,
 ): SourceOptions | undefined {
+  if (source !== undefined && "custom" in source) return resolveCustomSource(source);
   if (source !== undefined || strategy === "initramfs") return source;
   return report.problem(
     "source: is missing; an oci_rootfs is made from something",

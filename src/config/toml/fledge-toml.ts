@@ -4,6 +4,7 @@ import type { Finding, Path } from "../explain.ts";
 import { type LayerInput, layerSchema } from "../schema.ts";
 import { snakeCase, toCamel } from "../snake.ts";
 import { pickVariant } from "../variants.ts";
+import { BESIDE_PLUGINS } from "../workspace.ts";
 import type { Converted } from "./read.ts";
 import { originalFilesystem } from "./schema.ts";
 
@@ -11,6 +12,7 @@ type Table = Record<string, unknown>;
 
 /** Brings both dialects of fledge.toml into the one shape. The table is known to be valid. */
 export function fromFledgeToml(table: Table): Converted {
+  if (table.plugins !== undefined) return workspace(table);
   const { version: _formatVersion, plugin, oci_source: ociSource, ...rest } = table;
   const { busyboxUrl, busyboxSha256, source } = splitSource(rest.source as Table | undefined);
   const rows: Table = {
@@ -30,6 +32,30 @@ export function fromFledgeToml(table: Table): Converted {
     inferred: inferred === undefined ? [] : [{ key: "strategy", from: inferred.from }],
   };
 }
+
+function workspace(table: Table): Converted {
+  const others = Object.keys(table).filter((key) => key !== "plugins" && key !== "version");
+  const findings = others.map((key): Finding => ({ path: [key], at: "key", ...BESIDE_PLUGINS }));
+  return { values: {}, findings, warnings: [], inferred: [], workspace: table.plugins as string[] };
+}
+
+/** Where `fromFledgeToml` puts a key, still in snake_case; undefined for the format's version, which it drops. */
+export function placeOfFledgeKey(path: Path, values: LayerInput): Path | undefined {
+  const [table, ...rest] = path;
+  if (table === "version") return undefined;
+  if (table === "plugin") return rest;
+  if (table === "oci_source") return ["source", ...rest];
+  if (table === "source" && rest.length === 0 && values.source === undefined) return ["busybox"];
+  return MOVED[`${table}.${rest[0]}`] ?? path;
+}
+
+const MOVED: Readonly<Record<string, Path>> = {
+  "source.busybox_url": ["busybox", "url"],
+  "source.busybox_sha256": ["busybox", "sha256"],
+  "agent.source_strategy": ["agent"],
+  "agent.version": ["agent", "release"],
+  "filesystem.size_buffer_mb": ["filesystem", "headroom"],
+};
 
 function splitSource(source: Table = {}): { busyboxUrl: unknown; busyboxSha256: unknown; source: Table | undefined } {
   const { busybox_url: busyboxUrl, busybox_sha256: busyboxSha256, ...base } = source;

@@ -3,7 +3,8 @@ import type { Problem } from "../../lib/errors.ts";
 import { type Finding, formatPath, type Path } from "../explain.ts";
 
 type Place = { readonly line: number; readonly column: number };
-type Entry = { readonly path: Path; readonly key: Place; readonly value: Place };
+/** A key or a table header, and where it and what it holds begin. */
+export type Entry = { readonly path: Path; readonly key: Place; readonly value: Place };
 
 /** Gives each finding its line and column in the TOML text (both from 1). */
 export async function locateFindings(text: string, file: string, findings: readonly Finding[]): Promise<Problem[]> {
@@ -36,7 +37,8 @@ function placeOf(entries: readonly Entry[], { path, at }: Finding): Place {
   return { line: 1, column: 1 };
 }
 
-function entriesOf(table: AST.TOMLTopLevelTable): Entry[] {
+/** Every key and header of a TOML file, in the order of the text. */
+export function entriesOf(table: AST.TOMLTopLevelTable): Entry[] {
   return table.body.flatMap((node) => {
     if (node.type === "TOMLKeyValue") return keyValue(node, []);
     const place = startOf(node.key);

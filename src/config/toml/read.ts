@@ -3,11 +3,12 @@ import { parse, TomlError } from "smol-toml";
 import type { z } from "zod";
 import type { Warning } from "../../lib/context.ts";
 import { errnoOf, FledgeError } from "../../lib/errors.ts";
-import { explain, type Finding } from "../explain.ts";
+import { explain, type Finding, type Path } from "../explain.ts";
 import { configError } from "../problems.ts";
 import type { LayerInput } from "../schema.ts";
-import { fromFledgeToml } from "./fledge-toml.ts";
-import { fromManifestToml } from "./manifest-toml.ts";
+import { tomlComments } from "./comments.ts";
+import { fromFledgeToml, placeOfFledgeKey } from "./fledge-toml.ts";
+import { fromManifestToml, placeOfManifestKey } from "./manifest-toml.ts";
 import { locateFindings } from "./position.ts";
 import { fledgeTomlSchema, manifestTomlSchema } from "./schema.ts";
 
@@ -18,7 +19,25 @@ export type Converted = {
   readonly warnings: readonly Warning[];
   /** Which values were concluded, and from what. */
   readonly inferred: readonly { readonly key: string; readonly from: string }[];
+  /** `plugins` of a fledge.toml, which then has nothing else. */
+  readonly workspace?: readonly string[];
 };
+
+/** What a TOML file comes to as a config, with its comments. */
+export type Translated = Converted & { readonly comments: readonly PlacedComment[] };
+
+/** The path leads to the config's key, still in snake_case; there is none when a config has no such key. */
+export type PlacedComment = { readonly path: Path | undefined; readonly text: string };
+
+/** Like `readFledgeToml`, with the comments. */
+export async function translateFledgeToml(file: string): Promise<Translated> {
+  return translate(file, await readFledgeToml(file), placeOfFledgeKey);
+}
+
+/** Like `readManifestToml`, with the comments. */
+export async function translateManifestToml(file: string): Promise<Translated> {
+  return translate(file, await readManifestToml(file), placeOfManifestKey);
+}
 
 /** fledge.toml as a config. Throws one `config` error with every problem, each with line and column. */
 export async function readFledgeToml(file: string): Promise<Converted> {
@@ -31,6 +50,18 @@ export async function readManifestToml(file: string): Promise<Converted> {
 }
 
 type Table = Record<string, unknown>;
+
+async function translate(
+  file: string,
+  converted: Converted,
+  placeOf: (path: Path, values: LayerInput) => Path | undefined,
+): Promise<Translated> {
+  const comments = await tomlComments(await textOf(file));
+  return {
+    ...converted,
+    comments: comments.map(({ path, text }) => ({ path: placeOf(path, converted.values), text })),
+  };
+}
 
 async function read(file: string, schema: z.ZodType, convert: (table: Table) => Converted): Promise<Converted> {
   const text = await textOf(file);

@@ -2,12 +2,15 @@ import { z } from "zod";
 import { agentOptions } from "../../guest/agent/options.ts";
 import { sourceOptions } from "../../sources/options.ts";
 import { manifestOptions } from "../../volant/options.ts";
-import { layerSchema } from "../schema.ts";
-import { snakeObject, snakeSchema } from "../snake.ts";
+import { layerSchema, namedPresets, workspaceSchema } from "../schema.ts";
+import { membersInText, snakeObject, snakeSchema } from "../snake.ts";
 import { membersOf } from "../variants.ts";
 
 const shape = layerSchema.shape;
-const rows = snakeObject(layerSchema.omit({ hooks: true, stages: true, meta: true })).shape;
+const textRows = layerSchema.omit({ hooks: true, stages: true, meta: true }).extend({
+  extends: namedPresets.optional().describe("presets: paths, npm packages, or [name, options]"),
+});
+const rows = snakeObject(textRows).shape;
 
 const checksum = z.string().optional().describe("sha256 of the agent");
 const release = snakeObject(membersOf(agentOptions)[0] as z.ZodObject).omit({ release: true });
@@ -33,7 +36,7 @@ const busybox = {
 };
 
 const source = z.union([
-  ...membersOf(sourceOptions).map((variant) => snakeObject(variant as z.ZodObject).extend(busybox)),
+  ...membersInText(sourceOptions).map((variant) => snakeObject(variant as z.ZodObject).extend(busybox)),
   z.strictObject({ ...busybox, busybox_url: busybox.busybox_url.unwrap() }),
 ]);
 
@@ -46,7 +49,7 @@ export const originalFilesystem = {
 };
 
 const filesystem = z.union(
-  membersOf(shape.filesystem.unwrap()).map((variant) => {
+  membersInText(shape.filesystem.unwrap()).map((variant) => {
     const rows = snakeObject(variant as z.ZodObject);
     return z.strictObject({ ...originalFilesystem, ...rows.shape });
   }),
@@ -66,6 +69,7 @@ export const fledgeTomlSchema = z.strictObject({
     .meta({ hint: "this is the version of the file format; the plugin's own goes under [plugin]" })
     .optional()
     .describe('version of the file format; always "1"'),
+  plugins: workspaceSchema.shape.plugins.optional(),
   plugin: plugin.optional().describe("name, version and strategy of the plugin"),
   oci_source: snakeSchema(sourceOptions).optional().describe("the same as [source]"),
   agent: agent.optional().describe("where the Volant agent comes from"),

@@ -11,7 +11,10 @@ export const agentOptions = z.union([
       .regex(/^[\w.-]+\/[\w.-]+$/, "must be OWNER/NAME")
       .optional()
       .describe("repository on GitHub. Default: volantvm/volant"),
-    apiUrl: z.url().optional().describe("base URL of the GitHub API, for mirrors. Default: https://api.github.com"),
+    apiUrl: z
+      .url()
+      .optional()
+      .describe("base URL of the GitHub API, for mirrors. Default: $GITHUB_API_URL, else https://api.github.com"),
     asset: z.string().min(1).optional().describe("name of the release's asset. Default: kestrel"),
     checksum,
   }),

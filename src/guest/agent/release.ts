@@ -27,8 +27,9 @@ export type ReleaseAsset = {
  * Throws a `download` error that names the release, the repository and what is there instead.
  */
 export async function findRelease(options: ReleaseOptions, { env, signal }: FetchContext): Promise<ReleaseAsset> {
-  const { release, repository = DEFAULT_REPOSITORY, apiUrl = "https://api.github.com", asset = "kestrel" } = options;
-  const base = apiUrl.replace(/\/+$/, "");
+  const { release, repository = DEFAULT_REPOSITORY, asset = "kestrel" } = options;
+  // GITHUB_API_URL is what GitHub's own runners set, also on an enterprise server.
+  const base = (options.apiUrl ?? (env.GITHUB_API_URL || "https://api.github.com")).replace(/\/+$/, "");
   const which = release === "latest" ? "latest" : `tags/${encodeURIComponent(release)}`;
   const url = `${base}/repos/${repository}/releases/${which}`;
   const token = env.GITHUB_TOKEN || env.GH_TOKEN;

@@ -1,29 +1,26 @@
 import type { ResolvedPlugin } from "../../config/resolve/plugin.ts";
-import { FledgeError } from "../../lib/errors.ts";
 import { formatPlatform } from "../../lib/platform.ts";
 import { applyLayer } from "../../rootfs/apply.ts";
 import { openSource } from "../../sources/index.ts";
 import type { Source } from "../../sources/source.ts";
+import { referenceOf } from "../inputs.ts";
 import { need, type Step } from "../step.ts";
 
 /** Opens what the recipe starts from; nothing is read yet. Throws a `config` error for a reference that is none. */
 export function sourceOf({ source, registries, platform, limits, baseDir }: ResolvedPlugin): Source | undefined {
   if (source === undefined) return undefined;
-  if ("dockerfile" in source) {
-    throw new FledgeError("config", "source.dockerfile: this version of fledge does not build Dockerfiles", {
-      hint: "build it with docker, podman or buildah, save it (docker save, oci-archive:) and write source.archive",
-    });
-  }
   return openSource(source, { registries, limits, platform: formatPlatform(platform), cwd: baseDir });
 }
 
-export function pinStage(source: Source | undefined, reference: string): Step | undefined {
+export function pinStage(source: Source | undefined, plugin: ResolvedPlugin): Step | undefined {
   if (source === undefined) return undefined;
+  const reference = referenceOf(plugin);
+  const isBuilt = plugin.source !== undefined && "dockerfile" in plugin.source;
   return {
     name: "pin",
     phase: "source",
     kind: "stage",
-    title: `Find out what ${reference} is`,
+    title: isBuilt ? `Build the image of ${reference}` : `Find out what ${reference} is`,
     run: async (state, ctx) => {
       state.pin = await source.pin(ctx);
       const image = await source.image?.(state.pin, ctx);

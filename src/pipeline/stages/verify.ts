@@ -7,6 +7,15 @@ export function verifyStage(imager: BoundImager): Step {
     phase: "image",
     kind: "stage",
     title: "Read the image back and compare it with the tree",
-    run: (state, ctx) => imager.verify(need(state, "tree"), need(state, "artifact").path, ctx),
+    run: async (state, ctx) => {
+      if (imager.verify !== undefined) {
+        await imager.verify(need(state, "tree"), need(state, "artifact").path, ctx);
+        return;
+      }
+      ctx.warn({
+        message: `the imager "${imager.name}" has no verify: the artifact was not compared with the tree`,
+        hint: "give defineImager() a verify(tree, image, ctx) that throws when they differ",
+      });
+    },
   };
 }

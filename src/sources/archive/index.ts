@@ -6,7 +6,7 @@ import { findInLayout, layoutStorage } from "../layout/storage.ts";
 import type { LocalPath } from "../local.ts";
 import { imageSource } from "../oci/image-source.ts";
 import { type ImageContents, type ResolveOptions, resolveImage } from "../oci/resolve.ts";
-import type { Source } from "../source.ts";
+import type { ImageSource } from "../source.ts";
 import { DOCKER_MANIFEST, openDockerArchive } from "./docker.ts";
 import { archiveFiles } from "./members.ts";
 
@@ -17,7 +17,7 @@ export type ArchiveOptions = ResolveOptions & {
 };
 
 /** An image in a tar: of an OCI image layout, or as `docker save` writes it. */
-export function archiveSource({ reference, path }: LocalPath, options: ArchiveOptions): Source {
+export function archiveSource({ reference, path }: LocalPath, options: ArchiveOptions): ImageSource {
   return imageSource(reference, async (ctx, pinned) => {
     const files = await archiveFiles(path, ctx);
     const format = options.format ?? (await formatOf(files));

@@ -8,21 +8,18 @@ import { INDEX_TYPES, MANIFEST_TYPES, MAX_MANIFEST_BYTES, parseManifest } from "
 import { checkDigest, type ImageStorage } from "../oci/storage.ts";
 import type { RegistryReference } from "../reference.ts";
 import { formatReference } from "../reference.ts";
-import type { RegistriesOptions } from "../registries-options.ts";
 import { streamBlob } from "./blob-stream.ts";
 import { Endpoint, type EndpointOptions, type Place } from "./endpoint.ts";
+import { placesOf } from "./mirrors.ts";
 
 // Old registries convert to schema 1 unless they are told what is understood; that one is listed for the error it gets.
 const ACCEPT = [...MANIFEST_TYPES, ...INDEX_TYPES, "application/vnd.docker.distribution.manifest.v1+prettyjws;q=0.1"];
-
-/** A mirror that is in trouble is not waited for long: somebody else has the image. */
-const MIRROR_TRIES = 2;
 
 type Served = { readonly bytes: Uint8Array; readonly mediaType: string | undefined };
 
 /** A repository, asked for at its mirrors first, then at its registry. */
 export function openRepository(reference: RegistryReference, options: EndpointOptions, ctx: RunContext): ImageStorage {
-  const endpoints = placesOf(reference, options.registries).map((place) => new Endpoint(place, options, ctx));
+  const endpoints = placesOf(reference, options.registries, ctx.env).map((place) => new Endpoint(place, options, ctx));
   return {
     label: formatReference(reference),
     places: endpoints.length,
@@ -40,20 +37,6 @@ async function keepDocument(digest: Digest, fetch: () => Promise<Uint8Array>, ct
     return sha256(bytes);
   });
   return readFile(path);
-}
-
-function placesOf({ registry, repository }: RegistryReference, registries: RegistriesOptions): Place[] {
-  const mirrors = (registries[registry]?.mirrors ?? []).map((text) => {
-    const [, scheme, host = "", prefix = ""] = /^(?:(https?):\/\/)?([^/]+)(?:\/(.*?))?\/*$/.exec(text) ?? [];
-    const path = prefix === "" ? repository : `${prefix}/${repository}`;
-    return {
-      host,
-      repository: path,
-      tries: MIRROR_TRIES,
-      ...(scheme !== undefined && { scheme: scheme as "http" | "https" }),
-    };
-  });
-  return [...mirrors, { host: registry, repository }];
 }
 
 /** The first place's answer; of failures the last one counts, which is the registry's own. */

@@ -1,7 +1,7 @@
 import type { RunContext } from "../../lib/context.ts";
 import type { Digest } from "../../lib/digest.ts";
 import { FledgeError } from "../../lib/errors.ts";
-import type { Pin, Source } from "../source.ts";
+import type { ImageSource, Pin } from "../source.ts";
 import { fetchLayers } from "./fetch.ts";
 import type { ImageContents } from "./resolve.ts";
 
@@ -12,7 +12,7 @@ import type { ImageContents } from "./resolve.ts";
 export function imageSource(
   reference: string,
   load: (ctx: RunContext, pinned: Digest | undefined) => Promise<ImageContents>,
-): Source {
+): ImageSource {
   const loaded = new Map<Digest, ImageContents>();
   const contents = async (ctx: RunContext, pinned: Digest | undefined): Promise<ImageContents> => {
     const known = pinned && loaded.get(pinned);

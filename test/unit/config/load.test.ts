@@ -338,7 +338,7 @@ describe("no config", () => {
     await expect(load(cwd)).rejects.toMatchObject({
       code: "config",
       message: `no config found in ${cwd}; looked for fledge.config.ts, fledge.config.mts, fledge.config.js, fledge.config.mjs, fledge.toml`,
-      hint: expect.stringContaining("definePlugin"),
+      hint: expect.stringContaining("fledge init"),
     });
     expect(existsSync(join(cwd, "x"))).toBe(false);
     await expect(loadPlugins({ cwd, configFile: "x" })).rejects.toMatchObject({

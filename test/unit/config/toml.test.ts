@@ -1,15 +1,25 @@
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import { loadPlugins } from "../../../src/config/plugins.ts";
+import { expectSameMigrated } from "../../helpers/migrated.ts";
 import { project } from "../../helpers/project.ts";
+import { typeCheck } from "../../helpers/type-check.ts";
 import { problemsOf } from "./expect-problems.ts";
 
 const env = {};
+
+/** Whatever loads is migrated too, and what comes of it is checked by the compiler at the end. */
+const migrated: string[] = [];
+afterAll(() => {
+  expect(migrated.length).toBeGreaterThan(8);
+  typeCheck(migrated);
+});
 
 async function loadToml(text: string, manifest?: string) {
   const cwd = project({ "fledge.toml": text, ...(manifest === undefined ? {} : { "manifest.toml": manifest }) });
   const [plugin] = await loadPlugins({ cwd, env, platform: "linux/amd64" });
   if (plugin === undefined) throw new Error("nothing was loaded");
+  migrated.push(await expectSameMigrated(cwd));
   return { plugin, cwd };
 }
 
@@ -18,7 +28,7 @@ async function problems(text: string, manifest?: string): Promise<string[]> {
   return problemsOf(loadPlugins({ cwd, env, platform: "linux/amd64" }), cwd);
 }
 
-describe("the examples of the original", () => {
+describe("the examples of the original", { timeout: 120_000 }, () => {
   it("reads the nested dialect", async () => {
     const { plugin, cwd } = await loadToml(`[plugin]
 name = "nginx"
@@ -70,7 +80,7 @@ busybox_sha256 = "6e123e7f3202a8c1e9b1f94d8941580a25135382b99e8d3e34fb858bba3113
   });
 });
 
-describe("what else the dialects can say", () => {
+describe("what else the dialects can say", { timeout: 120_000 }, () => {
   it("concludes the strategy from [oci_source] and says so", async () => {
     const { plugin } = await loadToml('[oci_source]\nimage = "ghcr.io/team/My_App:1.2@sha256:00"\n');
     expect(plugin).toMatchObject({ strategy: "oci_rootfs", name: "my_app" });

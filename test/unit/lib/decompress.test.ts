@@ -169,5 +169,8 @@ test("a missing program is named, with the way out", async () => {
     const packed = Buffer.from("fd377a585a000000", "hex");
     for await (const _ of decompress(pieces(packed), { label: "blob", env: { PATH: "/nonexistent" }, signal }));
   };
-  await expect(read()).rejects.toMatchObject({ code: "tool", message: "xz not found; needed to unpack xz" });
+  await expect(read()).rejects.toMatchObject({
+    code: "tool",
+    message: "xz not found; needed to unpack what is compressed with xz",
+  });
 });

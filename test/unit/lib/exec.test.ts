@@ -1,5 +1,6 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { type ExecOptions, pipeThrough } from "../../../src/lib/exec.ts";
+import { type ExecOptions, type Followed, follow, pipeThrough } from "../../../src/lib/exec.ts";
 
 const plain: ExecOptions = { signal: new AbortController().signal, env: { PATH: process.env.PATH } };
 
@@ -89,6 +90,59 @@ describe("pipeThrough", () => {
     await expect.poll(() => isAlive(pid)).toBe(false);
   });
 });
+
+describe("follow", () => {
+  async function talk(script: string, options: Partial<ExecOptions> = {}): Promise<Followed & { lines: string[] }> {
+    const lines: string[] = [];
+    const onLine = (line: string): void => void lines.push(line);
+    return { ...(await follow("/bin/sh", ["-c", script], { ...plain, ...options, onLine })), lines };
+  }
+
+  it("hands over the lines of both streams, without colours and blank ones", async () => {
+    const { failed, lines } = await talk("printf 'a\\r\\nb\\n\\n'; printf '\\033[31mred\\033[0m\\nrest' >&2");
+    expect(failed).toBe(false);
+    expect(lines.sort()).toEqual(["a", "b", "red", "rest"]);
+  });
+
+  it("reports a failure with the last lines, and one without a word", async () => {
+    const { failed, tail, lines } = await talk("i=0; while [ $i -lt 100 ]; do echo $i; i=$((i+1)); done; exit 3");
+    expect(failed).toBe(true);
+    expect(lines.length).toBe(100);
+    expect(tail.split("\n")).toEqual(Array.from({ length: 20 }, (_, i) => String(80 + i)));
+    expect((await talk("exit 3")).tail).toContain("exit code 3");
+  });
+
+  it("ends all that the program started when it is aborted", async () => {
+    const controller = new AbortController();
+    const pids: number[] = [];
+    const onLine = (line: string): void => {
+      pids.push(...line.split(" ").map(Number));
+      controller.abort();
+    };
+    const script = "sleep 60 & echo $$ $!; wait";
+    const running = follow("/bin/sh", ["-c", script], { ...plain, signal: controller.signal, onLine });
+    await expect(running).rejects.toMatchObject({ code: "aborted" });
+    expect(pids.length).toBe(2);
+    for (const pid of pids) await expect.poll(() => isRunning(pid)).toBe(false);
+  });
+
+  it("does not start when it is too late", async () => {
+    await expect(talk("echo x", { signal: AbortSignal.abort() })).rejects.toMatchObject({ code: "aborted" });
+  });
+
+  it("kills what does not want to end", { timeout: 20_000 }, async () => {
+    const controller = new AbortController();
+    const script = "trap '' TERM; echo on; sleep 60 & wait; sleep 60";
+    const onLine = (): void => controller.abort();
+    const running = follow("/bin/sh", ["-c", script], { ...plain, signal: controller.signal, onLine });
+    await expect(running).rejects.toMatchObject({ code: "aborted" });
+  });
+});
+
+/** Alive, and not an orphan that waits for process 1 to take note of its end. */
+function isRunning(pid: number): boolean {
+  return isAlive(pid) && !/^State:\tZ/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
+}
 
 function isAlive(pid: number): boolean {
   try {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { checkRequirement, type Requirement } from "../../../src/lib/requirements.ts";
 import { type Tool, USUAL_VERSION } from "../../../src/lib/tools.ts";
+import { fakeTools } from "../../helpers/fake-tools.ts";
 import { tempDir } from "../../helpers/temp.ts";
 
 const { signal } = new AbortController();
@@ -49,6 +50,27 @@ describe("a tool", () => {
       isMet: true,
       found: other,
     });
+  });
+
+  it("passes over a program that cannot do its work here, and says why when there is no other", async () => {
+    const PATH = fakeTools({ a: '[ "$1" = ask ] && echo "no daemon" >&2; exit 1', b: "exit 0", c: "exit 1" });
+    const ready = { argv: () => ["ask"], fix: "start the daemon" };
+    const [a, b, c] = [pack("a", { ready }), pack("b", { ready }), pack("c", { ready })];
+    expect(await check({ kind: "tool", anyOf: [a, b] }, PATH)).toMatchObject({ isMet: true, found: `${PATH}/b` });
+    expect(await check({ kind: "tool", anyOf: [a, c] }, PATH)).toMatchObject({
+      isMet: false,
+      problem: `${PATH}/a cannot be used: no daemon; ${PATH}/c cannot be used: it fails without a word`,
+      fix: "start the daemon",
+    });
+  });
+
+  it("is installed by the package that is advised, or not at all", async () => {
+    const { package: _package, ...unpackaged } = pack("a");
+    const anyOf: [Tool, Tool, Tool] = [unpackaged, pack("b"), pack("c")];
+    expect((await check({ kind: "tool", anyOf }, "/nowhere")).fix).toBe("sudo apt-get install -y b-pkg");
+    const advised = pack("c");
+    expect((await check({ kind: "tool", anyOf, advised }, "/nowhere")).fix).toBe("sudo apt-get install -y c-pkg");
+    expect(await check({ kind: "tool", anyOf: [unpackaged] }, "/nowhere")).not.toHaveProperty("fix");
   });
 
   it("that is not there says what to install, or what to do instead", async () => {

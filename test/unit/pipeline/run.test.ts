@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import type { ResolvedInitramfs } from "../../../src/config/resolve/plugin.ts";
+import type { ResolvedInitramfs, ResolvedOciRootfs, ResolvedPlugin } from "../../../src/config/resolve/plugin.ts";
+import { resolveExt4Options } from "../../../src/imagers/ext4/options.ts";
 import { Disposer } from "../../../src/lib/dispose.ts";
 import { FledgeError } from "../../../src/lib/errors.ts";
 import type { BuildEvent } from "../../../src/pipeline/events.ts";
@@ -17,7 +18,13 @@ async function run(
   overrides: Partial<ResolvedInitramfs> = {},
   more: { signal?: AbortSignal; disposer?: Disposer } = {},
 ) {
-  const plugin = smallPlugin(overrides);
+  return await runPlugin(smallPlugin(overrides), more);
+}
+
+async function runPlugin<P extends ResolvedPlugin>(
+  plugin: P,
+  more: { signal?: AbortSignal; disposer?: Disposer } = {},
+) {
   const events: BuildEvent[] = [];
   const outcome = await runPlan(plan(plugin), {
     env: {},
@@ -76,6 +83,47 @@ describe("a build", () => {
     expect(fired).toEqual(names.flatMap((name) => [`${name} 1`, `${name} 2`]));
   });
 
+  it("fires the hooks of a disk in order, those of low layers first, and of one with a source two more", async () => {
+    const dir = tempDir();
+    writeFileSync(join(dir, "app"), "#!/bin/sh\n", { mode: 0o755 });
+    mkdirSync(join(dir, "bin"));
+    copyFileSync("/bin/busybox", join(dir, "bin/sh"));
+    const fired: string[] = [];
+    const { archive: _archive, init: _init, busybox: _busybox, ...common } = smallPlugin();
+    const plugin: ResolvedOciRootfs = {
+      ...common,
+      strategy: "oci_rootfs",
+      filesystem: resolveExt4Options({}, "small"),
+      mappings: [],
+      source: { dir },
+      manifest: { workload: { entrypoint: ["/app"], baseUrl: "http://127.0.0.1:80" } },
+      hooks: [
+        { origin: "a preset", hooks: everyHook(fired, " 1") },
+        { origin: "fledge.config.ts", hooks: everyHook(fired, " 2") },
+      ],
+    };
+    const { error } = await runPlugin(plugin);
+    expect(error).toBeUndefined();
+    const names = HOOK_NAMES.filter((name) => name !== "build:error");
+    expect(names).toContain("source:pinned");
+    expect(fired).toEqual(names.flatMap((name) => [`${name} 1`, `${name} 2`]));
+  });
+
+  it("says of a failed build that it failed, after the hooks that ran", async () => {
+    const fired: string[] = [];
+    await run({
+      hooks: [{ origin: "x", hooks: everyHook(fired) }],
+      ...stage({
+        name: "mine",
+        phase: "image",
+        run: () => {
+          throw new Error("on purpose");
+        },
+      }),
+    });
+    expect(fired).toEqual(["config:resolved", "rootfs:merged", "rootfs:ready", "build:error"]);
+  });
+
   it("lets a hook change the tree and the manifest", async () => {
     const { result } = await run({
       hooks: [
@@ -90,6 +138,36 @@ describe("a build", () => {
     });
     expect(result?.artifact.sizeBytes).toBeGreaterThan(5000);
     expect(result?.manifest?.document).toMatchObject({ labels: { a: "b" } });
+  });
+});
+
+describe("a fact", () => {
+  it("of a hook or a stage is in the result and an event, one of build:done too", async () => {
+    const { result, events } = await run({
+      ...stage({
+        name: "count",
+        phase: "rootfs",
+        run: ({ rootfs }, { fact }) => fact("files", [...rootfs.walk()].length),
+      }),
+      ...hook("build:done", ({ fact, result: told }) => fact("told", Object.keys(told.facts))),
+    });
+    expect(result?.facts).toEqual({ files: expect.any(Number), told: ["files"] });
+    const facts = events.filter((event) => event.type === "fact");
+    expect(facts.map(({ name, value }) => [name, value])).toEqual(Object.entries(result?.facts ?? {}));
+    expect(events.at(-1)).toMatchObject({ type: "build:done", result: { facts: result?.facts } });
+  });
+
+  it("that is said twice fails the build, and names who did", async () => {
+    const say = hook("image:written", ({ fact }) => fact("size", 1), "the preset ./p").hooks;
+    const again = hook("manifest:ready", ({ fact }) => fact("size", 2)).hooks;
+    const { error, left } = await run({ hooks: [...say, ...again] });
+    expect(error).toMatchObject({
+      code: "hook",
+      message:
+        'hook "manifest:ready" of fledge.config.ts failed: the fact "size" is stated twice: "image:written" did so before "manifest:ready"',
+      hint: expect.stringContaining("own name"),
+    });
+    expect(left).toEqual([]);
   });
 });
 

@@ -42,6 +42,18 @@ describe("parseReference", () => {
   });
 
   it.each([
+    ["docker-daemon:nginx", "docker-daemon", "nginx:latest"],
+    ["docker-daemon:nginx:alpine", "docker-daemon", "nginx:alpine"],
+    [`docker-daemon:${DIGEST}`, "docker-daemon", DIGEST],
+    [`docker-daemon:app@${DIGEST}`, "docker-daemon", `app@${DIGEST}`],
+    ["containers-storage:localhost/app", "containers-storage", "localhost/app:latest"],
+    ["containers-storage:localhost:5000/app:v1", "containers-storage", "localhost:5000/app:v1"],
+    ["containers-storage:0b07c00279f1", "containers-storage", "0b07c00279f1"],
+  ])("%s is in the store of an engine", (text, store, name) => {
+    expect(parseReference(text)).toEqual({ kind: "store", store, name });
+  });
+
+  it.each([
     ["", "names no image", undefined],
     ["https://docker.io/nginx", "is a URL", "leave out"],
     ["Nginx:alpine", "not the name", 'lower case: "nginx"'],
@@ -52,8 +64,8 @@ describe("parseReference", () => {
     [`nginx@${DIGEST}@${DIGEST}`, "more than one @", undefined],
     ["registry:5000/", "names no image", undefined],
     ["exa_mple.com/app", "not the name of a registry", undefined],
-    ["docker-daemon:nginx:alpine", "cannot be read yet", "docker save"],
-    ["containers-storage:nginx", "cannot be read yet", "docker-archive:"],
+    ["docker-daemon:", "not an image reference", undefined],
+    ["containers-storage:Nginx", "not the name of an image", undefined],
     ["oci:", "not an image reference", undefined],
   ])("refuses %j", (text, message, hint) => {
     const error = caught(() => parseReference(text));

@@ -42,6 +42,14 @@ describe("a release", () => {
   });
 });
 
+it("is asked for where GITHUB_API_URL says, unless the config does", async () => {
+  const server = await httpServer({ [LATEST]: release(asset()) });
+  const ctx = (GITHUB_API_URL: string) => ({ ...testContext({ env: { GITHUB_API_URL } }), baseDir: "/" });
+  expect(await findRelease({ release: "latest" }, ctx(server.origin))).toMatchObject({ tag: "v9" });
+  const options = { release: "latest", apiUrl: server.origin };
+  expect(await findRelease(options, ctx("http://127.0.0.1:1"))).toMatchObject({ tag: "v9" });
+});
+
 describe("the token", () => {
   it.each(["GITHUB_TOKEN", "GH_TOKEN"])("%s goes to the API, not to the asset's host", async (name) => {
     const { result, server } = await find(release(asset()), { [name]: "s3cret" });

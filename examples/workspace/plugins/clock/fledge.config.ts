@@ -1,0 +1,14 @@
+import { definePlugin } from "fledge";
+
+export default definePlugin({
+  strategy: "initramfs",
+  extends: "../../presets/web.ts",
+  manifest: { resources: { memoryMb: 96 } },
+  hooks: {
+    "rootfs:ready": ({ rootfs }) => {
+      rootfs.writeFile("/srv/www/cgi-bin/now", "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n'\ndate\n", {
+        mode: 0o755,
+      });
+    },
+  },
+});

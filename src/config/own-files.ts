@@ -1,0 +1,23 @@
+import { existsSync, readdirSync } from "node:fs";
+import { extname } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** The folder of the running fledge, as a URL without a slash at its end; each of its exports is a folder in there. */
+export const OWN_FOLDER_URL: string = new URL("..", import.meta.url).href.replace(/\/$/, "");
+
+/** The entry of an exported folder: .js where fledge is installed, .ts in its own repository. */
+export const OWN_ENTRY: string = `index${extname(fileURLToPath(import.meta.url))}`;
+
+/** The file that "fledge/presets/NAME" means where the project has no fledge of its own. */
+export function bundledPreset(spec: string): string | undefined {
+  const [, name] = /^fledge\/presets\/([\w-]+)$/.exec(spec) ?? [];
+  if (name === undefined) return undefined;
+  const file = fileURLToPath(`${OWN_FOLDER_URL}/presets/${name}/${OWN_ENTRY}`);
+  return existsSync(file) ? file : undefined;
+}
+
+/** The names of the bundled presets. */
+export function bundledPresetNames(): string[] {
+  const entries = readdirSync(fileURLToPath(`${OWN_FOLDER_URL}/presets`), { withFileTypes: true });
+  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+}

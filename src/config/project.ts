@@ -1,0 +1,116 @@
+import { dirname, join, resolve } from "node:path";
+import type { Env } from "../lib/context.ts";
+import { FledgeError, isFledgeError } from "../lib/errors.ts";
+import type { WatchedPath } from "../lib/watched.ts";
+import type { LoadOptions } from "./plugins.ts";
+import type { ResolvedPlugin } from "./resolve/plugin.ts";
+
+/** A config file and the plugins in it. */
+export type Member = {
+  readonly file: string;
+  readonly plugins: readonly ResolvedPlugin[];
+  /** Why the file has no plugins. */
+  readonly error?: FledgeError;
+  /** The files that it is made of: it would be another one if one of them changed, or came to be. */
+  readonly reads: readonly string[];
+};
+
+/** What a config comes to: one member, or those of a workspace. A member with an error does not keep the others away. */
+export type Project = {
+  /** The config that was read first: a workspace's, or the only one. */
+  readonly file: string;
+  readonly members: readonly Member[];
+  /** The files that a workspace itself is made of, and where a config would become a member. */
+  readonly watched: readonly WatchedPath[];
+};
+
+type Sources = { readonly file: string; readonly manifestFile?: string | undefined };
+
+/** Reads the config of a folder, or each of a workspace. Throws a `config` or `usage` error when there is none to read. */
+export async function readProject(options: LoadOptions & { outDir?: string; outFile?: string }): Promise<Project> {
+  const { CONFIG_NAMES, findConfig, findManifest } = await import("./find.ts");
+  const cwd = resolve(options.cwd ?? ".");
+  const isGiven = options.config !== undefined;
+  const file = isGiven ? join(cwd, CONFIG_NAMES[0] as string) : findConfig(cwd, options.configFile);
+  const beside = isGiven ? undefined : findManifest(file);
+  const manifestFile = options.manifestFile === undefined ? beside : resolve(cwd, options.manifestFile);
+
+  const main = await readMember({ file, manifestFile }, options);
+  if (main.workspace === undefined) return { file, members: [main], watched: [] };
+  if (options.manifestFile !== undefined) {
+    throw new FledgeError("usage", `${options.manifestFile} is of one plugin, and ${file} is a workspace`, {
+      hint: "name the folder of one of its plugins",
+    });
+  }
+  const { findMembers } = await import("./workspace.ts");
+  const { files, searched } = findMembers(file, main.workspace);
+  const { config: _config, ...shared } = options;
+  const read = files.map((member) => readMember({ file: member, manifestFile: findManifest(member) }, shared));
+  const members = (await Promise.all(read)).map((member) => (member.workspace ? nested(member, file) : member));
+  return { file, members, watched: [...main.reads.map((path) => ({ path })), ...searched] };
+}
+
+async function readMember(
+  { file, manifestFile }: Sources,
+  options: LoadOptions & { outDir?: string; outFile?: string },
+): Promise<Member & { readonly workspace?: readonly string[] }> {
+  const reads = new Set<string>();
+  const onRead = (path: string): void => {
+    reads.add(path);
+    options.onRead?.(path);
+  };
+  onRead(file);
+  onRead(manifestFile ?? join(dirname(file), "manifest.toml"));
+  try {
+    const loaded = await resolveFile({ file, manifestFile }, options, onRead);
+    return { file, plugins: [], ...loaded, reads: [...reads] };
+  } catch (error) {
+    if (!isFledgeError(error) || error.code === "usage") throw error;
+    // A file of the error's may be one that could not even be opened.
+    for (const problem of error.problems) if (problem.file !== undefined) onRead(problem.file);
+    return { file, plugins: [], error, reads: [...reads] };
+  }
+}
+
+async function resolveFile(
+  { file, manifestFile }: Sources,
+  options: LoadOptions & { outDir?: string; outFile?: string },
+  onRead: (path: string) => void,
+): Promise<{ plugins: readonly ResolvedPlugin[] } | { workspace: readonly string[] }> {
+  const [{ loadLayers }, { mergeLayers }, { resolvePlugin }, { formatPlatform, hostPlatform }, { layerSchema }] =
+    await Promise.all([
+      import("./load.ts"),
+      import("./merge.ts"),
+      import("./resolve/index.ts"),
+      import("../lib/platform.ts"),
+      import("./schema.ts"),
+    ]);
+  checkPlatform(options.platform, layerSchema.shape.platform.safeParse(options.platform).success);
+  const env: Env = options.env ?? process.env;
+  const loaded = await loadLayers(file, manifestFile, {
+    mode: options.mode ?? "production",
+    platform: options.platform ?? formatPlatform(hostPlatform()),
+    env,
+    config: options.config,
+    onRead,
+  });
+  if ("workspace" in loaded) return loaded;
+  const { platform, outDir, outFile } = options;
+  const plugins = loaded.plugins.map((layers) => {
+    const merged = mergeLayers(layers);
+    return resolvePlugin({ file, layers, merged, values: layerSchema.parse(merged.values), platform, outDir, outFile });
+  });
+  return { plugins };
+}
+
+function checkPlatform(platform: string | undefined, valid: boolean): void {
+  if (valid) return;
+  throw new FledgeError("usage", `"${platform}" is not a platform`, { hint: 'write it like "linux/amd64"' });
+}
+
+function nested(member: Member, by: string): Member {
+  const error = new FledgeError("config", `${member.file} is a workspace inside the workspace ${by}`, {
+    hint: "name its plugins in the outer one",
+  });
+  return { ...member, error };
+}

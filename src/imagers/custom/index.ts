@@ -1,0 +1,57 @@
+import { stat } from "node:fs/promises";
+import { attributeError, attributeRequirements } from "../../lib/attribute.ts";
+import { untilAborted } from "../../lib/context.ts";
+import { FledgeError } from "../../lib/errors.ts";
+import { hashFile } from "../../lib/hash-file.ts";
+import type { Requirement } from "../../lib/requirements.ts";
+import type { ArtifactFacts, ImagerContext } from "../imager.ts";
+import type { CustomImager } from "./imager.ts";
+
+/**
+ * An imager of the user's: what it throws names it, what it says of the file is looked at, and an abort does not wait for
+ * it.
+ */
+export function customImager(imager: CustomImager): CustomImager & { requirements(): readonly Requirement[] } {
+  const who = `the imager "${imager.name}"`;
+  const attempt = async <T>(
+    call: () => Promise<T>,
+    { signal }: ImagerContext,
+    code: "image" | "verify",
+  ): Promise<T> => {
+    try {
+      return await untilAborted(Promise.resolve().then(call), signal);
+    } catch (error) {
+      throw attributeError(error, who, code);
+    }
+  };
+  const { verify } = imager;
+  return {
+    ...imager,
+    requirements: () => attributeRequirements(imager.requirements?.() ?? [], who),
+    write: async (tree, out, ctx) =>
+      checkedFacts(await attempt(() => imager.write(tree, out, ctx), ctx, "image"), out, who),
+    ...(verify !== undefined && {
+      verify: (tree, image, ctx) => attempt(() => verify.call(imager, tree, image, ctx), ctx, "verify"),
+    }),
+  };
+}
+
+/** What is known of a file that a program has written: for imagers whose program takes a path rather than a pipe. */
+export async function artifactFacts(path: string, { signal }: Pick<ImagerContext, "signal">): Promise<ArtifactFacts> {
+  const { size } = await stat(path);
+  return { sizeBytes: size, digest: await hashFile(path, signal) };
+}
+
+async function checkedFacts(facts: ArtifactFacts, out: string, who: string): Promise<ArtifactFacts> {
+  const written = await stat(out).catch(() => undefined);
+  if (written === undefined) {
+    throw new FledgeError("image", `${who} failed: write() left no file at the path that it was given`, {
+      hint: "write to `out`, as its second argument says",
+    });
+  }
+  const isDigest = /^sha256:[0-9a-f]{64}$/.test(String(facts?.digest));
+  if (isDigest && (written.isDirectory() || facts.sizeBytes === written.size)) return facts;
+  throw new FledgeError("image", `${who} failed: write() did not return the size and digest of what it wrote`, {
+    hint: "return what writeHashed(out, chunks, ctx) or artifactFacts(out, ctx) does",
+  });
+}

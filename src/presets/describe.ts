@@ -1,0 +1,55 @@
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { z } from "zod";
+import { type JsonSchema, jsonType } from "../config/json-type.ts";
+import { PRESETS, type PresetName } from "./index.ts";
+
+/** An option of a preset; `type` in a few words, as `string[]` or `"a" | "b"`. */
+export type OptionRow = {
+  readonly name: string;
+  readonly type: string;
+  readonly isRequired: boolean;
+  readonly default?: unknown;
+  readonly description: string;
+};
+
+export type PresetDescription = {
+  readonly name: PresetName;
+  readonly description: string;
+  /** What a config writes into `extends` or imports. */
+  readonly module: string;
+  readonly options: readonly OptionRow[];
+  /** A config that uses it: the first of its README. */
+  readonly example: string;
+  /** The file that says more. */
+  readonly readme: string;
+};
+
+/** What there is to know of a bundled preset; its options are those of its schema. */
+export async function describePreset(name: PresetName): Promise<PresetDescription> {
+  const { preset } = (await PRESETS[name]()).default;
+  const readme = fileURLToPath(new URL(`./${name}/README.md`, import.meta.url));
+  const [, example = ""] = /^```ts\n(.*?)^```/ms.exec(readFileSync(readme, "utf8")) ?? [];
+  return {
+    name,
+    description: preset.description,
+    module: `fledge/presets/${name}`,
+    options: optionRows(preset.options),
+    example,
+    readme,
+  };
+}
+
+function optionRows(schema: z.ZodType): OptionRow[] {
+  const { properties = {}, required = [] } = z.toJSONSchema(schema, {
+    io: "input",
+    unrepresentable: "any",
+  }) as JsonSchema;
+  return Object.entries(properties).map(([name, property]) => ({
+    name,
+    type: jsonType(property),
+    isRequired: required.includes(name),
+    ...(property.default !== undefined && { default: property.default }),
+    description: property.description ?? "",
+  }));
+}

@@ -1,0 +1,61 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { RunContext } from "../../lib/context.ts";
+import { FledgeError } from "../../lib/errors.ts";
+import { capture, follow } from "../../lib/exec.ts";
+import { openStaging } from "../../store/staging.ts";
+import { type BuildRequest, type Engine, idFile } from "./engine.ts";
+import { removeLeftovers } from "./leftovers.ts";
+import { maskFor } from "./mask.ts";
+import type { Prepared } from "./request.ts";
+
+const CLEAN_TIMEOUT_MS = 30_000;
+
+/**
+ * Builds the image and returns the path of its archive, which goes with the disposer. Throws a `source` error with the end
+ * of what the engine said; nothing of the build is left then but the engine's cache.
+ */
+export async function buildImage(
+  { name, path, engine }: { readonly name: string; readonly path: string; readonly engine: Engine },
+  { request: prepared, hidden }: Prepared,
+  ctx: RunContext,
+): Promise<string> {
+  const { path: folder } = await openStaging(ctx.cacheDir, ctx.disposer);
+  const request: BuildRequest = { ...prepared, folder, archive: join(folder, "image.tar") };
+  const mask = maskFor(hidden);
+  const say = (line: string): void => {
+    ctx.log(mask(line));
+    ctx.progress(0, undefined, mask(line));
+  };
+  const { signal } = ctx;
+  const env = { ...ctx.env, ...engine.variables?.(request) };
+  const run = async (argv: readonly string[], what: string): Promise<void> => {
+    const { failed, tail } = await follow(path, argv, { signal, env, cwd: prepared.context, onLine: say });
+    if (failed) throw new FledgeError("source", `${engine.name} could not ${what} ${name}:\n${mask(tail)}`);
+  };
+  try {
+    await run(engine.build(request, env), "build");
+    if (engine.save !== undefined) {
+      const image = engine.tag?.(request) ?? (await readFile(idFile(request), "utf8")).trim();
+      await run(engine.save(image, request.archive), "save the image of");
+    }
+  } catch (error) {
+    if (engine.leftovers !== undefined) {
+      const failures = await removeLeftovers(path, engine.leftovers, { mark: folder, env });
+      for (const failure of failures) ctx.warn({ message: `${engine.name} left the container ${failure}` });
+    }
+    throw error;
+  } finally {
+    const tag = engine.tag?.(request);
+    if (tag !== undefined) await clean(path, engine.untag?.(tag), ctx);
+  }
+  return request.archive;
+}
+
+/** A build that failed early has nothing to take away, so a failure is no news. */
+async function clean(path: string, argv: readonly string[] | undefined, { env, log }: RunContext): Promise<void> {
+  if (argv === undefined) return;
+  const signal = new AbortController().signal;
+  const { failed, stderr } = await capture(path, argv, { env, signal, timeoutMs: CLEAN_TIMEOUT_MS });
+  if (failed) log(stderr.trim());
+}

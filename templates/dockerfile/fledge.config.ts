@@ -1,0 +1,19 @@
+import { definePlugin } from "fledge";
+
+// An image that a Dockerfile describes, as a bootable disk.
+export default definePlugin({
+  name: "{{name}}",
+  version: "0.1.0",
+  strategy: "oci_rootfs",
+
+  // Built by buildkit, docker, podman or buildah, whichever is there. Also: context, target, buildArgs.
+  source: { dockerfile: "./Dockerfile" },
+
+  // An exact fit and this much free space: Volant copies the whole image at each launch, so less is faster.
+  filesystem: { headroom: "64M" },
+
+  // What Volant is told; entrypoint, environment and port come from the Dockerfile.
+  manifest: {
+    resources: { cpuCores: 1, memoryMb: 256 },
+  },
+});
