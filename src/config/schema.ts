@@ -71,7 +71,7 @@ const strategyShapes = {
   },
   oci_rootfs: {
     filesystem: z
-      .union([ext4Options, squashfsOptions, xfsOptions, btrfsOptions, tarOptions, dirOptions, customOptions])
+      .union([ext4Options, xfsOptions, btrfsOptions, squashfsOptions, tarOptions, dirOptions, customOptions])
       .describe("the disk image"),
   },
 };

@@ -13,9 +13,9 @@ export type Requirement =
   | { readonly kind: "kernel-filesystem"; readonly name: string; readonly reason: string; readonly instead?: string };
 
 /** Any one of these programs: the first that is there and can be used. */
-export type ToolRequirement<T extends Tool = Tool> = {
+export type ToolRequirement = {
   readonly kind: "tool";
-  readonly anyOf: readonly [T, ...T[]];
+  readonly anyOf: readonly [Tool, ...Tool[]];
   /** The one to install where there is none; default the first that has a package. */
   readonly advised?: Tool;
 };
@@ -81,10 +81,7 @@ export async function checkRequirement(
 }
 
 /** The first of several programs that is there and can be used. Throws a `tool` error that says why none can be. */
-export async function chooseTool<T extends Tool>(
-  requirement: ToolRequirement<T>,
-  machine: Machine,
-): Promise<FoundTool<T>> {
+export async function chooseTool(requirement: ToolRequirement, machine: Machine): Promise<FoundTool> {
   const found = await findTool(requirement.anyOf, machine, false);
   if ("path" in found) return found;
   const { problem, fix } = lack(requirement, found);
@@ -93,15 +90,11 @@ export async function chooseTool<T extends Tool>(
   throw new FledgeError("tool", `${problem}; needed to ${reason}`, { hint });
 }
 
-type FoundTool<T extends Tool> = { readonly tool: T; readonly path: string; readonly version?: string };
+type FoundTool = { readonly tool: Tool; readonly path: string; readonly version?: string };
 type Unusable = { readonly objections: readonly string[]; readonly fix: string | undefined };
 
 /** Of alternatives, the first program that is there and can be used; else why none can be. */
-async function findTool<T extends Tool>(
-  tools: readonly T[],
-  machine: Machine,
-  every: boolean,
-): Promise<FoundTool<T> | Unusable> {
+async function findTool(tools: readonly Tool[], machine: Machine, every: boolean): Promise<FoundTool | Unusable> {
   const objections: string[] = [];
   let fix: string | undefined;
   for (const tool of tools) {

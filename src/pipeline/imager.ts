@@ -48,7 +48,8 @@ export type BoundImager = {
   readonly suffix: string;
   readonly isBootable: boolean;
   requirements(): readonly Requirement[];
-  verifyRequirements(): readonly Requirement[];
+  /** Absent where reading an artifact back takes nothing. */
+  verifyRequirements?(): readonly Requirement[];
   write(tree: SealedTree, out: string, ctx: ImagerContext): Promise<ArtifactFacts>;
   /** Absent where an imager of the user's has none. */
   verify?(tree: SealedTree, image: string, ctx: ImagerContext): Promise<void>;
@@ -63,17 +64,17 @@ export function imagerFor(plugin: ResolvedPlugin): BoundImager {
       return filesystem.engine === "loop"
         ? bind(loopImager("ext4"), { ...filesystem, engine: "loop" })
         : bind(ext4Imager, filesystem);
-    case "squashfs":
-      return bind(squashfsImager, filesystem);
     case "xfs":
     case "btrfs":
       return bind(loopImager(filesystem.type), filesystem);
+    case "squashfs":
+      return bind(squashfsImager, filesystem);
     case "tar":
       return bind(tarImager, filesystem);
     case "dir":
       return bind(dirImager, filesystem);
     case "custom":
-      return { verifyRequirements: () => [], ...customImager(filesystem.imager) };
+      return customImager(filesystem.imager);
     default:
       return assertNever(filesystem);
   }

@@ -60,7 +60,7 @@ export function plan(plugin: ResolvedPlugin, options: PlanOptions = {}): Plan {
     requirements: [
       ...(source?.requirements?.() ?? []),
       ...imager.requirements(),
-      ...(options.verify ? imager.verifyRequirements() : []),
+      ...((options.verify && imager.verifyRequirements?.()) || []),
     ],
     outputs,
     warnings: [

@@ -36,12 +36,12 @@ export type ImagerRow = {
   /** Whether the names of an inode of this type still are names of one. */
   readonly keepsLinksOf: (type: InodeType) => boolean;
   readonly keepsHoles: boolean;
+  /** A tree that this tool cannot carry: writing it must fail with a `tool` error. */
+  readonly refuses?: (tree: SealedTree) => boolean;
   /** False for an inode that the format has no room for: a build with it is refused. */
   readonly takes: (node: Inode) => boolean;
   /** Whether the same tree gives the same bytes. */
   readonly repeats: boolean;
-  /** A tree that this tool cannot carry: writing it must fail with a `tool` error. */
-  readonly refuses?: (tree: SealedTree) => boolean;
   /** What the folder shows that is not of the tree, and the other way round. */
   readonly allowances: Allowances;
   /** A digest of all of the artifact. */

@@ -33,11 +33,11 @@ export function resolveFilesystem(
     case "ext4":
     case undefined:
       return resolveExt4Options(options, name);
+    case "squashfs":
+      return resolveSquashfsOptions(options);
     case "xfs":
     case "btrfs":
       return resolveMountedOptions(options, name);
-    case "squashfs":
-      return resolveSquashfsOptions(options);
     case "tar":
     case "dir":
       return options;

@@ -63,6 +63,7 @@ export type ResolvedInitramfs = ResolvedCommon & {
 /** What the artifact of an oci_rootfs is: a variant per format. */
 export type ResolvedFilesystem =
   | ResolvedExt4Options
+  | ResolvedMountedOptions
   | ResolvedSquashfsOptions
   | ResolvedMountedOptions
   | ResolvedTarOptions

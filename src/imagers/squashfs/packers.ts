@@ -1,5 +1,6 @@
 import type { Env } from "../../lib/context.ts";
 import { FledgeError } from "../../lib/errors.ts";
+import { chooseTool, type Machine, type ToolRequirement } from "../../lib/requirements.ts";
 import { type Tool, USUAL_VERSION } from "../../lib/tools.ts";
 import type { SealedInode, SealedTree } from "../../rootfs/seal.ts";
 import type { ResolvedSquashfsOptions } from "./options.ts";
@@ -78,14 +79,25 @@ const MAX_PAX_TIME_SEC = 2 ** 31 - 1;
  */
 export const PACKERS: readonly [Packer, Packer] = [tar2sqfs, mksquashfs];
 
+export const PACKER_NEEDED: ToolRequirement = { kind: "tool", anyOf: PACKERS };
+
+/** The packer to use here. Throws a `tool` error when there is none. */
+export async function choosePacker(machine: Machine): Promise<{ readonly packer: Packer; readonly path: string }> {
+  const { tool, path } = await chooseTool(PACKER_NEEDED, machine);
+  const packer = PACKERS.find(({ name }) => name === tool.name) ?? tar2sqfs;
+  return { packer, path };
+}
+
 /** Reads an image back as a tar, without root. */
-export const SQFS2TAR: Tool = {
+const SQFS2TAR: Tool = {
   name: "sqfs2tar",
   reason: "read the squashfs image back",
   package: "squashfs-tools-ng",
   instead: "build without --verify",
   version: { ...USUAL_VERSION, objection: objectionToNg },
 };
+
+export const READER_NEEDED: ToolRequirement = { kind: "tool", anyOf: [SQFS2TAR] };
 
 /** From the change log of squashfs-tools-ng, 1.1.3 and 1.2.0, and its issue 123. */
 function objectionToNg(version: string): string | undefined {

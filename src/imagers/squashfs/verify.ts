@@ -5,7 +5,7 @@ import type { ImagerContext } from "../imager.ts";
 import { NOTHING, verifyAsTar } from "../verify-tar.ts";
 import { KEPT } from "./limits.ts";
 import type { ResolvedSquashfsOptions } from "./options.ts";
-import { SQFS2TAR } from "./packers.ts";
+import { READER_NEEDED } from "./packers.ts";
 
 /** Has sqfs2tar turn the image into a tar, and compares that. */
 export async function verifySquashfs(
@@ -14,7 +14,7 @@ export async function verifySquashfs(
   _options: ResolvedSquashfsOptions,
   ctx: ImagerContext,
 ): Promise<void> {
-  const { path } = await chooseTool({ kind: "tool", anyOf: [SQFS2TAR] }, ctx);
+  const { path } = await chooseTool(READER_NEEDED, ctx);
   const packed = pipeThrough(path, ["--root-becomes", ".", "--no-skip", image], NOTHING, ctx);
   await verifyAsTar(tree, image, { packed, kept: KEPT }, ctx);
 }
