@@ -183,7 +183,8 @@ function squashfsRow({ name, assertCarries }: Packer): ImagerRow {
         : { ...node, mtime: { sec: Math.min(Math.max(node.mtime.sec, 0), 2 ** 32 - 1), nsec: 0 } },
     keepsHoles: true,
     allowances: { allowed: [], countsFolderLinks: false },
-    damages: flippedEverywhere,
+    // The superblock says how much of it is not padding.
+    damages: (artifact) => flippedEverywhere(artifact, (bytes) => Number(bytes.readBigUInt64LE(40))),
   });
   return {
     ...facts,
@@ -217,7 +218,7 @@ function cpioRow(compression: Compression): ImagerRow {
       }),
     // GNU cpio restores the times of no others, and nothing of a folder that is there.
     allowances: { allowed: [], showsRoot: false, showsTimeOf: (type) => type !== "dir" && type !== "symlink" },
-    ...(isCompressed && { damages: flippedEverywhere }),
+    ...(isCompressed && { damages: (artifact: string) => flippedEverywhere(artifact) }),
   });
 }
 
@@ -242,9 +243,9 @@ function flippedMarkers(artifact: string): Damage[] {
   });
 }
 
-/** For what is compressed: anywhere in the file. */
-function flippedEverywhere(artifact: string): Damage[] {
-  const { length } = readFileSync(artifact);
+/** For what is compressed: anywhere in the file, or in its first bytes. */
+function flippedEverywhere(artifact: string, lengthOf = (bytes: Buffer): number => bytes.length): Damage[] {
+  const length = lengthOf(readFileSync(artifact));
   return Array.from({ length: 12 }, (_, i) => Math.floor(((i + 0.5) * length) / 12)).map((at) => ({
     what: `byte ${at} of ${length}`,
     inflict: (damaged) => flip(damaged, [at], 8),
