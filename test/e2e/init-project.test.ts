@@ -1,8 +1,9 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { type CliOptions, fledge } from "../helpers/cli.ts";
-import { fsck } from "../helpers/ext4.ts";
+import { engineStore } from "../helpers/engine-store.ts";
+import { fsck, run } from "../helpers/ext4.ts";
 import { type Hub, startHub } from "../helpers/hub.ts";
 import { project } from "../helpers/project.ts";
 import { needsRealImages } from "../helpers/real-images.ts";
@@ -47,7 +48,9 @@ describeWith("a new project without the network", [requireTools("busybox")], () 
   });
 });
 
-describeWith("a new project from an image", [needsRealImages(), needsRegistry(), requireTools("e2fsck")], () => {
+const IMAGE_NEEDS = [needsRealImages(), needsRegistry(), requireTools("buildah", "e2fsck", "debugfs")];
+
+describeWith("a new project from an image", IMAGE_NEEDS, () => {
   let hub: Hub;
   beforeAll(async () => {
     hub = await startHub();
@@ -63,6 +66,21 @@ describeWith("a new project from an image", [needsRealImages(), needsRegistry(),
       env: { GREETING: "hello" },
     });
     fsck(join(folder, "web-rootfs.img"));
+  });
+
+  test("dockerfile builds at once", { timeout: 240_000 }, async () => {
+    const store = engineStore({ mirror: hub.registry.host });
+    onTestFinished(() => store.remove());
+    const { folder, manifest } = await buildNew("dockerfile", { env: { ...store.env } });
+    expect(manifest).toMatchObject({ name: "web", rootfs: { url: "web-rootfs.img" }, image: "Dockerfile" });
+    expect(manifest.workload).toMatchObject({
+      entrypoint: ["nginx", "-g", "daemon off;"],
+      base_url: "http://127.0.0.1:80",
+    });
+    const image = join(folder, "web-rootfs.img");
+    fsck(image);
+    const page = run("debugfs", ["-R", "cat /usr/share/nginx/html/index.html", image]);
+    expect(page).toBe(readFileSync(join(folder, "site/index.html"), "utf8"));
   });
 });
 
