@@ -2,13 +2,13 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { type CliOptions, fledge } from "../helpers/cli.ts";
-import { engineStore } from "../helpers/engine-store.ts";
+import { busyboxLayout, engineStore } from "../helpers/engine-store.ts";
 import { fsck, run } from "../helpers/ext4.ts";
 import { type Hub, startHub } from "../helpers/hub.ts";
 import { project } from "../helpers/project.ts";
 import { needsRealImages } from "../helpers/real-images.ts";
 import { needsRegistry } from "../helpers/registry.ts";
-import { describeWith, requireTools } from "../helpers/requirements.ts";
+import { describeWith, requireRoot, requireTools } from "../helpers/requirements.ts";
 import { tempDir } from "../helpers/temp.ts";
 import { fledgeOnTerminal, KEYS } from "../helpers/terminal.ts";
 
@@ -48,9 +48,7 @@ describeWith("a new project without the network", [requireTools("busybox")], () 
   });
 });
 
-const IMAGE_NEEDS = [needsRealImages(), needsRegistry(), requireTools("buildah", "e2fsck", "debugfs")];
-
-describeWith("a new project from an image", IMAGE_NEEDS, () => {
+describeWith("a new project from an image", [needsRealImages(), needsRegistry(), requireTools("e2fsck")], () => {
   let hub: Hub;
   beforeAll(async () => {
     hub = await startHub();
@@ -67,16 +65,23 @@ describeWith("a new project from an image", IMAGE_NEEDS, () => {
     });
     fsck(join(folder, "web-rootfs.img"));
   });
+});
 
+const ENGINE_NEEDS = [requireRoot(), requireTools("buildah", "skopeo", "busybox", "e2fsck", "debugfs")];
+
+describeWith("a new project from a Dockerfile", ENGINE_NEEDS, () => {
   test("dockerfile builds at once", { timeout: 240_000 }, async () => {
-    const store = engineStore({ mirror: hub.registry.host });
+    const store = engineStore();
     onTestFinished(() => store.remove());
+    // What the template begins FROM, as the engine would have it after the first build.
+    await store.load(busyboxLayout(tempDir()), "busybox");
+    const [container = ""] = await store.buildah("from", "localhost/busybox");
+    await store.buildah("config", "--entrypoint", '["/bin/httpd","-f"]', container);
+    await store.buildah("commit", "--rm", container, "localhost/nginx:alpine");
+
     const { folder, manifest } = await buildNew("dockerfile", { env: { ...store.env } });
     expect(manifest).toMatchObject({ name: "web", rootfs: { url: "web-rootfs.img" }, image: "Dockerfile" });
-    expect(manifest.workload).toMatchObject({
-      entrypoint: ["nginx", "-g", "daemon off;"],
-      base_url: "http://127.0.0.1:80",
-    });
+    expect(manifest.workload).toMatchObject({ entrypoint: ["/bin/httpd", "-f"], base_url: "http://127.0.0.1:80" });
     const image = join(folder, "web-rootfs.img");
     fsck(image);
     const page = run("debugfs", ["-R", "cat /usr/share/nginx/html/index.html", image]);

@@ -16,19 +16,12 @@ export type EngineStore = {
   remove(): void;
 };
 
-/** `mirror` is the host of a registry that stands in for Docker Hub. */
-export function engineStore({ mirror }: { readonly mirror?: string } = {}): EngineStore {
+export function engineStore(): EngineStore {
   const folder = mkdtempSync(join(tmpdir(), "fledge-engine-"));
   const conf = join(folder, "storage.conf");
   const paths = `graphroot = "${folder}/graph"\nrunroot = "${folder}/run"`;
   writeFileSync(conf, `[storage]\ndriver = "vfs"\n${paths}\n`);
-  const registries = join(folder, "registries.conf");
-  if (mirror !== undefined) writeFileSync(registries, dockerHubAt(mirror));
-  const env = {
-    CONTAINERS_STORAGE_CONF: conf,
-    BUILDAH_ISOLATION: "chroot",
-    ...(mirror !== undefined && { CONTAINERS_REGISTRIES_CONF: registries }),
-  };
+  const env = { CONTAINERS_STORAGE_CONF: conf, BUILDAH_ISOLATION: "chroot" };
   const run = async (program: string, args: readonly string[]): Promise<string> =>
     (await promisify(execFile)(program, [...args], { env: { ...process.env, ...env } })).stdout;
   return {
@@ -39,17 +32,6 @@ export function engineStore({ mirror }: { readonly mirror?: string } = {}): Engi
     buildah: async (...args) => (await run("buildah", args)).split("\n").filter((line) => line !== ""),
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };
-}
-
-/** containers-registries.conf(5) */
-function dockerHubAt(mirror: string): string {
-  return `unqualified-search-registries = ["docker.io"]
-[[registry]]
-location = "docker.io"
-[[registry.mirror]]
-location = "${mirror}"
-insecure = true
-`;
 }
 
 /** An OCI layout with its tag, of one layer: Debian's static BusyBox with its applets. */
