@@ -57,6 +57,11 @@ export function isFledgeError(value: unknown): value is FledgeError {
   return typeof value === "object" && value !== null && BRAND in value;
 }
 
+/** The same failure, with one more thing to do about it. */
+export function withHint({ code, message, hint, problems, cause }: FledgeError, more: string): FledgeError {
+  return new FledgeError(code, message, { hint: hint === undefined ? more : `${hint}; ${more}`, problems, cause });
+}
+
 /** 0 done, 1 build failed, 2 bad usage or config, 3 a tool or privilege is missing, 130 interrupted. */
 export function exitCodeOf(error: unknown): number {
   if (!isFledgeError(error)) return 1;

@@ -136,12 +136,6 @@ describeWith("on a terminal", [requireTools("script")], () => {
   });
 });
 
-test("a build without a config leads to it", async () => {
-  const { code, stderr } = await fledge(["build"], { cwd: tempDir() });
-  expect(stderr).toMatch(/no config found in .*\n\s+hint fledge init/);
-  expect(code).toBe(2);
-});
-
 test("on a pipe it says which flags it needs", async () => {
   const cwd = tempDir();
   const { code, stderr } = await fledge(["init"], { cwd });
