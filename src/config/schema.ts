@@ -5,7 +5,10 @@ import { initOptions } from "../guest/init/options.ts";
 import { mappingsOptions } from "../guest/mappings/options.ts";
 import { cpioOptions } from "../imagers/cpio/options.ts";
 import { customOptions } from "../imagers/custom/options.ts";
+import { dirOptions } from "../imagers/dir/options.ts";
 import { ext4Options } from "../imagers/ext4/options.ts";
+import { btrfsOptions, xfsOptions } from "../imagers/loop/options.ts";
+import { squashfsOptions } from "../imagers/squashfs/options.ts";
 import { tarOptions } from "../imagers/tar/options.ts";
 import { limitsOptions } from "../sources/limits/options.ts";
 import { guestOptions, platformOptions, registriesOptions, sourceOptions } from "../sources/options.ts";
@@ -15,6 +18,7 @@ import { isPreset, isPresetUse, type PresetUse } from "./preset.ts";
 import { isPlainObject } from "./variants.ts";
 
 export const strategies = ["initramfs", "oci_rootfs"] as const;
+/** "initramfs" or "oci_rootfs": what kind of artifact a plugin is. */
 export type Strategy = (typeof strategies)[number];
 
 export const NAME_RULE = /^[a-z0-9][a-z0-9._-]*$/;
@@ -66,7 +70,11 @@ const strategyShapes = {
       .describe("where the static BusyBox comes from; false leaves it out"),
     archive: cpioOptions.describe("the cpio archive"),
   },
-  oci_rootfs: { filesystem: z.union([ext4Options, tarOptions, customOptions]).describe("the disk image") },
+  oci_rootfs: {
+    filesystem: z
+      .union([ext4Options, xfsOptions, btrfsOptions, squashfsOptions, tarOptions, dirOptions, customOptions])
+      .describe("the disk image"),
+  },
 };
 
 /** The keys that only one strategy knows. */

@@ -1,6 +1,6 @@
 import { type ByteString, fromByteString } from "../lib/bytes.ts";
 import { throwIfAborted } from "../lib/context.ts";
-import { FledgeError } from "../lib/errors.ts";
+import { type ErrorCode, FledgeError, isFledgeError, messageOf } from "../lib/errors.ts";
 import { digestContent } from "../rootfs/content.ts";
 import type { Inode, Mtime } from "../rootfs/node.ts";
 import type { SealedEntry, SealedInode, SealedTree } from "../rootfs/seal.ts";
@@ -11,7 +11,11 @@ export type Kept = {
   mtime?(mtime: Mtime): Mtime;
   xattr?(name: string, node: Inode): boolean;
   inode?(node: Inode): boolean;
+  /** Whether it can be told that two names are of one inode. */
+  links?(node: Inode): boolean;
 };
+
+const HINT = "the image is not what was meant; build again, and report it if it stays so";
 
 /**
  * Compares what was read back from an image with the tree that was meant: names and their links, type, mode, owner,
@@ -30,12 +34,13 @@ export async function compareTrees(
     throwIfAborted(signal);
     const found = actual.entries[position];
     if (found?.path !== entry.path) throw misplaced(entry, found);
-    const known = pairs.get(entry.inode);
+    const hasLinks = kept.links?.(entry.inode.node) ?? true;
+    const known = hasLinks ? pairs.get(entry.inode) : undefined;
     if (known !== undefined) {
       if (known !== found.inode) throw differs(entry.path, "is not linked to the names it should be");
       continue;
     }
-    if (!found.isFirstName) throw differs(entry.path, "is linked to a name that it should not be");
+    if (hasLinks && !found.isFirstName) throw differs(entry.path, "is linked to a name that it should not be");
     pairs.set(entry.inode, found.inode);
     compareMetadata(entry, found.inode, kept);
     await compareBytes(entry.path, entry.inode.node, found.inode.node);
@@ -44,6 +49,19 @@ export async function compareTrees(
   }
   const extra = actual.entries[wanted.length];
   if (extra !== undefined) throw differs(extra.path, "is in the image, but not in the tree");
+}
+
+/** What went wrong elsewhere than in the artifact. */
+const ELSEWHERE: ReadonlySet<ErrorCode> = new Set(["aborted", "io", "tool", "verify"]);
+
+/** Runs what reads an artifact back: that it cannot be read is a `verify` error, like a difference. */
+export async function readingBack<T>(image: string, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    if (isFledgeError(error) && ELSEWHERE.has(error.code)) throw error;
+    throw new FledgeError("verify", `${image} cannot be read back: ${messageOf(error)}`, { hint: HINT, cause: error });
+  }
 }
 
 function misplaced({ path }: SealedEntry, found: SealedEntry | undefined): FledgeError {
@@ -90,8 +108,9 @@ async function compareBytes(path: ByteString, node: Inode, found: Inode): Promis
   if (meant !== written) throw differs(path, "has other content");
 }
 
-function differs(path: ByteString, how: string): FledgeError {
+/** The error that says of a path what the artifact has wrong. */
+export function differs(path: ByteString, how: string): FledgeError {
   return new FledgeError("verify", `/${fromByteString(path)} ${how}`, {
-    hint: "the image is not what was meant; build again, and report it if it stays so",
+    hint: HINT,
   });
 }

@@ -5,7 +5,7 @@ import type { SealedTree } from "../rootfs/seal.ts";
 
 /**
  * What is known of a written artifact: its size in bytes (holes included) and the digest of all its bytes. A folder's are
- * those of the tar archive that holds the same tree.
+ * those of the tar stream that it is unpacked from.
  */
 export type ArtifactFacts = { readonly sizeBytes: number; readonly digest: Digest };
 
@@ -25,6 +25,8 @@ export interface Imager<Options> {
   readonly isBootable: boolean;
   /** What `write` needs of the machine. */
   requirements(options: Options): readonly Requirement[];
+  /** What `verify` needs of the machine; nothing unless said. */
+  verifyRequirements?(options: Options): readonly Requirement[];
   /**
    * Writes the image to `out`, which does not exist yet, in a folder that does. The caller renames it into place,
    * and removes it when this throws.

@@ -14,6 +14,7 @@ import { TEMPLATES, type TemplateName } from "./templates.ts";
 
 const PRESET_PREFIX = "fledge-preset-";
 
+/** Where `initProject` writes, and what. */
 export type InitOptions = {
   /** The folder of the project; made when it is not there. Default the working folder. */
   readonly dir?: string;
@@ -27,6 +28,7 @@ export type InitOptions = {
   readonly env?: Env;
 };
 
+/** What `initProject` has written, and what it has left alone. */
 export type InitResult = {
   readonly dir: string;
   readonly template: TemplateName;

@@ -1,4 +1,4 @@
-import { access, open, readdir, rename, rm } from "node:fs/promises";
+import { access, chmod, lstat, open, readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { errnoOf } from "./errors.ts";
 import { ioError } from "./io-error.ts";
@@ -48,10 +48,28 @@ async function removeStale(folder: string, prefix: string, path: string): Promis
     throw ioError(error, "write", path);
   });
   for (const name of names) {
-    const pid = name.startsWith(prefix) ? /^(\d+)-\d+\.tmp$/.exec(name.slice(prefix.length))?.[1] : undefined;
+    const pid = name.startsWith(prefix) ? /^(\d+)-\d+\.tmp/.exec(name.slice(prefix.length))?.[1] : undefined;
     // A leftover of somebody else may be beyond our permissions: it does no harm, so it does not stop the build.
-    if (pid !== undefined && !isAlive(Number(pid)))
-      await rm(join(folder, name), { force: true, recursive: true }).catch(() => {});
+    if (pid !== undefined && !isAlive(Number(pid))) await removeTree(join(folder, name)).catch(() => {});
+  }
+}
+
+/** Removes a file or a folder, if it is there; folders that their owner may not write to as well. */
+export async function removeTree(path: string): Promise<void> {
+  try {
+    await rm(path, { force: true, recursive: true });
+  } catch (error) {
+    if (errnoOf(error) !== "EACCES") throw error;
+    await makeWritable(Buffer.from(path));
+    await rm(path, { force: true, recursive: true });
+  }
+}
+
+async function makeWritable(folder: Buffer): Promise<void> {
+  await chmod(folder, 0o700);
+  for (const { name } of await readdir(folder, { withFileTypes: true, encoding: "buffer" })) {
+    const path = Buffer.concat([folder, Buffer.from("/"), name]);
+    if ((await lstat(path)).isDirectory()) await makeWritable(path);
   }
 }
 

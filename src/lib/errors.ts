@@ -53,6 +53,7 @@ export class FledgeError extends Error {
   }
 }
 
+/** Whether something that was thrown is an error of fledge's, of whichever copy of the package. */
 export function isFledgeError(value: unknown): value is FledgeError {
   return typeof value === "object" && value !== null && BRAND in value;
 }

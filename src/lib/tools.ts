@@ -39,6 +39,9 @@ export const USUAL_VERSION: ToolVersion = {
   parse: (output) => /\d+(?:\.\d+)+[\w.+-]*/.exec(output)?.[0],
 };
 
+/** The same by `-V`, as the tools of e2fsprogs and xfsprogs have it. */
+export const VERSION_BY_V: ToolVersion = { ...USUAL_VERSION, argv: ["-V"] };
+
 /** The absolute path of an executable on PATH, or undefined. */
 export function findOnPath(name: string, env: Env): string | undefined {
   for (const folder of (env.PATH ?? "").split(delimiter)) {

@@ -1,6 +1,11 @@
 import { CODECS } from "../imagers/cpio/codec.ts";
 import { cpioImager } from "../imagers/cpio/index.ts";
 import { COMPRESSIONS } from "../imagers/cpio/options.ts";
+import { resolveExt4Options } from "../imagers/ext4/options.ts";
+import { loopImager } from "../imagers/loop/index.ts";
+import { resolveMountedOptions } from "../imagers/loop/options.ts";
+import { squashfsImager } from "../imagers/squashfs/index.ts";
+import { resolveSquashfsOptions } from "../imagers/squashfs/options.ts";
 import { unpackers } from "../lib/decompress.ts";
 import { checkRequirement, type Machine, type Requirement, type RequirementCheck } from "../lib/requirements.ts";
 import { engineRequirement } from "../sources/dockerfile/engines.ts";
@@ -30,32 +35,47 @@ export async function diagnosePlan({ plugin, requirements }: Plan, machine: Mach
 
 /** The same for every feature of fledge that needs more than Node. */
 export async function diagnoseAll(machine: Machine): Promise<Diagnosis[]> {
-  return await Promise.all(features().map(({ subject, ...needs }) => diagnose(subject, needs, machine)));
+  const diagnoses: Diagnosis[] = [];
+  for (const { subject, ...needs } of features()) diagnoses.push(await diagnose(subject, needs, machine));
+  return diagnoses;
 }
 
 type Needs = { readonly needed?: readonly Requirement[]; readonly perhaps?: readonly Requirement[] };
 
 async function diagnose(subject: string, { needed = [], perhaps = [] }: Needs, machine: Machine): Promise<Diagnosis> {
-  const check = async (requirement: Requirement, isNeeded: boolean): Promise<Finding> => ({
-    ...(await checkRequirement(requirement, machine, { every: true })),
-    isNeeded,
-  });
-  const findings = await Promise.all([
-    ...needed.map((requirement) => check(requirement, true)),
-    ...perhaps.map((requirement) => check(requirement, false)),
-  ]);
+  const findings: Finding[] = [];
+  // One after the other: each may start a program, and listens to the signal while that runs.
+  for (const [requirements, isNeeded] of [[needed, true] as const, [perhaps, false] as const]) {
+    for (const requirement of requirements) {
+      findings.push({ ...(await checkRequirement(requirement, machine, { every: true })), isNeeded });
+    }
+  }
   return { subject, findings, canRun: findings.every(({ isMet, isNeeded }) => isMet || !isNeeded) };
 }
 
 function features(): (Needs & { readonly subject: string })[] {
   const codecs = COMPRESSIONS.filter((compression) => CODECS[compression].argv !== undefined);
+  const squashfs = resolveSquashfsOptions({ type: "squashfs" });
   return [
     { subject: "layers and archives of a source", perhaps: unpackers() },
     { subject: "source.dockerfile", needed: [engineRequirement()] },
     ...STORES.map((store) => ({ subject: `source.image = "${store}:..."`, needed: [storeRequirement(store)] })),
+    {
+      subject: 'filesystem = { type = "ext4", engine = "loop" }',
+      needed: loopImager("ext4").requirements({ ...resolveExt4Options({ type: "ext4" }, "any"), engine: "loop" }),
+    },
+    ...(["xfs", "btrfs"] as const).map((type) => ({
+      subject: `filesystem.type = "${type}"`,
+      needed: loopImager(type).requirements(resolveMountedOptions({ type }, "any")),
+    })),
     ...codecs.map((compression) => ({
       subject: `archive.compression = "${compression}"`,
       needed: cpioImager.requirements({ compression }),
     })),
+    {
+      subject: 'filesystem.type = "squashfs"',
+      needed: squashfsImager.requirements(squashfs),
+      perhaps: squashfsImager.verifyRequirements?.(squashfs) ?? [],
+    },
   ];
 }

@@ -1,8 +1,11 @@
 import type { ResolvedPlugin } from "../config/resolve/plugin.ts";
 import { cpioImager } from "../imagers/cpio/index.ts";
 import { customImager } from "../imagers/custom/index.ts";
+import { dirImager } from "../imagers/dir/index.ts";
 import { ext4Imager } from "../imagers/ext4/index.ts";
 import type { ArtifactFacts, Imager, ImagerContext } from "../imagers/imager.ts";
+import { loopImager } from "../imagers/loop/index.ts";
+import { squashfsImager } from "../imagers/squashfs/index.ts";
 import { tarImager } from "../imagers/tar/index.ts";
 import { formatSize } from "../lib/bytes.ts";
 import type { Warning } from "../lib/context.ts";
@@ -45,6 +48,8 @@ export type BoundImager = {
   readonly suffix: string;
   readonly isBootable: boolean;
   requirements(): readonly Requirement[];
+  /** Absent where reading an artifact back takes nothing. */
+  verifyRequirements?(): readonly Requirement[];
   write(tree: SealedTree, out: string, ctx: ImagerContext): Promise<ArtifactFacts>;
   /** Absent where an imager of the user's has none. */
   verify?(tree: SealedTree, image: string, ctx: ImagerContext): Promise<void>;
@@ -56,9 +61,18 @@ export function imagerFor(plugin: ResolvedPlugin): BoundImager {
   const { filesystem } = plugin;
   switch (filesystem.type) {
     case "ext4":
-      return bind(ext4Imager, filesystem);
+      return filesystem.engine === "loop"
+        ? bind(loopImager("ext4"), { ...filesystem, engine: "loop" })
+        : bind(ext4Imager, filesystem);
+    case "xfs":
+    case "btrfs":
+      return bind(loopImager(filesystem.type), filesystem);
+    case "squashfs":
+      return bind(squashfsImager, filesystem);
     case "tar":
       return bind(tarImager, filesystem);
+    case "dir":
+      return bind(dirImager, filesystem);
     case "custom":
       return customImager(filesystem.imager);
     default:
@@ -72,6 +86,7 @@ function bind<Options>(imager: Imager<Options>, options: Options): BoundImager {
     suffix: imager.suffix(options),
     isBootable: imager.isBootable,
     requirements: () => imager.requirements(options),
+    verifyRequirements: () => imager.verifyRequirements?.(options) ?? [],
     write: (tree, out, ctx) => imager.write(tree, out, options, ctx),
     verify: (tree, image, ctx) => imager.verify(tree, image, options, ctx),
   };

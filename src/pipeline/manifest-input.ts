@@ -2,6 +2,7 @@ import { basename } from "node:path";
 import type { ResolvedPlugin } from "../config/resolve/plugin.ts";
 import { FledgeError } from "../lib/errors.ts";
 import type { ManifestInput } from "../volant/input.ts";
+import type { ManifestOptions } from "../volant/options.ts";
 import { resolveEntrypoint } from "../volant/workload.ts";
 import { type BuildState, need } from "./step.ts";
 
@@ -16,7 +17,7 @@ export function manifestInput(state: BuildState, artifactPath: string): Manifest
     name,
     version,
     runtime,
-    options: manifest,
+    options: { ...manifest, ...labelsOf(plugin) },
     artifact: {
       kind: strategy === "initramfs" ? "initramfs" : "rootfs",
       fileName: basename(artifactPath),
@@ -25,6 +26,26 @@ export function manifestInput(state: BuildState, artifactPath: string): Manifest
     ...workloadSources(state),
   };
 }
+
+/**
+ * A read-only root needs something to write to, and the manifest has no place for how much but a label. The config's own
+ * label of that name wins.
+ */
+function labelsOf({ manifest, ...plugin }: ResolvedPlugin): Pick<ManifestOptions, "labels"> {
+  const overlayBytes =
+    plugin.strategy === "oci_rootfs" && plugin.filesystem.type === "squashfs"
+      ? plugin.filesystem.overlayBytes
+      : undefined;
+  if (overlayBytes === undefined) return {};
+  return { labels: { "fledge.overlay_size": tmpfsSize(overlayBytes), ...manifest.labels } };
+}
+
+/** As the option `size=` of tmpfs(5) takes it. */
+function tmpfsSize(bytes: number): string {
+  return bytes % MIB === 0 ? `${bytes / MIB}m` : `${bytes}`;
+}
+
+const MIB = 1024 * 1024;
 
 /** What the guest will run and where it is looked for: the config's word, else the image's. */
 export type Command = {

@@ -27,6 +27,7 @@ import { verifyStage } from "./stages/verify.ts";
 import { writeStage } from "./stages/write.ts";
 import type { Step } from "./step.ts";
 
+/** What to plan for, beside what the plugin says. */
 export type PlanOptions = {
   /** Read the artifact back and compare it with the tree. Default false. */
   readonly verify?: boolean;
@@ -57,7 +58,11 @@ export function plan(plugin: ResolvedPlugin, options: PlanOptions = {}): Plan {
     plugin,
     steps: arrange(builtinSteps(plugin, { source, imager, outputs, options }), plugin.stages),
     inputs: inputsOf(plugin),
-    requirements: [...(source?.requirements?.() ?? []), ...imager.requirements()],
+    requirements: [
+      ...(source?.requirements?.() ?? []),
+      ...imager.requirements(),
+      ...((options.verify && imager.verifyRequirements?.()) || []),
+    ],
     outputs,
     warnings: [
       ...plugin.warnings,

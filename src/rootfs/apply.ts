@@ -15,6 +15,8 @@ export type ApplyOptions = {
   readonly limits?: LayerLimits | undefined;
   readonly warn?: ((warning: Warning) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** False for an archive that is no layer: a name such as `.wh.x` is a name like any other there. Default true. */
+  readonly hasWhiteouts?: boolean | undefined;
 };
 
 /** The tree of a stack of layers, the bottom one first. Throws as `applyLayer` does. */
@@ -52,7 +54,7 @@ async function sortOut(layer: Layer, options: ApplyOptions): Promise<{ entries: 
   const add = (entry: LayerEntry): void => {
     const target = entry.type === "symlink" || entry.type === "hardlink" ? entry.target : "";
     counter.addEntry(entry.path, entry.type === "file" ? entry.size : 0, target);
-    if (!entry.path.includes(WHITEOUT)) {
+    if (options.hasWhiteouts === false || !entry.path.includes(WHITEOUT)) {
       entries.push(entry);
       return;
     }

@@ -12,7 +12,7 @@ export async function treeOfTar(archive: string, signal: AbortSignal): Promise<S
   const tree = new RootfsTree();
   const bytes = createReadStream(archive, { highWaterMark: 1024 * 1024 });
   const entries = () => indexTar(bytes, { label: archive, storedFile: archive, limits: NO_LIMITS, signal });
-  await applyLayer(tree.root, { label: archive, entries }, { limits: NO_LIMITS, signal });
+  await applyLayer(tree.root, { label: archive, entries }, { limits: NO_LIMITS, signal, hasWhiteouts: false });
   return sealTree(tree.root);
 }
 

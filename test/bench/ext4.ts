@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { ext4Imager } from "../../src/imagers/ext4/index.ts";
 import type { Inode } from "../../src/rootfs/node.ts";
-import { ext4Options, quietContext } from "../helpers/ext4.ts";
+import { quietContext } from "../helpers/disk.ts";
+import { ext4Options } from "../helpers/ext4.ts";
 import { dir, file, seal, stored } from "../helpers/inodes.ts";
 import { inTempDir, median } from "./measure.ts";
 

@@ -1,7 +1,9 @@
 import { benchCpio } from "./cpio.ts";
 import { benchExt4 } from "./ext4.ts";
 import { benchLayers } from "./layers.ts";
+import { benchLoop } from "./loop.ts";
 import { benchOci } from "./oci.ts";
+import { benchSquashfs } from "./squashfs.ts";
 import { benchStore } from "./store.ts";
 import { benchTree } from "./tree.ts";
 
@@ -10,7 +12,9 @@ const BENCHES: Readonly<Record<string, () => void | Promise<void>>> = {
   cpio: benchCpio,
   ext4: benchExt4,
   layers: benchLayers,
+  loop: benchLoop,
   oci: benchOci,
+  squashfs: benchSquashfs,
   store: benchStore,
 };
 

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { withMount } from "./ext4.ts";
+import { withMount } from "./disk.ts";
 
 type Workload = {
   readonly entrypoint: readonly string[];

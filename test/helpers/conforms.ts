@@ -2,7 +2,8 @@ import { expect } from "vitest";
 import type { ResolvedExt4Options } from "../../src/imagers/ext4/options.ts";
 import { verifyExt4 } from "../../src/imagers/ext4/verify.ts";
 import type { SealedTree } from "../../src/rootfs/seal.ts";
-import { ext4Options, fsck, quietContext, run, withImage, withMount } from "./ext4.ts";
+import { quietContext, run, withMount } from "./disk.ts";
+import { ext4Options, fsck, withImage } from "./ext4.ts";
 import { device, dir, file, pipe, seal, symlink } from "./inodes.ts";
 import { differences } from "./mounted.ts";
 

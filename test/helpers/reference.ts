@@ -2,62 +2,59 @@ import { z } from "zod";
 import { type JsonSchema, jsonType } from "../../src/config/json-type.ts";
 import { layerSchema, workspaceSchema } from "../../src/config/schema.ts";
 
-/** An object of the config, or one variant of it: its path, and the keys that it has. */
-type Group = {
-  readonly title: string;
-  readonly meaning: string;
-  readonly keys: readonly (readonly [string, JsonSchema])[];
-};
+type Keys = readonly (readonly [name: string, schema: JsonSchema])[];
+
+/** An object of the config: its path, and the keys of each of its variants. */
+type Row = { readonly title: string; readonly meaning: string; readonly variants: readonly Keys[] };
 
 /** The reference of all options as a Markdown table with a row for each object, from the rows that also validate them. */
 export function optionsTable(): string {
   const keys = keysOf(layerSchema).filter(([key]) => key !== "meta");
-  const groups: Group[] = [
-    { title: "", meaning: "the config", keys: keys.filter(([, value]) => groupsOf("", value).length === 0) },
-    ...keys.flatMap(([key, value]) => groupsOf(key, value)),
-    { title: "", meaning: "a workspace", keys: keysOf(workspaceSchema) },
+  const rows: Row[] = [
+    { title: "", meaning: "the config", variants: [keys.filter(([, value]) => !isObject(value))] },
+    ...keys.flatMap(([key, value]) => rowsOf(key, value)),
+    { title: "", meaning: "a workspace", variants: [keysOf(workspaceSchema)] },
   ];
-  return ["| option | keys |", "|---|---|", ...groups.map(row)].join("\n");
+  return ["| option | keys |", "|---|---|", ...rows.map(markdown)].join("\n");
 }
 
-function keysOf(schema: z.ZodType): [string, JsonSchema][] {
+function keysOf(schema: z.ZodType): Keys {
   const { properties = {} } = z.toJSONSchema(schema, { io: "input", unrepresentable: "any" }) as JsonSchema;
   return Object.entries(properties);
 }
 
-function groupsOf(path: string, schema: JsonSchema): Group[] {
-  const variants = variantsOf(schema).filter((variant) => variant.properties !== undefined);
-  return variants.flatMap((variant) => {
-    const keys = Object.entries(variant.properties ?? {});
-    const [named] = keys.filter(([, value]) => typeof value.const === "string");
-    const word = named === undefined ? keys[0]?.[0] : `${named[0]}: ${JSON.stringify(named[1].const)}`;
-    const own: Group = {
-      title: variants.length > 1 ? `${path}: { ${word} }` : path,
-      meaning: variant.description ?? schema.description ?? "",
-      keys: keys.filter(([, value]) => !isObject(value)),
-    };
-    return [
-      own,
-      ...keys.filter(([, value]) => isObject(value)).flatMap(([key, value]) => groupsOf(`${path}.${key}`, value)),
-    ];
-  });
+function rowsOf(title: string, schema: JsonSchema): Row[] {
+  const variants = objectsOf(schema).map(({ properties }) => Object.entries(properties ?? {}));
+  if (variants.length === 0) return [];
+  const own = variants.map((keys) => keys.filter(([, value]) => !isObject(value)));
+  const below = variants.flat().filter(([, value]) => isObject(value));
+  const meaning = schema.description ?? "";
+  return [{ title, meaning, variants: own }, ...below.flatMap(([key, value]) => rowsOf(`${title}.${key}`, value))];
+}
+
+function objectsOf(schema: JsonSchema): JsonSchema[] {
+  return [schema, ...(schema.anyOf ?? []).flatMap(objectsOf)].filter(({ properties }) => properties !== undefined);
 }
 
 function isObject(schema: JsonSchema): boolean {
-  return variantsOf(schema).some(({ properties }) => properties !== undefined);
+  return objectsOf(schema).length > 0;
 }
 
-function variantsOf(schema: JsonSchema): JsonSchema[] {
-  return [schema, ...(schema.anyOf ?? []).flatMap(variantsOf)];
-}
-
-function row({ title, meaning, keys }: Group): string {
-  const lines = keys.map(([key, schema]) => {
-    const said = schema.description === undefined ? "" : `: ${schema.description}`;
-    return `\`${key}\` *${jsonType(schema)}*${said}`;
-  });
+function markdown({ title, meaning, variants }: Row): string {
   const head = title === "" ? meaning : `\`${title}\`<br>${meaning}`;
-  return `| ${cell(head)} | ${cell(lines.join("<br>"))} |`;
+  const body = variants.map((keys) => [...nameOf(keys, variants), ...keys.map(line)].join("<br>"));
+  return `| ${cell(head)} | ${cell(body.join("<br>"))} |`;
+}
+
+/** What tells a variant from the others: the word that it has, else its first key. */
+function nameOf(keys: Keys, variants: readonly Keys[]): string[] {
+  if (variants.length < 2) return [];
+  const named = keys.find(([, { const: word }]) => typeof word === "string");
+  return [`**{ ${named === undefined ? keys[0]?.[0] : `${named[0]}: ${JSON.stringify(named[1].const)}`} }**`];
+}
+
+function line([key, schema]: Keys[number]): string {
+  return `\`${key}\` *${jsonType(schema)}*${schema.description === undefined ? "" : `: ${schema.description}`}`;
 }
 
 function cell(text: string): string {

@@ -28,10 +28,8 @@ async function diagnose(args: DoctorArgs): Promise<number> {
   ]);
   const machine = { env: process.env, signal: new AbortController().signal };
   const plans = args.all ? undefined : await plansOf(args);
-  const diagnoses =
-    plans === undefined
-      ? await diagnoseAll(machine)
-      : await Promise.all(plans.map((plan) => diagnosePlan(plan, machine)));
+  const diagnoses = plans === undefined ? await diagnoseAll(machine) : [];
+  for (const plan of plans ?? []) diagnoses.push(await diagnosePlan(plan, machine));
   process.stdout.write(args.json ? `${JSON.stringify(diagnoses, undefined, 2)}\n` : renderDiagnoses(diagnoses));
   const mustRun = plans !== undefined;
   return mustRun && diagnoses.some(({ canRun }) => !canRun) ? 3 : 0;

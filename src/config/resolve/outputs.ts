@@ -2,6 +2,8 @@ import { dirname } from "node:path";
 import type { ResolvedCpioOptions } from "../../imagers/cpio/options.ts";
 import { resolveCustomOptions } from "../../imagers/custom/options.ts";
 import { resolveExt4Options } from "../../imagers/ext4/options.ts";
+import { resolveMountedOptions } from "../../imagers/loop/options.ts";
+import { resolveSquashfsOptions } from "../../imagers/squashfs/options.ts";
 import { assertNever } from "../../lib/errors.ts";
 import type { ResolvedFilesystem } from "./plugin.ts";
 import type { Report, ResolveInput } from "./report.ts";
@@ -31,7 +33,13 @@ export function resolveFilesystem(
     case "ext4":
     case undefined:
       return resolveExt4Options(options, name);
+    case "squashfs":
+      return resolveSquashfsOptions(options);
+    case "xfs":
+    case "btrfs":
+      return resolveMountedOptions(options, name);
     case "tar":
+    case "dir":
       return options;
     case "custom":
       return resolveCustomOptions(options);

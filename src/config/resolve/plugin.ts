@@ -4,7 +4,10 @@ import type { ResolvedInit } from "../../guest/init/options.ts";
 import type { ResolvedMapping } from "../../guest/mappings/options.ts";
 import type { ResolvedCpioOptions } from "../../imagers/cpio/options.ts";
 import type { CustomOptions } from "../../imagers/custom/options.ts";
+import type { ResolvedDirOptions } from "../../imagers/dir/options.ts";
 import type { ResolvedExt4Options } from "../../imagers/ext4/options.ts";
+import type { ResolvedMountedOptions } from "../../imagers/loop/options.ts";
+import type { ResolvedSquashfsOptions } from "../../imagers/squashfs/options.ts";
 import type { ResolvedTarOptions } from "../../imagers/tar/options.ts";
 import type { Warning } from "../../lib/context.ts";
 import type { Platform } from "../../lib/platform.ts";
@@ -50,6 +53,7 @@ type ResolvedCommon = {
   readonly warnings: readonly Warning[];
 };
 
+/** A resolved plugin whose artifact is a cpio archive. */
 export type ResolvedInitramfs = ResolvedCommon & {
   readonly strategy: "initramfs";
   readonly init: ResolvedInit;
@@ -58,8 +62,16 @@ export type ResolvedInitramfs = ResolvedCommon & {
 };
 
 /** What the artifact of an oci_rootfs is: a variant per format. */
-export type ResolvedFilesystem = ResolvedExt4Options | ResolvedTarOptions | CustomOptions;
+export type ResolvedFilesystem =
+  | ResolvedExt4Options
+  | ResolvedMountedOptions
+  | ResolvedSquashfsOptions
+  | ResolvedMountedOptions
+  | ResolvedTarOptions
+  | ResolvedDirOptions
+  | CustomOptions;
 
+/** A resolved plugin whose artifact is a disk image, or what `filesystem.type` says. */
 export type ResolvedOciRootfs = ResolvedCommon & {
   readonly strategy: "oci_rootfs";
   readonly filesystem: ResolvedFilesystem;

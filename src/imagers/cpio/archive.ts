@@ -15,7 +15,8 @@ const MAX_UINT32 = 0xffffffff;
 
 /**
  * The newc archive of a tree in blocks of 512 KiB, each a buffer of its own. The data of a hard-linked file comes with
- * its last name, as GNU cpio writes and both it and the kernel read it.
+ * its last name, as GNU cpio writes and both it and the kernel read it; a symlink's target with every name, because neither
+ * looks for links among symlinks.
  */
 export async function* archiveBlocks(tree: SealedTree, ctx: ImagerContext): AsyncGenerator<Buffer, void, undefined> {
   let block = Buffer.allocUnsafe(BLOCK_BYTES);
@@ -40,7 +41,7 @@ export async function* archiveBlocks(tree: SealedTree, ctx: ImagerContext): Asyn
   for (const entry of tree.entries) {
     throwIfAborted(ctx.signal);
     const { inode } = entry;
-    const hasData = inode.nlink === 1 || isLastName(inode, namesLeft);
+    const hasData = inode.nlink === 1 || inode.node.type === "symlink" || isLastName(inode, namesLeft);
     const size = hasData ? dataSize(inode) : 0;
     yield* put(encodeEntry(entry, size));
     if (size === 0) continue;

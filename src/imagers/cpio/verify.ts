@@ -7,6 +7,7 @@ import { pipeThrough } from "../../lib/exec.ts";
 import { requireTool, type Tool } from "../../lib/tools.ts";
 import { digestContent } from "../../rootfs/content.ts";
 import type { SealedEntry, SealedInode, SealedTree } from "../../rootfs/seal.ts";
+import { readingBack } from "../compare.ts";
 import type { ImagerContext } from "../imager.ts";
 import { codecTools } from "./codec.ts";
 import { TYPE_BITS } from "./newc.ts";
@@ -20,10 +21,14 @@ export async function verifyArchive(
   options: ResolvedCpioOptions,
   ctx: ImagerContext,
 ): Promise<void> {
+  await readingBack(image, () => compareRecords(tree, readArchive(decompress(image, options, ctx))));
+}
+
+async function compareRecords(tree: SealedTree, records: AsyncIterable<CpioRecord>): Promise<void> {
   const inodeOf = new Map<number, SealedInode>();
   const withData = new Set<SealedInode>();
   let position = 0;
-  for await (const record of readArchive(decompress(image, options, ctx))) {
+  for await (const record of records) {
     const entry = tree.entries[position++];
     const name = entry === undefined || entry.path === "" ? "." : entry.path;
     if (entry === undefined || record.name !== name) {
@@ -35,14 +40,15 @@ export async function verifyArchive(
       throw differs(entry.path, "is not linked to the names it should be");
     }
     inodeOf.set(record.ino, entry.inode);
+    if (record.size === 0 && entry.inode.node.type === "symlink") throw differs(entry.path, "has no target");
     if (record.size > 0 && (await compareData(entry, record))) withData.add(entry.inode);
   }
   const missing = tree.entries[position];
   if (missing !== undefined) throw differs(missing.path, "is missing from the archive");
   for (const { path, inode } of tree.entries) {
     const { node } = inode;
-    const isEmpty = (node.type !== "file" && node.type !== "symlink") || (node.type === "file" && node.size === 0);
-    if (!isEmpty && !withData.has(inode)) throw differs(path, "has no content in the archive");
+    if (node.type === "file" && node.size > 0 && !withData.has(inode))
+      throw differs(path, "has no content in the archive");
   }
 }
 

@@ -8,6 +8,8 @@ import type { ResolvedExt4Options } from "./options.ts";
 /** What tells one filesystem from another. */
 export type Identity = { readonly uuid: Buffer; readonly hashSeed: HashSeed };
 
+export type IdentityOptions = Pick<ResolvedExt4Options, "label" | "headroomBytes" | "sizeBytes" | "journal" | "uuid">;
+
 /** Changes when the same tree is to get other UUIDs. */
 const SCHEME = "fledge ext4 1";
 const TYPES: readonly InodeType[] = ["file", "dir", "symlink", "char", "block", "fifo", "socket"];
@@ -18,10 +20,10 @@ const TYPES: readonly InodeType[] = ["file", "dir", "symlink", "char", "block", 
  * checksum, ahead of the contents, so they cannot depend on those: two trees that differ in nothing but the bytes of
  * files of equal size get the same UUID (and different images).
  */
-export function identify(tree: SealedTree, options: ResolvedExt4Options): Identity {
+export function identify(tree: SealedTree, options: IdentityOptions, scheme: string = SCHEME): Identity {
   const { label, headroomBytes, sizeBytes, journal } = options;
   const record = new Record(createHash("sha256"));
-  record.bytes(Buffer.from(JSON.stringify([SCHEME, label, headroomBytes, sizeBytes ?? null, journal])));
+  record.bytes(Buffer.from(JSON.stringify([scheme, label, headroomBytes, sizeBytes ?? null, journal])));
   for (const { name, inode, isFirstName } of tree.entries) {
     record.number(inode.index);
     record.text(name);

@@ -9,6 +9,10 @@ const size = z.union([
 /** `filesystem` of a plugin when its type is ext4. */
 export const ext4Options = z.strictObject({
   type: z.literal("ext4").default("ext4").describe("ext4, written by fledge itself: no root, no mount, no mkfs"),
+  engine: z
+    .enum(["native", "loop"])
+    .default("native")
+    .describe("native; or loop: mkfs, a mount and the kernel, which needs root and does not give the same bytes twice"),
   headroom: size
     .default("64M")
     .describe("free space for the guest on top of what its files take; inodes follow, one per 16 KiB"),
@@ -30,6 +34,7 @@ export type Ext4Options = z.input<typeof ext4Options>;
 
 export type ResolvedExt4Options = {
   readonly type: "ext4";
+  readonly engine: "native" | "loop";
   readonly headroomBytes: number;
   /** Undefined for an exact fit. */
   readonly sizeBytes: number | undefined;
@@ -46,6 +51,7 @@ export function resolveExt4Options(options: Ext4Options, pluginName: string): Re
   const parsed = ext4Options.parse(options);
   return {
     type: "ext4",
+    engine: parsed.engine,
     headroomBytes: parseSize(parsed.headroom),
     sizeBytes: parsed.size === undefined ? undefined : parseSize(parsed.size),
     journal: parsed.journal,

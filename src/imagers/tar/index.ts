@@ -1,6 +1,6 @@
 import { treeOfTar } from "../../rootfs/tar-tree.ts";
 import { writeTar } from "../../rootfs/tar-write.ts";
-import { compareTrees, type Kept } from "../compare.ts";
+import { compareTrees, type Kept, readingBack } from "../compare.ts";
 import type { Imager } from "../imager.ts";
 import { writeHashed } from "../sink.ts";
 import type { ResolvedTarOptions } from "./options.ts";
@@ -14,5 +14,8 @@ export const tarImager: Imager<ResolvedTarOptions> = {
   isBootable: false,
   requirements: () => [],
   write: (tree, out, _options, ctx) => writeHashed(out, writeTar(tree, ctx), ctx),
-  verify: async (tree, image, _options, ctx) => compareTrees(tree, await treeOfTar(image, ctx.signal), KEPT, ctx),
+  verify: async (tree, image, _options, ctx) => {
+    const found = await readingBack(image, () => treeOfTar(image, ctx.signal));
+    await compareTrees(tree, found, KEPT, ctx);
+  },
 };

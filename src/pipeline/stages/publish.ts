@@ -1,7 +1,9 @@
-import { rename, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
+import { isFledgeError } from "../../lib/errors.ts";
 import { ioError } from "../../lib/io-error.ts";
 import { sealManifest, writeManifest } from "../../volant/write.ts";
 import type { Outputs } from "../outputs.ts";
+import { replaceWith, withdraw } from "../replace.ts";
 import { need, type Step } from "../step.ts";
 
 /** The manifest goes last: where it is, its artifact is too. */
@@ -18,11 +20,11 @@ export function publishStage({ artifact, manifest }: Outputs): Step {
       for (const warning of sealed?.warnings ?? []) warn(warning);
       const written = need(state, "artifact");
       try {
-        await rename(written.path, artifact);
+        await replaceWith(written.path, artifact);
       } catch (error) {
-        throw ioError(error, "write", artifact);
+        throw isFledgeError(error) ? error : ioError(error, "write", artifact);
       }
-      const keep = [disposer.defer(() => rm(artifact, { force: true, recursive: true }))];
+      const keep = [disposer.defer(() => withdraw(artifact))];
       if (manifest !== undefined && sealed !== undefined) {
         await writeManifest(manifest, sealed);
         keep.push(disposer.defer(() => rm(manifest, { force: true })));

@@ -1,4 +1,7 @@
 import { describe, expect, it } from "vitest";
+import type { ResolvedPlugin } from "../../../src/config/resolve/plugin.ts";
+import { resolveSquashfsOptions } from "../../../src/imagers/squashfs/options.ts";
+import { describeRequirement } from "../../../src/lib/requirements.ts";
 import { plan } from "../../../src/pipeline/plan.ts";
 import { smallPlugin } from "../../helpers/plugin.ts";
 
@@ -42,6 +45,21 @@ describe("plan", () => {
       { what: "mapping to /init", from: plugin.mappings[0]?.from },
     ]);
     expect(requirements).toEqual([]);
+  });
+
+  it("asks for what reads an artifact back only where it will be read back", () => {
+    const { archive: _, init: __, ...common } = smallPlugin({});
+    const filesystem = resolveSquashfsOptions({ type: "squashfs" });
+    const plugin = {
+      ...common,
+      strategy: "oci_rootfs",
+      filesystem,
+      manifest: { workload: { entrypoint: ["/init"] } },
+    } as unknown as ResolvedPlugin;
+    const tools = (verify: boolean) =>
+      plan(plugin, { verify }).requirements.map((needed) => describeRequirement(needed).what);
+    expect(tools(false)).toEqual(["tar2sqfs or mksquashfs"]);
+    expect(tools(true)).toEqual(["tar2sqfs or mksquashfs", "sqfs2tar"]);
   });
 
   it("is pure", () => {

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { dirHash, type HashSeed } from "../../../../src/imagers/ext4/dirhash.ts";
 import type { ByteString } from "../../../../src/lib/bytes.ts";
-import { run } from "../../../helpers/ext4.ts";
+import { run } from "../../../helpers/disk.ts";
 import { requireTools, unmet } from "../../../helpers/requirements.ts";
 
 const UUID = "deadbeef-dead-4ead-8ead-deadbeef0000";

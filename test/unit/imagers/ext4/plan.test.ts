@@ -12,6 +12,7 @@ describe("options", () => {
   test("defaults", () => {
     expect(resolveExt4Options({ type: "ext4" }, "web")).toEqual({
       type: "ext4",
+      engine: "native",
       headroomBytes: 64 * MIB,
       sizeBytes: undefined,
       journal: true,

@@ -7,7 +7,8 @@ import { ext4Imager } from "../../../../src/imagers/ext4/index.ts";
 import { Ext4Reader } from "../../../../src/imagers/ext4/read.ts";
 import { verifyExt4 } from "../../../../src/imagers/ext4/verify.ts";
 import type { DirInode, Inode } from "../../../../src/rootfs/node.ts";
-import { ext4Options, quietContext, withFolder } from "../../../helpers/ext4.ts";
+import { quietContext, withFolder } from "../../../helpers/disk.ts";
+import { ext4Options } from "../../../helpers/ext4.ts";
 import { device, dir, file, pipe, seal, stored, symlink } from "../../../helpers/inodes.ts";
 import { randomTree } from "../../../helpers/random-tree.ts";
 

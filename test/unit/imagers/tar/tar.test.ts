@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { tarImager } from "../../../../src/imagers/tar/index.ts";
-import { quietContext, run } from "../../../helpers/ext4.ts";
+import { quietContext, run } from "../../../helpers/disk.ts";
 import { device, dir, file, seal, symlink } from "../../../helpers/inodes.ts";
 import { tempDir } from "../../../helpers/temp.ts";
 

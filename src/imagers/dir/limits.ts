@@ -1,0 +1,76 @@
+import { fromByteString } from "../../lib/bytes.ts";
+import type { Warning } from "../../lib/context.ts";
+import type { Inode } from "../../rootfs/node.ts";
+import type { SealedEntry, SealedInode, SealedTree } from "../../rootfs/seal.ts";
+
+/** Who unpacks. */
+export type User = { readonly uid: number; readonly gid: number };
+
+const SET_ID_BITS = 0o6000;
+const NAMED_IN_WARNING = 5;
+
+/** The tree as the user can make it, and a warning that says what that leaves out; root can make all but sockets and ACLs. */
+export function makeable(tree: SealedTree, user: User): { readonly tree: SealedTree; readonly warning?: Warning } {
+  const isRoot = user.uid === 0;
+  const lost: Lost = { owners: 0, setIds: [], xattrs: [], leftOut: [] };
+  const inodes = new Map<SealedInode, SealedInode>();
+  const entries: SealedEntry[] = [];
+  for (const entry of tree.entries) {
+    const { inode } = entry;
+    const { type } = inode.node;
+    if (type === "socket" || (!isRoot && (type === "char" || type === "block"))) {
+      lost.leftOut.push(`/${fromByteString(entry.path)}`);
+      continue;
+    }
+    if (entry.isFirstName)
+      inodes.set(inode, { ...inode, node: isRoot ? withoutAcls(entry, lost) : ownedBy(user, entry, lost) });
+    entries.push({ ...entry, inode: inodes.get(inode) ?? inode });
+  }
+  const warning = warningOf(lost);
+  return { tree: { ...tree, entries, inodes: [...inodes.values()] }, ...(warning && { warning }) };
+}
+
+type Lost = { owners: number; readonly setIds: string[]; readonly xattrs: string[]; readonly leftOut: string[] };
+
+/** Set-id bits would lend the files' new owner, who is the one that builds; other attributes than user.* are root's to set. */
+function ownedBy({ uid, gid }: User, { path, inode: { node } }: SealedEntry, lost: Lost): Inode {
+  const name = `/${fromByteString(path)}`;
+  if (node.uid !== uid || node.gid !== gid) lost.owners += 1;
+  const isSetId = node.type !== "dir" && (node.mode & SET_ID_BITS) !== 0;
+  if (isSetId) lost.setIds.push(name);
+  const { xattrs } = withXattrs(node, { path: name, lost }, (xattr) => xattr.startsWith("user."));
+  return { ...node, uid, gid, xattrs, mode: isSetId ? node.mode & ~SET_ID_BITS : node.mode };
+}
+
+/** tar sets them by another way than the attributes that they are. */
+function withoutAcls({ path, inode: { node } }: SealedEntry, lost: Lost): Inode {
+  return withXattrs(node, { path: `/${fromByteString(path)}`, lost }, (xattr) => !xattr.startsWith("system."));
+}
+
+function withXattrs(
+  node: Inode,
+  { path, lost }: { readonly path: string; readonly lost: Lost },
+  keeps: (xattr: string) => boolean,
+): Inode {
+  const kept = [...node.xattrs].filter(([xattr]) => keeps(xattr));
+  if (kept.length === node.xattrs.size) return node;
+  lost.xattrs.push(path);
+  return { ...node, xattrs: new Map(kept) };
+}
+
+function warningOf({ owners, setIds, xattrs, leftOut }: Lost): Warning | undefined {
+  const parts = [
+    owners > 0 ? `the owners of ${owners} files` : undefined,
+    setIds.length > 0 ? `the set-id bits of ${listed(setIds)}` : undefined,
+    xattrs.length > 0 ? `extended attributes of ${listed(xattrs)}` : undefined,
+    leftOut.length > 0 ? `the devices and sockets ${listed(leftOut)}` : undefined,
+  ].filter((part) => part !== undefined);
+  if (parts.length === 0) return undefined;
+  const hint = 'as root it keeps all but sockets and ACLs; filesystem.type = "tar" keeps as much without root';
+  return { message: `the folder is without ${parts.join(", ")}`, hint };
+}
+
+function listed(names: readonly string[]): string {
+  const more = names.length > NAMED_IN_WARNING ? ` and ${names.length - NAMED_IN_WARNING} more` : "";
+  return `${names.slice(0, NAMED_IN_WARNING).join(", ")}${more}`;
+}

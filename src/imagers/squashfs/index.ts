@@ -1,0 +1,32 @@
+import { epochFrom } from "../../lib/context.ts";
+import { pipeThrough } from "../../lib/exec.ts";
+import type { SealedInode } from "../../rootfs/seal.ts";
+import { writeTar } from "../../rootfs/tar-write.ts";
+import { artifactFacts } from "../custom/index.ts";
+import type { Imager } from "../imager.ts";
+import { holdable } from "./limits.ts";
+import type { ResolvedSquashfsOptions } from "./options.ts";
+import { choosePacker, PACKER_NEEDED, READER_NEEDED } from "./packers.ts";
+import { verifySquashfs } from "./verify.ts";
+
+/** squashfs, by whichever tool is there: the tree goes to it as a tar, so nothing is unpacked and root is not needed. */
+export const squashfsImager: Imager<ResolvedSquashfsOptions> = {
+  name: "squashfs",
+  // Volant goes by the format of the disk, which is raw, and not by the filesystem on it.
+  suffix: () => "-rootfs.img",
+  isBootable: true,
+  requirements: () => [PACKER_NEEDED],
+  verifyRequirements: () => [READER_NEEDED],
+  async write(tree, out, options, ctx) {
+    const { packer, path } = await choosePacker(ctx);
+    const held = holdable(tree, ctx);
+    packer.assertCarries?.(held);
+    const { stampSec } = epochFrom(ctx.env);
+    const argv = packer.argv(out, options, { stampSec, root: held.inodes[0] as SealedInode });
+    const env = { ...ctx.env, ...packer.env(stampSec) };
+    const said = pipeThrough(path, argv, writeTar(held, ctx, { sparse: "gnu" }), { signal: ctx.signal, env });
+    for await (const text of said) ctx.log(Buffer.from(text).toString().trimEnd());
+    return await artifactFacts(out, ctx);
+  },
+  verify: verifySquashfs,
+};

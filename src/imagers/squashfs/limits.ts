@@ -1,0 +1,94 @@
+import { fromByteString } from "../../lib/bytes.ts";
+import { FledgeError } from "../../lib/errors.ts";
+import type { Inode, Mtime } from "../../rootfs/node.ts";
+import type { SealedEntry, SealedInode, SealedTree } from "../../rootfs/seal.ts";
+import type { Kept } from "../compare.ts";
+import type { ImagerContext } from "../imager.ts";
+
+/** Of kernel documentation, filesystems/squashfs: seconds of 32 bits without a sign, and a table of at most 65,535 owners. */
+const MAX_TIME_SEC = 0xffffffff;
+const MAX_OWNERS = 65_535;
+/** An inode has a device number as the kernel packs it: 12 bits and 20. */
+const MAX_MAJOR = 0xfff;
+const MAX_MINOR = 0xfffff;
+const NAMED_IN_WARNING = 5;
+
+/** What a squashfs keeps: whole seconds, three namespaces of attributes, and, since it is made of a tar, no sockets. */
+export const KEPT: Kept = {
+  mtime: keptTime,
+  xattr: keepsXattr,
+  inode: ({ type }) => type !== "socket",
+};
+
+export function keptTime({ sec }: Mtime): Mtime {
+  return { sec: Math.min(Math.max(sec, 0), MAX_TIME_SEC), nsec: 0 };
+}
+
+/** The tree as a squashfs holds it. Throws an `image` error for what it cannot hold, and warns of what is lost. */
+export function holdable(tree: SealedTree, ctx: Pick<ImagerContext, "warn">): SealedTree {
+  const lost: Lost = { sockets: [], xattrs: [], times: [] };
+  const owners = new Set<number>();
+  const inodes = new Map<SealedInode, SealedInode>();
+  const entries: SealedEntry[] = [];
+  for (const entry of tree.entries) {
+    const { inode, path, isFirstName } = entry;
+    if (isFirstName) {
+      note(entry, lost);
+      assertDevice(entry);
+      owners.add(inode.node.uid).add(inode.node.gid);
+      if (owners.size > MAX_OWNERS) throw tooManyOwners(path);
+      inodes.set(inode, { ...inode, mtime: keptTime(inode.mtime), node: withKeptXattrs(inode.node) });
+    }
+    if (inode.node.type === "socket") continue;
+    entries.push({ ...entry, inode: inodes.get(inode) ?? inode });
+  }
+  warnOf(lost, ctx);
+  return { ...tree, entries, inodes: [...inodes.values()] };
+}
+
+type Lost = Record<"sockets" | "xattrs" | "times", string[]>;
+
+function note({ path, inode: { node, mtime } }: SealedEntry, lost: Lost): void {
+  const name = `/${fromByteString(path)}`;
+  if (node.type === "socket") lost.sockets.push(name);
+  const others = [...node.xattrs.keys()].filter((xattr) => !keepsXattr(xattr));
+  if (others.length > 0) lost.xattrs.push(`${name} (${others.join(", ")})`);
+  if (mtime.sec !== keptTime(mtime).sec) lost.times.push(name);
+}
+
+function warnOf({ sockets, xattrs, times }: Lost, { warn }: Pick<ImagerContext, "warn">): void {
+  const rows: readonly [names: readonly string[], message: string, hint: string][] = [
+    [sockets, "sockets are left out of a squashfs", "programs make their sockets when they start"],
+    [
+      xattrs,
+      "a squashfs holds the attributes user.*, trusted.* and security.*; lost",
+      'POSIX ACLs need filesystem.type = "ext4"',
+    ],
+    [times, "a squashfs holds times from 1970 to 2106; changed", "set SOURCE_DATE_EPOCH to bring later times back"],
+  ];
+  for (const [names, message, hint] of rows) {
+    const more = names.length > NAMED_IN_WARNING ? ` and ${names.length - NAMED_IN_WARNING} more` : "";
+    if (names.length > 0) warn({ message: `${message}: ${names.slice(0, NAMED_IN_WARNING).join(", ")}${more}`, hint });
+  }
+}
+
+function withKeptXattrs(node: Inode): Inode {
+  const kept = [...node.xattrs].filter(([name]) => keepsXattr(name));
+  return kept.length === node.xattrs.size ? node : { ...node, xattrs: new Map(kept) };
+}
+
+function keepsXattr(name: string): boolean {
+  return /^(user|trusted|security)\./.test(name);
+}
+
+function assertDevice({ path, inode: { node } }: SealedEntry): void {
+  if (node.type !== "char" && node.type !== "block") return;
+  if (node.major <= MAX_MAJOR && node.minor <= MAX_MINOR) return;
+  const message = `/${fromByteString(path)}: a squashfs cannot hold the device number ${node.major}:${node.minor}`;
+  throw new FledgeError("image", message, { hint: `the largest is ${MAX_MAJOR}:${MAX_MINOR}` });
+}
+
+function tooManyOwners(path: SealedEntry["path"]): FledgeError {
+  const message = `/${fromByteString(path)}: a squashfs holds ${MAX_OWNERS} different owners and groups, and this is one more`;
+  return new FledgeError("image", message, { hint: 'use filesystem.type = "ext4"' });
+}
