@@ -1,18 +1,20 @@
+import { relative } from "node:path";
 import ts from "typescript";
 
-/** The names that a declaration file exports and that have no TSDoc comment, sorted. */
-export function undocumentedExports(declarations: string): string[] {
+/** What declaration files export without a TSDoc comment, each as `FILE: NAME`, with the files relative to `root`. */
+export function undocumentedExports(root: string, files: readonly string[]): string[] {
   const options: ts.CompilerOptions = { module: ts.ModuleKind.NodeNext, skipLibCheck: true, types: [] };
-  const program = ts.createProgram([declarations], options);
+  const program = ts.createProgram(files, options);
   const checker = program.getTypeChecker();
-  const source = program.getSourceFile(declarations);
-  const module = source && checker.getSymbolAtLocation(source);
-  if (module === undefined) throw new Error(`${declarations} is not a module`);
-  return checker
-    .getExportsOfModule(module)
-    .filter((symbol) => declared(symbol, checker).getDocumentationComment(checker).length === 0)
-    .map(({ name }) => name)
-    .sort();
+  return files.flatMap((file) => {
+    const source = program.getSourceFile(file);
+    const module = source && checker.getSymbolAtLocation(source);
+    if (module === undefined) throw new Error(`${file} is not a module`);
+    return checker
+      .getExportsOfModule(module)
+      .filter((symbol) => declared(symbol, checker).getDocumentationComment(checker).length === 0)
+      .map(({ name }) => `${relative(root, file)}: ${name}`);
+  });
 }
 
 /** What a re-export leads to. */
