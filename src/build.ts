@@ -13,6 +13,7 @@ import type { BuildResult } from "./pipeline/result.ts";
 import { runPlan } from "./pipeline/run.ts";
 import { resolveCacheDir } from "./store/cache-dir.ts";
 
+/** How a build is stopped, where it keeps its downloads, and whom it tells what it does. */
 export type BuildOptions = {
   /** Stops the build; it cleans up and rejects with an `aborted` error. */
   readonly signal?: AbortSignal;
@@ -25,6 +26,7 @@ export type BuildOptions = {
   readonly onEvent?: EventSink;
 };
 
+/** What `buildAll` takes: the options of each build, and how many run at once. */
 export type BuildAllOptions = BuildOptions & {
   /** How many are built at once; default one per core, as long as there are 256 MiB of memory for each. */
   readonly jobs?: number;

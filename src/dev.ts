@@ -26,6 +26,7 @@ export type DevEvent =
   /** Folders cannot be watched (`reason` says why) and are looked at every second. */
   | { readonly type: "dev:polling"; readonly reason: string };
 
+/** What `dev` takes: how the config is read, how it ends, and how each build is done. */
 export type DevOptions = Omit<BuildAllOptions, "onEvent" | "signal"> & {
   /** Reads the config, at the start and whenever it changes: `(onRead) => loadProject({ onRead })`. */
   load(onRead: (file: string) => void): Promise<Project>;

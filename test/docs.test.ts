@@ -1,5 +1,5 @@
-import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parse } from "smol-toml";
 import { expect, test } from "vitest";
@@ -7,8 +7,10 @@ import * as sdk from "../src/index.ts";
 import { HOOK_NAMES } from "../src/pipeline/hooks.ts";
 import { PRESETS } from "../src/presets/index.ts";
 import { fledge } from "./helpers/cli.ts";
+import { project } from "./helpers/project.ts";
 import { optionsTable } from "./helpers/reference.ts";
 import { typeCheck } from "./helpers/type-check.ts";
+import { undocumentedExports } from "./helpers/undocumented.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const README = join(ROOT, "README.md");
@@ -17,6 +19,13 @@ const text = readFileSync(README, "utf8");
 function codeBlocks(language: string, markdown = text): string[] {
   return [...markdown.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, "gms"))].map((match) => match[1] ?? "");
 }
+
+/** What a newcomer reads: the documents of the repository, those of the examples and of the presets. */
+const DOCUMENTS = [
+  ...readdirSync(ROOT).filter((name) => name.endsWith(".md")),
+  ...readdirSync(join(ROOT, "examples")).map((name) => `examples/${name}/README.md`),
+  ...Object.keys(PRESETS).map((name) => `src/presets/${name}/README.md`),
+];
 
 test("every TypeScript block of the README, and of those of presets, type-checks", () => {
   const presets = Object.keys(PRESETS).map((name) =>
@@ -87,3 +96,27 @@ test("every hook, command and export that there is, and no other, is in the READ
     ]
   `);
 });
+
+test("the README has at most 300 lines", () => {
+  expect(text.trimEnd().split("\n").length).toBeLessThanOrEqual(300);
+});
+
+test.each(DOCUMENTS)("the links of %s lead somewhere", (document) => {
+  const prose = readFileSync(join(ROOT, document), "utf8").replace(/^```.*?^```/gms, "");
+  const links = [...prose.matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = ""]) => target);
+  const local = links.filter((target) => !/^[a-z]+:/.test(target));
+  expect(local.filter((target) => !existsSync(join(ROOT, dirname(document), target)))).toEqual([]);
+});
+
+test("every export of the package has a TSDoc comment", () => {
+  const { exports } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
+  const declarations = Object.values<{ readonly types?: string }>(exports).flatMap(({ types = [] }) => types);
+  const patterns = declarations.flatMap((file) => Object.keys(PRESETS).map((name) => file.replace("*", name)));
+  const files = [...new Set(patterns)].map((file) => join(ROOT, file));
+  expect(undocumentedExports(ROOT, files)).toEqual([]);
+  const folder = project({
+    "a.d.ts": "/** One. */\nexport type A = 1;\nexport type B = 2;\nexport { C } from './c.ts';\n",
+    "c.d.ts": "export type C = 3;\n",
+  });
+  expect(undocumentedExports(folder, [join(folder, "a.d.ts")])).toEqual(["a.d.ts: B", "a.d.ts: C"]);
+}, 120_000);

@@ -66,6 +66,7 @@ function hintFor(spec: string, isPath: boolean): string {
   if (isPath) return "a path is relative to the file that extends it";
   const [, bundled] = /^fledge\/presets\/(.*)$/.exec(spec) ?? [];
   if (bundled !== undefined) return didYouMean(bundled, bundledPresetNames()) ?? "`fledge presets` lists them";
+  if (bundledPresetNames().includes(spec)) return `did you mean "fledge/presets/${spec}", which comes with fledge?`;
   return `npm install --save-dev ${packageOf(spec)}, or write ./${spec} for a folder`;
 }
 

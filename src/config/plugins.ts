@@ -9,6 +9,7 @@ import type { OnRead } from "./importer.ts";
 import type { Member, Project } from "./project.ts";
 import type { ResolvedPlugin } from "./resolve/plugin.ts";
 
+/** Where the recipe is, and what a config that is a function is given. */
 export type LoadOptions = {
   /** The folder to look in, and what relative options are relative to. Default the working folder. */
   readonly cwd?: string;

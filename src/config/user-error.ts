@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { type FledgeError, isFledgeError, messageOf, type Problem } from "../lib/errors.ts";
+import { nearest } from "../lib/suggest.ts";
 import { configError } from "./problems.ts";
 
 /** An error that the user's own code threw, or a syntax error in it, as a `config` error that names file and line. */
@@ -20,19 +21,24 @@ function missingModule(thrown: unknown, file: string): Problem | undefined {
   const match = /^Cannot find (?:module|package) '([^']+)' imported from (\S+)/.exec(messageOf(thrown));
   if (match === null) return undefined;
   const [, missing = "", importer = file] = match;
-  const hint = missing.startsWith("/") || missing.startsWith("file:") ? undefined : `npm install ${missing}`;
+  const isFile = missing.startsWith("/") || missing.startsWith("file:");
+  const hint = isFile ? undefined : nearest(missing, ["fledge"]) ? 'did you mean "fledge"?' : `npm install ${missing}`;
   return { message: `cannot find "${missing}", which it imports`, file: plainPath(importer), ...(hint && { hint }) };
 }
 
 function runtimeProblem(thrown: unknown, file: string): Problem {
-  const message = messageOf(thrown);
+  return { file, ...placeInUserCode(thrown), message: messageOf(thrown) };
+}
+
+/** The innermost line of the user's own code that an error went through; undefined when it went through none. */
+export function placeInUserCode(thrown: unknown): Required<Pick<Problem, "file" | "line" | "column">> | undefined {
   const frames = thrown instanceof Error ? (thrown.stack ?? "").split("\n") : [];
   for (const frame of frames) {
     const match = /^\s+at (?:.*\()?((?:file:\/\/)?\/[^()]*?)(?:\?[^:()]*)?:(\d+):(\d+)\)?$/.exec(frame);
     if (match === null || !isUserCode(match[1] ?? "")) continue;
-    return { message, file: plainPath(match[1] ?? ""), line: Number(match[2]), column: Number(match[3]) };
+    return { file: plainPath(match[1] ?? ""), line: Number(match[2]), column: Number(match[3]) };
   }
-  return { message, file };
+  return undefined;
 }
 
 const OWN_FOLDER = fileURLToPath(new URL("..", import.meta.url));

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import type { RunContext } from "../lib/context.ts";
 import { type Digest, parseDigest } from "../lib/digest.ts";
 import { download } from "../lib/download.ts";
-import { FledgeError } from "../lib/errors.ts";
+import { FledgeError, isFledgeError, withHint } from "../lib/errors.ts";
 import { hashFile } from "../lib/hash-file.ts";
 import { safeUrl } from "../lib/http-errors.ts";
 import { ioError } from "../lib/io-error.ts";
@@ -19,6 +19,8 @@ export type FetchRequest = {
   readonly checksum?: string | undefined;
   /** What it is, for people: "BusyBox". */
   readonly what: string;
+  /** Where else it may come from, for hints. */
+  readonly instead: string;
   /** The config's key that says where it is, and the one that pins it. */
   readonly key: string;
   readonly checksumKey: string;
@@ -39,10 +41,12 @@ export async function fetchFile(ctx: FetchContext, request: FetchRequest): Promi
     : await openLocal(ctx, request, expected);
 }
 
-async function openLocal(ctx: FetchContext, { from, what, key }: FetchRequest, expected?: Digest): Promise<Fetched> {
+async function openLocal(ctx: FetchContext, request: FetchRequest, expected?: Digest): Promise<Fetched> {
+  const { from, key, instead } = request;
   const path = /^file:/i.test(from) ? pathOfUrl(from, key) : resolve(ctx.baseDir, from);
-  if (!existsSync(path))
-    throw new FledgeError("config", `${key}: ${path} does not exist`, { hint: `it should be ${what}` });
+  if (!existsSync(path)) {
+    throw new FledgeError("config", `${key}: ${path} does not exist`, { hint: `check the path; ${instead}` });
+  }
   if (!statSync(path).isFile()) throw new FledgeError("config", `${key}: ${path} is not a file`);
   const digest = await hashFile(path).catch((error: unknown) => {
     throw ioError(error, "read", path);
@@ -54,7 +58,7 @@ async function openLocal(ctx: FetchContext, { from, what, key }: FetchRequest, e
 }
 
 async function fetchRemote(ctx: FetchContext, request: FetchRequest, expected?: Digest): Promise<Fetched> {
-  const { from, what, checksumKey, headers } = request;
+  const { from, what, checksumKey, headers, instead } = request;
   const fetch = async (to: string): Promise<Digest> => {
     const { digest } = await download({
       url: from,
@@ -65,6 +69,8 @@ async function fetchRemote(ctx: FetchContext, request: FetchRequest, expected?: 
       ...(expected !== undefined && { expected: { digest: expected } }),
       onProgress: (done, total) => ctx.progress(done, total, what),
       log: ctx.log,
+    }).catch((error: unknown) => {
+      throw unfetched(error, what, instead);
     });
     return digest;
   };
@@ -75,6 +81,13 @@ async function fetchRemote(ctx: FetchContext, request: FetchRequest, expected?: 
     hint: `${checksumKey} = "${blob.digest}"`,
   });
   return blob;
+}
+
+/** A failed download with what was to be fetched, and where else it may come from; other errors pass. */
+export function unfetched(error: unknown, what: string, instead: string): unknown {
+  if (!isFledgeError(error) || error.code !== "download") return error;
+  const { message, hint, cause } = withHint(error, instead);
+  return new FledgeError("download", `${what} could not be fetched: ${message}`, { hint, cause });
 }
 
 /** A URL or path as it may be shown: secrets are in URLs only. */

@@ -5,7 +5,7 @@ import { sanitise } from "../config/resolve/identity.ts";
 import { NAME_RULE } from "../config/schema.ts";
 import type { Env, Warning } from "../lib/context.ts";
 import { FledgeError } from "../lib/errors.ts";
-import { existingPaths, writeNewFiles } from "../lib/new-files.ts";
+import { existingPaths, type NewFile, writeNewFiles } from "../lib/new-files.ts";
 import { didYouMean } from "../lib/suggest.ts";
 import { fledgeVersion } from "../lib/version.ts";
 import { chooseBusybox } from "./busybox.ts";
@@ -14,6 +14,7 @@ import { TEMPLATES, type TemplateName } from "./templates.ts";
 
 const PRESET_PREFIX = "fledge-preset-";
 
+/** Where `initProject` writes, and what. */
 export type InitOptions = {
   /** The folder of the project; made when it is not there. Default the working folder. */
   readonly dir?: string;
@@ -27,6 +28,7 @@ export type InitOptions = {
   readonly env?: Env;
 };
 
+/** What `initProject` has written, and what it has left alone. */
 export type InitResult = {
   readonly dir: string;
   readonly template: TemplateName;
@@ -67,7 +69,7 @@ export async function initProject(options: InitOptions): Promise<InitResult> {
     template,
     name,
     written: fresh.map(({ path }) => path),
-    kept: kept.map((path) => ({ path, ...todoOf(dir, path) })),
+    kept: kept.map((path) => ({ path, ...todoOf(dir, path, files) })),
     warnings: usesBusybox ? warnings : [],
   };
 }
@@ -112,17 +114,38 @@ async function assertFree(dir: string, paths: readonly string[]): Promise<void> 
   });
 }
 
-function todoOf(dir: string, path: string): { todo?: string } {
+/** What a file that the project keeps lacks of the one that the template has. */
+function todoOf(dir: string, path: string, files: readonly NewFile[]): { todo?: string } {
   if (path === ".gitignore") return { todo: "add what builds leave: *.cpio*, *.img, *.manifest.json" };
   if (path !== "package.json") return {};
-  const install = `npm install --save-dev fledge@^${fledgeVersion()}`;
-  return { todo: isModule(join(dir, path)) ? install : `${install}, and add "type": "module" for the editor's sake` };
+  const own = readPackage(() => readFileSync(join(dir, path), "utf8"));
+  const wanted = readPackage(() => String(files.find((file) => file.path === path)?.data));
+  const isThere = (name: string): boolean => name in { ...own.dependencies, ...own.devDependencies };
+  const missing = Object.entries(wanted.devDependencies ?? {}).filter(([name]) => !isThere(name));
+  const todos = [
+    ...(missing.length > 0 ? [`npm install --save-dev ${missing.map(packageSpec).join(" ")}`] : []),
+    ...(own.type === "module" ? [] : [`add "type": "module" for the editor's sake`]),
+  ];
+  return todos.length === 0 ? {} : { todo: todos.join(", and ") };
 }
 
-function isModule(file: string): boolean {
+/** As a shell takes it. */
+function packageSpec([name, range]: readonly [string, string]): string {
+  const spec = `${name}@${range}`;
+  return /[<> ]/.test(spec) ? `"${spec}"` : spec;
+}
+
+type Package = {
+  readonly type?: string;
+  readonly dependencies?: Readonly<Record<string, string>>;
+  readonly devDependencies?: Readonly<Record<string, string>>;
+};
+
+/** Nothing where it cannot be read: fledge does not depend on what is in it. */
+function readPackage(read: () => string): Package {
   try {
-    return JSON.parse(readFileSync(file, "utf8")).type === "module";
+    return { ...(JSON.parse(read()) as Package) };
   } catch {
-    return false;
+    return {};
   }
 }

@@ -2,6 +2,7 @@ import type { Disposer } from "./dispose.ts";
 import { FledgeError, isFledgeError } from "./errors.ts";
 import type { JsonValue } from "./json.ts";
 
+/** Something that is worth knowing and stops nothing; `hint` says what to do about it. */
 export type Warning = { readonly message: string; readonly hint?: string | undefined };
 
 /** The environment as read once at the start; nothing below the CLI reads `process.env`. */

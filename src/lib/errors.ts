@@ -53,8 +53,14 @@ export class FledgeError extends Error {
   }
 }
 
+/** Whether something that was thrown is an error of fledge's, of whichever copy of the package. */
 export function isFledgeError(value: unknown): value is FledgeError {
   return typeof value === "object" && value !== null && BRAND in value;
+}
+
+/** The same failure, with one more thing to do about it. */
+export function withHint({ code, message, hint, problems, cause }: FledgeError, more: string): FledgeError {
+  return new FledgeError(code, message, { hint: hint === undefined ? more : `${hint}; ${more}`, problems, cause });
 }
 
 /** 0 done, 1 build failed, 2 bad usage or config, 3 a tool or privilege is missing, 130 interrupted. */

@@ -3,6 +3,7 @@ import { FledgeError } from "./errors.ts";
 import { pipeThrough } from "./exec.ts";
 import { findOnPath, requireTool, type Tool } from "./tools.ts";
 
+/** How `runProgram` runs a program. */
 export type ProgramOptions = {
   /** Stops the program. */
   readonly signal: AbortSignal;

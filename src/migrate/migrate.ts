@@ -14,6 +14,7 @@ import { renderConfig } from "./render.ts";
 
 const CONFIG = "fledge.config.ts";
 
+/** What `migrateProject` turns into a config, and whether it writes it. */
 export type MigrateOptions = {
   /** The folder that has a fledge.toml, or the file. Default the working folder. */
   readonly dir?: string;
@@ -23,6 +24,7 @@ export type MigrateOptions = {
   readonly env?: Env;
 };
 
+/** The config that `migrateProject` made, and what became of the rest. */
 export type MigrateResult = {
   /** The fledge.config.ts. */
   readonly file: string;

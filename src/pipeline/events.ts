@@ -22,4 +22,5 @@ export type BuildEvent = { readonly plugin: string } & (
   | { readonly type: "build:failed"; readonly error: ErrorData; readonly durationMs: number }
 );
 
+/** Told of everything that happens in a build, in order; it must not throw. */
 export type EventSink = (event: BuildEvent) => void;

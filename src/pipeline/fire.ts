@@ -1,8 +1,9 @@
 import { createHooks } from "hookable";
 import type { RunContext } from "../lib/context.ts";
-import { FledgeError, isFledgeError, messageOf } from "../lib/errors.ts";
+import { type FledgeError, isFledgeError } from "../lib/errors.ts";
 import { type FledgeHooks, HOOK_NAMES, type HookLayer, type HookName } from "./hooks.ts";
 import { type StageContext, stageContext } from "./stage.ts";
+import { userFailure } from "./user-failure.ts";
 
 export type Fire = <N extends HookName>(name: N, context: HookContext<N>, ctx: RunContext) => Promise<void>;
 
@@ -45,6 +46,5 @@ export function originsOf(layers: readonly HookLayer[], name: HookName): string[
 
 function attributed(error: unknown, name: HookName, origin: string): FledgeError {
   if (isFledgeError(error) && error.code === "aborted") return error;
-  const hint = isFledgeError(error) ? error.hint : undefined;
-  return new FledgeError("hook", `hook "${name}" of ${origin} failed: ${messageOf(error)}`, { cause: error, hint });
+  return userFailure(error, "hook", `hook "${name}" of ${origin}`);
 }

@@ -29,6 +29,7 @@ export interface FledgeHooks {
   "build:error": Hook<{ readonly plugin: ResolvedPlugin; readonly error: unknown }>;
 }
 
+/** The name of a hook. */
 export type HookName = keyof FledgeHooks;
 
 /** In the order in which they fire. */

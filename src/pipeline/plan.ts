@@ -27,6 +27,7 @@ import { verifyStage } from "./stages/verify.ts";
 import { writeStage } from "./stages/write.ts";
 import type { Step } from "./step.ts";
 
+/** What to plan for, beside what the plugin says. */
 export type PlanOptions = {
   /** Read the artifact back and compare it with the tree. Default false. */
   readonly verify?: boolean;

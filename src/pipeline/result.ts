@@ -3,6 +3,7 @@ import type { Digest } from "../lib/digest.ts";
 import type { Manifest } from "../volant/schema.ts";
 import type { Facts } from "./facts.ts";
 
+/** How long a stage took. */
 export type StageTiming = { readonly stage: string; readonly durationMs: number };
 
 export type WrittenManifest = {

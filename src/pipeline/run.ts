@@ -1,6 +1,6 @@
 import { performance } from "node:perf_hooks";
 import { abortedError, type RunContext, throwIfAborted, untilAborted, type Warning } from "../lib/context.ts";
-import { FledgeError, isFledgeError, messageOf } from "../lib/errors.ts";
+import { messageOf } from "../lib/errors.ts";
 import { RootfsTree } from "../rootfs/tree.ts";
 import type { EventSink } from "./events.ts";
 import { FactBook } from "./facts.ts";
@@ -8,6 +8,7 @@ import { hookRunner } from "./fire.ts";
 import type { Plan } from "./plan.ts";
 import type { BuildResult, StageTiming } from "./result.ts";
 import { type BuildState, need, type Step } from "./step.ts";
+import { userFailure } from "./user-failure.ts";
 
 /** The part of the context that lives as long as the build; progress, warnings, facts and logs go through `onEvent`. */
 export type RunOptions = Omit<RunContext, "progress" | "warn" | "fact" | "log"> & { readonly onEvent: EventSink };
@@ -87,9 +88,7 @@ async function runStep(
 function attributed(error: unknown, step: Step, signal: AbortSignal): unknown {
   if (signal.aborted) return abortedError(signal);
   if (step.kind === "hooks" || step.origins === undefined) return error;
-  const hint = isFledgeError(error) ? error.hint : undefined;
-  const message = `stage "${step.name}" of ${step.origins.join(", ")} failed: ${messageOf(error)}`;
-  return new FledgeError("stage", message, { cause: error, hint });
+  return userFailure(error, "stage", `stage "${step.name}" of ${step.origins.join(", ")}`);
 }
 
 /** The hook's own failure must not hide what it was told of. */

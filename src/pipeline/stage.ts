@@ -24,6 +24,7 @@ export type Phases = {
   artifact: Of<{ readonly artifact: Artifact }>;
 };
 
+/** The part of a build that a stage runs in. */
 export type Phase = keyof Phases;
 
 /** The order in which the phases of a build follow each other. */

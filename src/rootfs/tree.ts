@@ -21,6 +21,7 @@ export type GuestPath = string | Uint8Array;
 /** Permission bits 07777 and owner; what is left out is root's and 0644 for files, 0755 for directories. */
 export type Ownership = { readonly mode?: number; readonly uid?: number; readonly gid?: number };
 
+/** A node that is no file, folder or link; `char` and `block` need `major` and `minor`. */
 export type Device = Ownership & {
   readonly type: "char" | "block" | "fifo" | "socket";
   readonly major?: number;

@@ -52,8 +52,10 @@ export async function requireFolder(path: string): Promise<void> {
   }
 }
 
+/** An `io` error for what a source names, or a file in it. */
 export function unreadable(path: string | Buffer, error: unknown): FledgeError {
   const errno = errnoOf(error);
   const why = errno === "ENOENT" ? "no such file or folder" : errno === "EACCES" ? "permission denied" : undefined;
-  return new FledgeError("io", `cannot read ${path}: ${why ?? errno ?? messageOf(error)}`, { cause: error });
+  const hint = errno === "ENOENT" ? "check the path; in a config a relative one starts from its folder" : undefined;
+  return new FledgeError("io", `cannot read ${path}: ${why ?? errno ?? messageOf(error)}`, { cause: error, hint });
 }

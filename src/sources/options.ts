@@ -11,31 +11,33 @@ const path = z.string().min(1);
 const tag = z.string().min(1).optional().describe("which of several images");
 
 /** What the root filesystem starts from. */
-export const sourceOptions = z.union([
-  z.strictObject({
-    image: z
-      .string()
-      .min(1)
-      .describe(
-        "an image reference, e.g. nginx:alpine; oci:, oci-archive:, docker-archive:, docker-daemon:, containers-storage: also work",
-      ),
-    platform: platformOptions.optional().describe("of the image, when it differs from the plugin's"),
-  }),
-  dockerfileOptions,
-  z.strictObject({
-    layout: path.describe("folder of an OCI image layout"),
-    tag,
-    platform: platformOptions.optional(),
-  }),
-  z.strictObject({
-    archive: path.describe("an image archive, as docker save or skopeo write it"),
-    tag,
-    platform: platformOptions.optional(),
-  }),
-  z.strictObject({ tar: path.describe("a tar of a root filesystem, compressed or not") }),
-  z.strictObject({ dir: path.describe("a folder that holds a root filesystem") }),
-  customSourceOptions,
-]);
+export const sourceOptions = z
+  .union([
+    z.strictObject({
+      image: z
+        .string()
+        .min(1)
+        .describe(
+          "an image reference, e.g. nginx:alpine; oci:, oci-archive:, docker-archive:, docker-daemon:, containers-storage: also work",
+        ),
+      platform: platformOptions.optional().describe("of the image, when it differs from the plugin's"),
+    }),
+    dockerfileOptions,
+    z.strictObject({
+      layout: path.describe("folder of an OCI image layout"),
+      tag,
+      platform: platformOptions.optional(),
+    }),
+    z.strictObject({
+      archive: path.describe("an image archive, as docker save or skopeo write it"),
+      tag,
+      platform: platformOptions.optional(),
+    }),
+    z.strictObject({ tar: path.describe("a tar of a root filesystem, compressed or not") }),
+    z.strictObject({ dir: path.describe("a folder that holds a root filesystem") }),
+    customSourceOptions,
+  ])
+  .meta({ hint: 'an image of a registry is { image: "nginx:alpine" }' });
 
 /** What the plugin will boot on. */
 export const guestOptions = z.strictObject({

@@ -33,6 +33,8 @@ const DOMAIN = new RegExp(`^(?:${DOMAIN_LABEL}(?:\\.${DOMAIN_LABEL})*|\\[[0-9a-f
 const REPOSITORY = /^[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*$/;
 const TAG = /^\w[\w.-]{0,127}$/;
 
+const EXAMPLES = 'for instance "nginx:alpine", or "registry.example.org/team/app:1.2"';
+
 const DEFAULT_REGISTRY = "docker.io";
 const MAX_NAME_LENGTH = 255;
 
@@ -103,11 +105,11 @@ function splitName(name: string, text: string): { registry: string; repository: 
   const path = isRegistry ? name.slice(slash + 1) : name;
   const repository = registry === DEFAULT_REGISTRY && !path.includes("/") ? `library/${path}` : path;
   if (!DOMAIN.test(registry)) throw malformed(text, `"${registry}" is not the name of a registry`);
-  if (path === "") throw malformed(text, "it names no image", 'for instance "nginx:alpine"');
+  if (path === "") throw malformed(text, "it names no image", EXAMPLES);
   if (!REPOSITORY.test(repository) || repository.length + registry.length >= MAX_NAME_LENGTH) {
     const lower = path.toLowerCase();
     const hint = path !== lower && REPOSITORY.test(lower) ? `names are lower case: "${lower}"` : undefined;
-    throw malformed(text, `"${path}" is not the name of an image`, hint);
+    throw malformed(text, `"${path}" is not the name of an image`, hint ?? EXAMPLES);
   }
   return { registry, repository };
 }

@@ -23,6 +23,7 @@ export type TestTree = Pick<
   "exists" | "stat" | "lstat" | "readdir" | "readFile" | "readRange" | "glob" | "walk"
 >;
 
+/** What `buildForTest` builds, and how much of it. */
 export type TestBuildOptions = {
   /** The folder that a recipe's paths are relative to, and in which a config is looked for. Default the working folder. */
   readonly cwd?: string;

@@ -17,6 +17,7 @@ export type TestFile =
   | { readonly symlink: string }
   | ({ readonly dir: true } & Ownership);
 
+/** What the image of `imageForTest` holds. */
 export type TestImageOptions = {
   /** By their paths in the guest. */
   readonly files: Readonly<Record<string, TestFile>>;

@@ -12,6 +12,8 @@ export type CliOptions = {
   readonly env?: Record<string, string>;
   /** A program that runs the CLI, with its arguments: `["setpriv", "--reuid=65534"]`. */
   readonly via?: readonly string[];
+  /** The CLI itself. Default the built one of this repository. */
+  readonly program?: readonly string[];
   /** Sends a signal once stderr shows this. */
   readonly interrupt?: { readonly when: RegExp; readonly signal: NodeJS.Signals };
 };
@@ -86,9 +88,10 @@ export function fledge(args: readonly string[], options: CliOptions = {}): Promi
   });
 }
 
-function spawnCli(args: readonly string[], { cwd = process.cwd(), env = {}, via = [] }: CliOptions) {
-  const [program = "", ...argv] = [...via, process.execPath, CLI, ...args];
-  return spawn(program, argv, {
+function spawnCli(args: readonly string[], options: CliOptions) {
+  const { cwd = process.cwd(), env = {}, via = [], program = [process.execPath, CLI] } = options;
+  const [command = "", ...argv] = [...via, ...program, ...args];
+  return spawn(command, argv, {
     cwd,
     env: {
       PATH: process.env.PATH ?? "",

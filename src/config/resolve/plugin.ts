@@ -53,6 +53,7 @@ type ResolvedCommon = {
   readonly warnings: readonly Warning[];
 };
 
+/** A resolved plugin whose artifact is a cpio archive. */
 export type ResolvedInitramfs = ResolvedCommon & {
   readonly strategy: "initramfs";
   readonly init: ResolvedInit;
@@ -70,6 +71,7 @@ export type ResolvedFilesystem =
   | ResolvedDirOptions
   | CustomOptions;
 
+/** A resolved plugin whose artifact is a disk image, or what `filesystem.type` says. */
 export type ResolvedOciRootfs = ResolvedCommon & {
   readonly strategy: "oci_rootfs";
   readonly filesystem: ResolvedFilesystem;

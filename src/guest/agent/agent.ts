@@ -1,12 +1,14 @@
 import { closeSync, openSync, readSync } from "node:fs";
 import { FledgeError } from "../../lib/errors.ts";
 import { readElf } from "../../rootfs/elf.ts";
-import { type FetchContext, type Fetched, fetchFile, shownPlace } from "../fetch.ts";
+import { type FetchContext, type Fetched, fetchFile, shownPlace, unfetched } from "../fetch.ts";
 import type { AgentOptions } from "./options.ts";
 import { findRelease } from "./release.ts";
 
 /** Where the agent is in the guest. */
 export const AGENT_PATH = "/bin/kestrel";
+
+const LOCAL_AGENT = 'without the network, agent.path = "./kestrel" names one of this machine';
 
 /** Fetches the agent; throws when what is there is no program, as an error page would be. */
 export async function fetchAgent(options: AgentOptions, ctx: FetchContext): Promise<Fetched> {
@@ -20,11 +22,14 @@ export async function fetchAgent(options: AgentOptions, ctx: FetchContext): Prom
 }
 
 async function fetchAny(options: AgentOptions, ctx: FetchContext): Promise<Fetched> {
-  const shared = { what: "the agent", checksumKey: "agent.checksum" };
+  const instead = "path" in options ? 'agent.release = "latest" downloads one' : LOCAL_AGENT;
+  const shared = { what: "the agent", checksumKey: "agent.checksum", instead };
   const { checksum } = options;
   if ("path" in options) return await fetchFile(ctx, { ...shared, from: options.path, checksum, key: "agent.path" });
   if ("url" in options) return await fetchFile(ctx, { ...shared, from: options.url, checksum, key: "agent.url" });
-  const { tag, url, digest, headers } = await findRelease(options, ctx);
+  const { tag, url, digest, headers } = await findRelease(options, ctx).catch((error: unknown) => {
+    throw unfetched(error, shared.what, instead);
+  });
   ctx.log(`agent: release ${tag}`);
   return await fetchFile(ctx, { ...shared, from: url, checksum: checksum ?? digest, key: "agent.release", headers });
 }

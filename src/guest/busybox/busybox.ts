@@ -6,6 +6,8 @@ import { type FetchContext, fetchFile, shownPlace } from "../fetch.ts";
 import { type Applet, readApplets } from "./applets.ts";
 import { type BusyboxOptions, DEFAULT_BUSYBOX } from "./options.ts";
 
+const DEBIAN_BUSYBOX = 'sudo apt-get install -y busybox-static, then busybox.path = "/bin/busybox"';
+
 /** A BusyBox binary on the host, and what it offers. */
 export type Busybox = { readonly path: string; readonly digest: Digest; readonly applets: readonly Applet[] };
 
@@ -18,6 +20,7 @@ export async function fetchBusybox(options: BusyboxOptions, ctx: FetchContext): 
     from,
     checksum,
     what: "BusyBox",
+    instead: `${DEBIAN_BUSYBOX} is one of this machine`,
     key,
     checksumKey: "busybox.sha256",
   });
@@ -36,6 +39,6 @@ export async function fetchBusybox(options: BusyboxOptions, ctx: FetchContext): 
 
 function unusable(from: string, why: string): FledgeError {
   return new FledgeError("config", `${from} cannot be the guest's BusyBox: it ${why}`, {
-    hint: 'a static one is needed: sudo apt-get install -y busybox-static, then busybox.path = "/bin/busybox"',
+    hint: `a static one is needed: ${DEBIAN_BUSYBOX}`,
   });
 }

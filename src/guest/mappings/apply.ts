@@ -20,6 +20,8 @@ export function applyMappings(rootfs: RootfsTree, mappings: readonly ResolvedMap
 
 function missing({ from, key }: ResolvedMapping): FledgeError {
   return new FledgeError("config", `${key}: ${from} does not exist`, {
-    hint: "paths on the left of a mapping are relative to the folder of the config that holds it",
+    hint: /[*?]/.test(from)
+      ? "a mapping takes a file, or a folder with all that is in it; it knows no patterns"
+      : "paths on the left of a mapping are relative to the folder of the config that holds it",
   });
 }

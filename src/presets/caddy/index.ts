@@ -5,6 +5,7 @@ import { eitherSiteOrProxy, webOptions } from "../web-options.ts";
 
 const CADDYFILE = "/etc/caddy/Caddyfile";
 
+/** Caddy on its image, which serves a folder or is a proxy. */
 export default definePreset({
   name: "caddy",
   description: "Caddy: a folder as a web site, or a proxy",

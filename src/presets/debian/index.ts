@@ -29,6 +29,7 @@ const options = z.strictObject({
   mirror: z.url().optional().describe("where the packages come from; default Debian's mirrors"),
 });
 
+/** A root straight from Debian's packages, made by mmdebstrap, without a registry. */
 export default definePreset({
   name: "debian",
   description: "a root straight from Debian's packages, by mmdebstrap: no image and no registry",

@@ -10,6 +10,7 @@ const options = z
   })
   .refine(...eitherSiteOrProxy);
 
+/** nginx on the image `nginx:alpine`, which serves a folder or is a proxy. */
 export default definePreset({
   name: "nginx",
   description: "nginx: a folder as a web site, or a proxy",

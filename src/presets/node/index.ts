@@ -7,6 +7,7 @@ import { localUrl, port } from "../port.ts";
 
 const APP = "/srv/app";
 
+/** A Node.js server from a folder, with its production dependencies only. */
 export default definePreset({
   name: "node",
   description: "a Node.js server from a folder, with its production dependencies only",

@@ -5,6 +5,7 @@ import { localUrl, port } from "../port.ts";
 
 const name = z.string().regex(/^[a-z_][a-z0-9_]*$/, "is not a name of lower case letters, digits and _");
 
+/** PostgreSQL on its image, with a database that is made at the first boot. */
 export default definePreset({
   name: "postgres",
   description: "PostgreSQL, with a database that is made at the first boot",

@@ -11,6 +11,7 @@ const SERVERS = {
   waitress: (port: number, wsgi: string) => [`--listen=*:${port}`, wsgi],
 } as const;
 
+/** A Python web application from a folder, served over WSGI. */
 export default definePreset({
   name: "python",
   description: "a Python web application from a folder, served over WSGI",

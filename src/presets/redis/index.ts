@@ -4,6 +4,7 @@ import { localUrl, port } from "../port.ts";
 
 const line = z.string().regex(/^[^\s"\\]+$/, 'must not hold spaces, quotes or "\\"');
 
+/** Redis on its image, as a cache or as a store that keeps its data on the disk. */
 export default definePreset({
   name: "redis",
   description: "Redis: a cache, or a store that keeps its data on the disk",

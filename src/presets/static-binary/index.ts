@@ -3,6 +3,7 @@ import { z } from "zod";
 import { definePreset } from "../../config/preset.ts";
 import { localUrl, port } from "../port.ts";
 
+/** One static program in an initramfs, started by the agent or as process 1. */
 export default definePreset({
   name: "static-binary",
   description: "one static program in an initramfs, started by the agent or as process 1",

@@ -1,5 +1,6 @@
 import { FledgeError } from "../../lib/errors.ts";
 
+/** How `formatEnv` writes a variable. */
 export type EnvFileOptions = {
   /** Begin each line with `export `, for scripts that read the file with `.`; systemd does not take it. Default false. */
   readonly export?: boolean;

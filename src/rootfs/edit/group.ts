@@ -16,6 +16,7 @@ import {
 export const GROUP = "/etc/group";
 export const GSHADOW = "/etc/gshadow";
 
+/** A group as `addGroup` makes it. */
 export type GroupOptions = {
   readonly name: string;
   /** The lowest free one of its range unless given. */

@@ -4,6 +4,7 @@ import { ioError } from "../../lib/io-error.ts";
 import { copyIntoTree } from "../host.ts";
 import type { RootfsTree } from "../tree.ts";
 
+/** Owners and modes of what `installTree` adds. */
 export type InstallOptions = {
   /** Owner of all that is added; root's unless given. */
   readonly uid?: number;

@@ -1,6 +1,7 @@
 import { FledgeError } from "../../lib/errors.ts";
 import { formatEnv, shellQuote } from "./env.ts";
 
+/** What the script of `serviceScript` starts, and how. */
 export type ServiceOptions = {
   /** The program and its arguments, as they are: no shell looks at them. */
   readonly command: readonly [string, ...string[]];

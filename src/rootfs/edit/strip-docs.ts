@@ -2,6 +2,7 @@ import type { ByteString } from "../../lib/bytes.ts";
 import type { DirInode, Inode } from "../node.ts";
 import type { RootfsTree } from "../tree.ts";
 
+/** What `stripDocs` takes away. */
 export type StripOptions = {
   /** /usr/share/doc, info, gtk-doc and the like, but for copyright files. */
   readonly docs?: boolean;

@@ -1,6 +1,7 @@
 import { FledgeError } from "../../lib/errors.ts";
 import { nearest } from "../../lib/suggest.ts";
 
+/** What `renderTemplate` puts in, by name. */
 export type TemplateValues = Readonly<Record<string, string | number | boolean>>;
 
 /**

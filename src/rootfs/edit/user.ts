@@ -16,6 +16,7 @@ import { addGroup, GROUP, joinGroups } from "./group.ts";
 const PASSWD = "/etc/passwd";
 const SHADOW = "/etc/shadow";
 
+/** A user as `addUser` makes it. */
 export type UserOptions = {
   readonly name: string;
   /** The lowest free one of its range unless given. */

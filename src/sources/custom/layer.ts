@@ -9,6 +9,7 @@ import { readLocal, sizeOfFile } from "../local.ts";
 import type { ImageConfig } from "../source.ts";
 import type { SourceContext } from "./source.ts";
 
+/** What is known of a tar that becomes a layer. */
 export type LayerFromTarOptions = {
   /** What messages call the layer; the file's name, or "a tar". */
   readonly label?: string;

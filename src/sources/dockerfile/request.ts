@@ -4,7 +4,7 @@ import type { RunContext } from "../../lib/context.ts";
 import { FledgeError } from "../../lib/errors.ts";
 import { formatPlatform, hostPlatform, type Platform } from "../../lib/platform.ts";
 import { didYouMean } from "../../lib/suggest.ts";
-import { requireFolder, unreadable } from "../local.ts";
+import { unreadable } from "../local.ts";
 import type { BuildRequest, Secret } from "./engine.ts";
 import type { DockerfileOptions } from "./options.ts";
 import { hasStage, stagesOf } from "./stages.ts";
@@ -55,12 +55,16 @@ async function readDockerfile(path: string): Promise<string> {
 
 async function requireContext(path: string): Promise<void> {
   const found = await stat(path).catch(() => undefined);
-  if (found !== undefined && !found.isDirectory()) {
+  if (found === undefined) {
+    throw new FledgeError("io", `the build context ${path} does not exist`, {
+      hint: "source.context, or --context, names the folder that COPY reads; default the Dockerfile's",
+    });
+  }
+  if (!found.isDirectory()) {
     throw new FledgeError("io", `the build context ${path} is not a folder`, {
       hint: "archives and URLs are not read: unpack or clone it first",
     });
   }
-  await requireFolder(path);
 }
 
 function checkTarget(target: string, stages: readonly string[] | undefined, label: string): void {

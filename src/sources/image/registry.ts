@@ -1,7 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import type { RunContext } from "../../lib/context.ts";
 import { type Digest, sha256 } from "../../lib/digest.ts";
-import { FledgeError, isFledgeError } from "../../lib/errors.ts";
+import { FledgeError, isFledgeError, type Problem, withHint } from "../../lib/errors.ts";
 import { readBody } from "../../lib/http.ts";
 import { ensureBlob } from "../../store/blobs.ts";
 import { INDEX_TYPES, MANIFEST_TYPES, MAX_MANIFEST_BYTES, parseManifest } from "../oci/manifest.ts";
@@ -19,11 +19,12 @@ type Served = { readonly bytes: Uint8Array; readonly mediaType: string | undefin
 
 /** A repository, asked for at its mirrors first, then at its registry. */
 export function openRepository(reference: RegistryReference, options: EndpointOptions, ctx: RunContext): ImageStorage {
+  const { registry } = reference;
   const endpoints = placesOf(reference, options.registries, ctx.env).map((place) => new Endpoint(place, options, ctx));
   return {
     label: formatReference(reference),
     places: endpoints.length,
-    manifest: (name) => firstOf(endpoints, (endpoint) => readManifest(endpoint, name), ctx),
+    manifest: (name) => firstOf(endpoints, (endpoint) => readManifest(endpoint, name), { registry, ctx }),
     keep: (digest, fetch) => keepDocument(digest, fetch, ctx),
     blob: (descriptor, place) => streamBlob(endpoints.slice(place), descriptor, ctx),
   };
@@ -39,21 +40,36 @@ async function keepDocument(digest: Digest, fetch: () => Promise<Uint8Array>, ct
   return readFile(path);
 }
 
-/** The first place's answer; of failures the last one counts, which is the registry's own. */
+/** The first place's answer; of failures the last one counts, which is the registry's own, and those of mirrors explain it. */
 async function firstOf<T>(
   endpoints: readonly Endpoint[],
   ask: (endpoint: Endpoint) => Promise<T>,
-  ctx: RunContext,
+  { registry, ctx }: { readonly registry: string; readonly ctx: RunContext },
 ): Promise<T> {
+  const mirrors: Problem[] = [];
   for (const [i, endpoint] of endpoints.entries()) {
     try {
       return await ask(endpoint);
     } catch (error) {
-      if (!isFledgeError(error) || error.code === "aborted" || i === endpoints.length - 1) throw error;
-      ctx.log(`mirror ${endpoint.place.host}: ${error.message}`);
+      if (!isFledgeError(error) || error.code === "aborted") throw error;
+      if (i === endpoints.length - 1) throw unanswered(error, registry, mirrors);
+      const message = `mirror ${endpoint.place.host}: ${error.message}`;
+      ctx.log(message);
+      mirrors.push({ message, ...(error.hint !== undefined && { hint: error.hint }) });
     }
   }
   throw new FledgeError("internal", "a repository without a place");
+}
+
+/** What was not there is as wrong as before; what could not be asked for may be elsewhere. */
+function unanswered(error: FledgeError, registry: string, mirrors: readonly Problem[]): FledgeError {
+  const { code, message, hint, cause, problems } =
+    error.code === "download" && mirrors.length === 0 ? withHint(error, otherPlaces(registry)) : error;
+  return new FledgeError(code, message, { hint, cause, problems: [...problems, ...mirrors] });
+}
+
+function otherPlaces(registry: string): string {
+  return `FLEDGE_REGISTRY_MIRRORS=${registry}=HOST names a mirror, source.archive or source.layout an image of this machine`;
 }
 
 async function readManifest(endpoint: Endpoint, name: string): Promise<Served> {

@@ -8,7 +8,7 @@ import { testContext } from "../../helpers/context.ts";
 import { file, httpServer, status } from "../../helpers/file-server.ts";
 import { tempDir } from "../../helpers/temp.ts";
 
-const about = { what: "BusyBox", key: "busybox.url", checksumKey: "busybox.sha256" };
+const about = { what: "BusyBox", instead: "take another", key: "busybox.url", checksumKey: "busybox.sha256" };
 
 function setUp() {
   const baseDir = tempDir();
@@ -55,7 +55,7 @@ describe("a local file", () => {
     await expect(fetch("none")).rejects.toMatchObject({
       code: "config",
       message: `busybox.url: ${join(baseDir, "none")} does not exist`,
-      hint: "it should be BusyBox",
+      hint: "check the path; take another",
     });
     mkdirSync(join(baseDir, "folder"));
     await expect(fetch("folder")).rejects.toThrow(`busybox.url: ${join(baseDir, "folder")} is not a file`);
@@ -117,7 +117,8 @@ describe("a remote file", () => {
     const server = await httpServer({ "/box": status(404) });
     await expect(setUp().fetch(server.url("/box"))).rejects.toMatchObject({
       code: "download",
-      message: `GET ${server.url("/box")}: 404 Not Found`,
+      message: `BusyBox could not be fetched: GET ${server.url("/box")}: 404 Not Found`,
+      hint: "check the URL; take another",
     });
   });
 });

@@ -86,12 +86,25 @@ describe("initProject", () => {
     expect(kept).toEqual([
       {
         path: "package.json",
-        todo: `npm install --save-dev fledge@^${fledgeVersion()}, and add "type": "module" for the editor's sake`,
+        todo: `npm install --save-dev @types/node@^20.0.0 fledge@^${fledgeVersion()} "typescript@>=5.9.0 <7", and add "type": "module" for the editor's sake`,
       },
       { path: "tsconfig.json" },
       { path: ".gitignore", todo: "add what builds leave: *.cpio*, *.img, *.manifest.json" },
       { path: "README.md" },
     ]);
+  });
+
+  it("asks for nothing that a package.json has", async () => {
+    const todo = async (json: string, template: "oci" | "toml") => {
+      const { kept } = await initProject({ dir: project({ "package.json": json }), template, name: "web" });
+      return kept[0]?.todo;
+    };
+    const all = { fledge: "file:fledge.tgz", typescript: "*", "@types/node": "*" };
+    expect(await todo(JSON.stringify({ type: "module", dependencies: all }), "oci")).toBeUndefined();
+    expect(await todo(JSON.stringify({ type: "module", devDependencies: { typescript: "*" } }), "toml")).toBe(
+      `npm install --save-dev fledge@^${fledgeVersion()}`,
+    );
+    expect(await todo("no JSON", "toml")).toMatch(/^npm install .*, and add "type"/);
   });
 
   it("calls a preset as its package, and keeps nothing of a package that is there", async () => {

@@ -48,9 +48,9 @@ describe("prepare", () => {
   });
 
   it.each<[string, Partial<DockerfileOptions>, string, string, string | undefined]>([
-    ["a Dockerfile", { dockerfile: "no" }, "io", "/no: no such file", undefined],
+    ["a Dockerfile", { dockerfile: "no" }, "io", "/no: no such file", "check the path"],
     ["a folder", { dockerfile: "docker" }, "io", "it is a folder", "/docker/Dockerfile"],
-    ["a context", { context: "no" }, "io", "/no: no such file or folder", undefined],
+    ["a context", { context: "no" }, "io", "/no does not exist", "source.context, or --context"],
     ["a context that is a file", { context: ".npmrc" }, "io", "is not a folder", "URLs are not read"],
     ["a stage", { target: "buidl" }, "config", 'Dockerfile has no stage "buidl"', 'did you mean "build"?'],
     ["a stage unlike any", { target: "production" }, "config", "no stage", "known: build, app"],
