@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import type { Warning } from "../lib/context.ts";
-import type { Problem } from "../lib/errors.ts";
+import { errnoOf, FledgeError, type Problem } from "../lib/errors.ts";
 import { ioError } from "../lib/io-error.ts";
 import { type ArtifactFindings, checkArtifact } from "./artifact.ts";
 import { budgetFinding, type CommandLineBudget, commandLineBudget } from "./budget.ts";
@@ -60,7 +60,10 @@ export async function checkManifestFile(path: string, options: { artifacts?: boo
 /** Reads a manifest as JSON. Throws an `io` error, or a `manifest` error at `file:line:column`. */
 export async function parseManifestFile(path: string): Promise<JsonSource> {
   const text = await readFile(path, "utf8").catch((error: unknown) => {
-    throw ioError(error, "read", path);
+    const failure = ioError(error, "read", path);
+    if (errnoOf(error) !== "ENOENT") throw failure;
+    const hint = "check the path; the manifest of a config is there once fledge build has written it";
+    throw new FledgeError("io", failure.message, { hint, cause: error });
   });
   return readJson(text, path);
 }

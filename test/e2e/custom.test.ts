@@ -157,7 +157,7 @@ describeWith("parts of the user's own", [requireTools("tar", "gzip", "busybox")]
     const events: BuildEvent[] = [];
     const options = { cacheDir: tempDir(), onEvent: (event: BuildEvent) => void events.push(event) };
     await expect(build(plugin, options)).rejects.toMatchObject({ code: "image", message });
-    expect(events.at(-1)).toMatchObject({ type: "stage:failed", stage: "write" });
+    expect(events.slice(-2)).toMatchObject([{ type: "stage:failed", stage: "write" }, { type: "build:failed" }]);
     expect(readdirSync(plugin.outDir)).toEqual([]);
   });
 

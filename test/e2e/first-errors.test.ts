@@ -207,6 +207,15 @@ test.each<[string, Row]>([
       ],
     },
   ],
+  [
+    "a check before the first build",
+    {
+      files: config('init: { path: "/bin/sh" },'),
+      args: ["check"],
+      code: 1,
+      says: ["cannot read web.manifest.json: no such file", "once fledge build has written it"],
+    },
+  ],
   ["a misspelt command", { args: ["biuld"], code: 2, says: ['there is no command "biuld"', 'did you mean "build"?'] }],
   [
     "a misspelt flag",
