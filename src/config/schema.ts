@@ -18,6 +18,7 @@ import { isPreset, isPresetUse, type PresetUse } from "./preset.ts";
 import { isPlainObject } from "./variants.ts";
 
 export const strategies = ["initramfs", "oci_rootfs"] as const;
+
 /** "initramfs" or "oci_rootfs": what kind of artifact a plugin is. */
 export type Strategy = (typeof strategies)[number];
 
