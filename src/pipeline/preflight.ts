@@ -1,9 +1,16 @@
+import type { ResolvedPlugin } from "../config/resolve/plugin.ts";
+import { assertInitFile } from "../guest/init/install.ts";
+import { assertMapped } from "../guest/mappings/apply.ts";
 import { FledgeError, type Problem } from "../lib/errors.ts";
 import { checkRequirement, type Machine, type RequirementCheck } from "../lib/requirements.ts";
 import type { Plan } from "./plan.ts";
 
-/** Throws a `tool` or `privilege` error for what the plan needs and this machine lacks; all of it at once. */
+/**
+ * Throws a `config` error for files of the project that are missing, a `tool` or `privilege` error for what the plan needs
+ * and this machine lacks; all of it at once.
+ */
 export async function preflight({ plugin, requirements }: Plan, machine: Machine): Promise<void> {
+  assertProjectFiles(plugin);
   const checks = await Promise.all(requirements.map((requirement) => checkRequirement(requirement, machine)));
   const unmet = checks.filter(({ isMet }) => !isMet);
   if (unmet.length === 0) return;
@@ -12,6 +19,13 @@ export async function preflight({ plugin, requirements }: Plan, machine: Machine
     hint: [...new Set(unmet.map(({ fix }) => fix).filter((fix) => fix !== undefined))].join("; ") || undefined,
     problems: unmet.map(problemOf),
   });
+}
+
+/** Hooks and stages may make what is mapped, so where there are some, it is looked for when it is needed. */
+function assertProjectFiles(plugin: ResolvedPlugin): void {
+  if (plugin.hooks.length > 0 || plugin.stages.length > 0) return;
+  assertMapped(plugin.mappings);
+  if (plugin.strategy === "initramfs") assertInitFile(plugin.init);
 }
 
 function problemOf({ problem, reason, instead }: RequirementCheck): Problem {

@@ -10,12 +10,16 @@ export function installInit(rootfs: RootfsTree, init: Exclude<ResolvedInit, { mo
   rootfs.rm("/init");
   rootfs.writeFile("/init", renderInit({ run: init.run, how: howToRun(init) }), { mode: 0o755 });
   if (init.mode !== "custom" || init.from === undefined) return;
-  if (!existsSync(init.from)) {
-    throw new FledgeError("config", `init.path: ${init.from} does not exist`, {
-      hint: "a relative path is a file of the project; an absolute one is a program in the guest",
-    });
-  }
+  assertInitFile(init);
   copyIntoTree(rootfs, init.from, init.run, () => ({ mode: 0o755 }));
+}
+
+/** Throws a `config` error for a file of the project that is missing. */
+export function assertInitFile(init: ResolvedInit): void {
+  if (init.mode !== "custom" || init.from === undefined || existsSync(init.from)) return;
+  throw new FledgeError("config", `init.path: ${init.from} does not exist`, {
+    hint: "a relative path is a file of the project; an absolute one is a program in the guest",
+  });
 }
 
 /** A program of the guest's own takes over as PID 1, as an image's /sbin/init must; the project's runs as a child. */

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { FledgeError } from "../../lib/errors.ts";
+import { FledgeError, type Problem } from "../../lib/errors.ts";
 import { copyIntoTree } from "../../rootfs/host.ts";
 import type { RootfsTree } from "../../rootfs/tree.ts";
 import { modeByPlace } from "./fhs.ts";
@@ -7,8 +7,8 @@ import type { ResolvedMapping } from "./options.ts";
 
 /** Copies what the config maps into the tree, in the order given. Throws a `config` error for a source that is missing. */
 export function applyMappings(rootfs: RootfsTree, mappings: readonly ResolvedMapping[]): void {
+  assertMapped(mappings);
   for (const mapping of mappings) {
-    if (!existsSync(mapping.from)) throw missing(mapping);
     const { mode, uid, gid } = mapping;
     const owner = { ...(uid !== undefined && { uid }), ...(gid !== undefined && { gid }) };
     copyIntoTree(rootfs, mapping.from, mapping.to, (path, entry) => ({
@@ -18,10 +18,18 @@ export function applyMappings(rootfs: RootfsTree, mappings: readonly ResolvedMap
   }
 }
 
-function missing({ from, key }: ResolvedMapping): FledgeError {
-  return new FledgeError("config", `${key}: ${from} does not exist`, {
-    hint: /[*?]/.test(from)
-      ? "a mapping takes a file, or a folder with all that is in it; it knows no patterns"
-      : "paths on the left of a mapping are relative to the folder of the config that holds it",
-  });
+/** Throws one `config` error for all mappings whose source is missing. */
+export function assertMapped(mappings: readonly ResolvedMapping[]): void {
+  const problems = mappings.filter(({ from }) => !existsSync(from)).map(missing);
+  const [first] = problems;
+  if (first === undefined) return;
+  if (problems.length === 1) throw new FledgeError("config", first.message, first);
+  throw new FledgeError("config", `${problems.length} of the mapped paths do not exist`, { problems });
+}
+
+function missing({ from, key }: ResolvedMapping): Problem {
+  const hint = /[*?]/.test(from)
+    ? "a mapping takes a file, or a folder with all that is in it; it knows no patterns"
+    : "paths on the left of a mapping are relative to the folder of the config that holds it";
+  return { message: `${key}: ${from} does not exist`, hint };
 }

@@ -33,6 +33,34 @@ describe("preflight", () => {
     });
   });
 
+  it("names all mapped files that are missing, unless a hook may make them", async () => {
+    const mappings = ["a", "b"].map((name) => ({
+      from: `/nonexistent/${name}`,
+      to: "/init",
+      key: `mappings["${name}"]`,
+    }));
+    const machine = { env: {}, signal: new AbortController().signal };
+    await expect(preflight(plan(smallPlugin({ mappings })), machine)).rejects.toMatchObject({
+      code: "config",
+      message: "2 of the mapped paths do not exist",
+      problems: [
+        { message: 'mappings["a"]: /nonexistent/a does not exist' },
+        { message: expect.stringContaining("/nonexistent/b") },
+      ],
+    });
+    const hooks = [{ origin: "x", hooks: { "config:resolved": () => {} } }];
+    await preflight(plan(smallPlugin({ mappings, hooks })), machine);
+  });
+
+  it("looks for a project's init before any work", async () => {
+    const init = { mode: "custom", run: "/usr/lib/fledge/init", from: "/nonexistent/init.sh" } as const;
+    const run = preflight(plan(smallPlugin({ init })), { env: {}, signal: new AbortController().signal });
+    await expect(run).rejects.toMatchObject({
+      code: "config",
+      message: "init.path: /nonexistent/init.sh does not exist",
+    });
+  });
+
   it("asks for root where it is needed", async () => {
     const root: Requirement = { kind: "root", reason: "mount the image" };
     process.getuid = () => 1000;
