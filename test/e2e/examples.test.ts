@@ -178,7 +178,7 @@ describeWith(
       const { folder } = await build("preset-package");
       const initrd = join(folder, "preset-package.cpio.gz");
       const { console } = await bootGuest({ initrd, until: /<\/ul>/ });
-      expect(console).toContain("<h1>Monday</h1>\n<ul>\n<li>The lift works again.\n</li></ul>\n");
+      expect(console).toContain("<h1>Monday</h1>\n<ul>\n<li>The lift works again.\n</li></ul>");
     });
 
     test("static-binary boots with nothing but its own program", async () => {
