@@ -16,7 +16,6 @@ export async function preflight({ plugin, requirements }: Plan, machine: Machine
   if (unmet.length === 0) return;
   const isOnlyRoot = unmet.every(({ kind }) => kind === "root");
   throw new FledgeError(isOnlyRoot ? "privilege" : "tool", `${plugin.name} cannot be built here`, {
-    hint: [...new Set(unmet.map(({ fix }) => fix).filter((fix) => fix !== undefined))].join("; ") || undefined,
     problems: unmet.map(problemOf),
   });
 }
@@ -28,6 +27,7 @@ function assertProjectFiles(plugin: ResolvedPlugin): void {
   if (plugin.strategy === "initramfs") assertInitFile(plugin.init);
 }
 
-function problemOf({ problem, reason, instead }: RequirementCheck): Problem {
-  return { message: `${problem}; needed to ${reason}`, ...(instead !== undefined && { hint: `or ${instead}` }) };
+function problemOf({ problem, reason, fix, instead }: RequirementCheck): Problem {
+  const remedies = [fix, instead].filter((text) => text !== undefined);
+  return { message: `${problem}; needed to ${reason}`, ...(remedies.length > 0 && { hint: remedies.join(", or ") }) };
 }

@@ -202,8 +202,7 @@ test.each<[string, Row]>([
       says: [
         "web cannot be built here",
         "lz4 not found; needed to compress the initramfs with lz4",
-        'hint or archive.compression = "gzip" (built in)',
-        "hint sudo apt-get install -y lz4",
+        'hint sudo apt-get install -y lz4, or archive.compression = "gzip" (built in)',
       ],
     },
   ],

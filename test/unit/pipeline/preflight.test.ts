@@ -25,10 +25,9 @@ describe("preflight", () => {
     await expect(run([tool("a1"), tool("sh"), tool("b2", "use ext4")])).rejects.toMatchObject({
       code: "tool",
       message: "small cannot be built here",
-      hint: "sudo apt-get install -y a1-pkg; sudo apt-get install -y b2-pkg",
       problems: [
-        { message: "a1 not found; needed to run a1" },
-        { message: "b2 not found; needed to run b2", hint: "or use ext4" },
+        { message: "a1 not found; needed to run a1", hint: "sudo apt-get install -y a1-pkg" },
+        { message: "b2 not found; needed to run b2", hint: "sudo apt-get install -y b2-pkg, or use ext4" },
       ],
     });
   });
@@ -66,8 +65,7 @@ describe("preflight", () => {
     process.getuid = () => 1000;
     await expect(run([root])).rejects.toMatchObject({
       code: "privilege",
-      hint: "run the command with sudo",
-      problems: [{ message: "this is not root; needed to mount the image" }],
+      problems: [{ message: "this is not root; needed to mount the image", hint: "run the command with sudo" }],
     });
   });
 });
