@@ -65,6 +65,16 @@ it("nginx and caddy want one of site and proxy", async () => {
   ]);
 });
 
+it("nginx refuses headers that its configuration cannot hold", async () => {
+  const options = JSON.stringify({ site: ".", headers: { "X-Price": "$5" } });
+  const cwd = project({
+    "fledge.config.ts": `export default { strategy: "oci_rootfs", extends: [["fledge/presets/nginx", ${options}]] };`,
+  });
+  expect(await problemsOf(loadPlugins({ ...common, cwd }), cwd)).toEqual([
+    'fledge.config.ts: preset "nginx": headers.X-Price: must not hold $ or line ends',
+  ]);
+});
+
 it("debian asks mmdebstrap for a tar on stdout", () => {
   const chosen = { packages: ["a", "b"], suite: "bookworm", variant: "minbase" as const };
   expect(mmdebstrapArgs(chosen, "linux/amd64")).toEqual([
