@@ -11,6 +11,12 @@ const CHUNK_BYTES = 1024 * 1024;
 
 const ZEROS = Buffer.alloc(CHUNK_BYTES);
 
+/**
+ * A smaller file of the store is read at once: to open, read and close it by way of other threads takes longer than the
+ * reading, most of all where a compressor has the processors.
+ */
+const SMALL_BYTES = 128 * 1024;
+
 /** Where a file has data: one run for a plain file, none for an empty one, the segments of a sparse one. */
 export function segmentsOf(file: FileInode): readonly Segment[] {
   if (file.content.kind === "stored" && file.content.segments) return file.content.segments;
@@ -25,6 +31,10 @@ export async function* readContent(file: FileInode): AsyncGenerator<Chunk, void,
   const { content } = file;
   if (content.kind === "inline") {
     if (file.size > 0) yield { at: 0, bytes: content.bytes };
+    return;
+  }
+  if (content.kind === "stored" && content.segments === undefined && file.size <= SMALL_BYTES) {
+    if (file.size > 0) yield { at: 0, bytes: readContentSync(file) };
     return;
   }
   const path = content.kind === "file" ? content.path : content.file;
