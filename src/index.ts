@@ -37,9 +37,8 @@ export type { ResolvedInitramfs, ResolvedOciRootfs, ResolvedPlugin } from "./con
 export type { StandardSchema } from "./config/standard-schema.ts";
 export { type DevEvent, type DevOptions, dev } from "./dev.ts";
 export type { CustomImager } from "./imagers/custom/imager.ts";
-export { artifactFacts } from "./imagers/custom/index.ts";
 export type { ArtifactFacts, ImagerContext } from "./imagers/imager.ts";
-export { writeHashed } from "./imagers/sink.ts";
+export { artifactFacts, writeHashed } from "./imagers/sink.ts";
 export { type InitOptions, type InitResult, initProject } from "./init/init.ts";
 export type { TemplateName } from "./init/templates.ts";
 export type { Warning } from "./lib/context.ts";

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
-import { open } from "node:fs/promises";
+import { open, stat } from "node:fs/promises";
 import { throwIfAborted } from "../lib/context.ts";
 import { digestOf } from "../lib/digest.ts";
+import { hashFile } from "../lib/hash-file.ts";
 import type { ArtifactFacts, ImagerContext } from "./imager.ts";
 
 /** Writes a stream to a new file and hashes it on the way; the file is on disk when this returns. */
@@ -25,4 +26,10 @@ export async function writeHashed(
     await handle.close();
   }
   return { sizeBytes, digest: digestOf(hash) };
+}
+
+/** What is known of a file that a program has written: for imagers whose program takes a path rather than a pipe. */
+export async function artifactFacts(path: string, { signal }: Pick<ImagerContext, "signal">): Promise<ArtifactFacts> {
+  const { size } = await stat(path);
+  return { sizeBytes: size, digest: await hashFile(path, signal) };
 }

@@ -5,11 +5,6 @@ import { compareTrees, type Kept, readingBack } from "./compare.ts";
 import type { ImagerContext } from "./imager.ts";
 import { writeHashed } from "./sink.ts";
 
-/** The input of a program that takes none. */
-export const NOTHING: AsyncIterable<Uint8Array> = { [Symbol.asyncIterator]: () => NO_CHUNKS };
-
-const NO_CHUNKS: AsyncIterator<Uint8Array> = { next: async () => ({ done: true, value: undefined }) };
-
 /** Compares an artifact by way of the tar that a program makes of it. For its time that takes the space of the unpacked tree. */
 export async function verifyAsTar(
   tree: SealedTree,

@@ -6,6 +6,11 @@ import { FledgeError, isFledgeError } from "./errors.ts";
 
 export type ExecOptions = { readonly signal: AbortSignal; readonly env: Env; readonly cwd?: string };
 
+/** The input of a program that takes none. */
+export const NOTHING: AsyncIterable<Uint8Array> = { [Symbol.asyncIterator]: () => NO_CHUNKS };
+
+const NO_CHUNKS: AsyncIterator<Uint8Array> = { next: async () => ({ done: true, value: undefined }) };
+
 /** How much of a failing tool's stderr goes into the error. */
 const STDERR_TAIL_BYTES = 4096;
 

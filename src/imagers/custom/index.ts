@@ -2,7 +2,6 @@ import { stat } from "node:fs/promises";
 import { attributeError, attributeRequirements } from "../../lib/attribute.ts";
 import { untilAborted } from "../../lib/context.ts";
 import { FledgeError } from "../../lib/errors.ts";
-import { hashFile } from "../../lib/hash-file.ts";
 import type { Requirement } from "../../lib/requirements.ts";
 import type { ArtifactFacts, ImagerContext } from "../imager.ts";
 import type { CustomImager } from "./imager.ts";
@@ -34,12 +33,6 @@ export function customImager(imager: CustomImager): CustomImager & { requirement
       verify: (tree, image, ctx) => attempt(() => verify.call(imager, tree, image, ctx), ctx, "verify"),
     }),
   };
-}
-
-/** What is known of a file that a program has written: for imagers whose program takes a path rather than a pipe. */
-export async function artifactFacts(path: string, { signal }: Pick<ImagerContext, "signal">): Promise<ArtifactFacts> {
-  const { size } = await stat(path);
-  return { sizeBytes: size, digest: await hashFile(path, signal) };
 }
 
 async function checkedFacts(facts: ArtifactFacts, out: string, who: string): Promise<ArtifactFacts> {

@@ -1,4 +1,4 @@
-import { pipeThrough } from "../../lib/exec.ts";
+import { NOTHING, pipeThrough } from "../../lib/exec.ts";
 import { findOnPath, requireTool } from "../../lib/tools.ts";
 import type { ImagerContext } from "../imager.ts";
 import type { Command, LoopFilesystem } from "./filesystem.ts";
@@ -38,7 +38,7 @@ export function mountArgv({ image, type, options, line, argv = [] }: Mounting): 
 export function runMounted(
   mounting: Mounting,
   ctx: ImagerContext,
-  input: AsyncIterable<Uint8Array> = NOTHING(),
+  input: AsyncIterable<Uint8Array> = NOTHING,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const unshare = requireTool({ name: "unshare", reason: "mount the image", package: "util-linux" }, ctx.env);
   return pipeThrough(unshare, mountArgv(mounting), input, { signal: ctx.signal, env: plain(ctx.env) });
@@ -52,7 +52,7 @@ export async function runCommand(
 ): Promise<string> {
   const declared = tools.find(({ name }) => name === tool);
   const path = declared === undefined ? findOnPath(tool, ctx.env) : requireTool(declared, ctx.env);
-  return await textOf(pipeThrough(path ?? tool, argv, NOTHING(), { ...ctx, env: { ...plain(ctx.env), ...env } }));
+  return await textOf(pipeThrough(path ?? tool, argv, NOTHING, { ...ctx, env: { ...plain(ctx.env), ...env } }));
 }
 
 export async function textOf(output: AsyncIterable<Uint8Array>): Promise<string> {
@@ -60,8 +60,6 @@ export async function textOf(output: AsyncIterable<Uint8Array>): Promise<string>
   for await (const chunk of output) chunks.push(chunk);
   return Buffer.concat(chunks).toString();
 }
-
-async function* NOTHING(): AsyncGenerator<Uint8Array, void, undefined> {}
 
 /** Messages in the language that is looked for in them, and no options that somebody set for other uses of tar. */
 function plain(env: ImagerContext["env"]): ImagerContext["env"] {

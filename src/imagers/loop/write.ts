@@ -1,10 +1,10 @@
 import { open, rm, stat } from "node:fs/promises";
 import { formatSize } from "../../lib/bytes.ts";
 import { FledgeError, isFledgeError } from "../../lib/errors.ts";
-import { hashFile } from "../../lib/hash-file.ts";
 import type { SealedTree } from "../../rootfs/seal.ts";
 import { writeTar } from "../../rootfs/tar-write.ts";
 import type { ArtifactFacts, ImagerContext } from "../imager.ts";
+import { artifactFacts } from "../sink.ts";
 import { awaitRelease } from "./devices.ts";
 import type { Format, LoopFilesystem } from "./filesystem.ts";
 import { type Fitted, fitHeadroom, toBlocks, toBytes } from "./fit.ts";
@@ -118,11 +118,11 @@ async function make({ tree, image, fs, options, ctx }: Job, sizeBytes: number): 
 }
 
 /** The kernel has the image's bytes before the disk does. */
-async function factsOf(image: string, { signal }: ImagerContext): Promise<ArtifactFacts> {
+async function factsOf(image: string, ctx: ImagerContext): Promise<ArtifactFacts> {
   const handle = await open(image, "r+");
   await handle.sync();
   await handle.close();
-  return { sizeBytes: (await stat(image)).size, digest: await hashFile(image, signal) };
+  return await artifactFacts(image, ctx);
 }
 
 function doesNotFit(sizeBytes: number, { type }: LoopFilesystem): FledgeError {

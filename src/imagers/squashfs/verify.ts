@@ -1,8 +1,8 @@
-import { pipeThrough } from "../../lib/exec.ts";
+import { NOTHING, pipeThrough } from "../../lib/exec.ts";
 import { chooseTool } from "../../lib/requirements.ts";
 import type { SealedTree } from "../../rootfs/seal.ts";
 import type { ImagerContext } from "../imager.ts";
-import { NOTHING, verifyAsTar } from "../verify-tar.ts";
+import { verifyAsTar } from "../verify-tar.ts";
 import { KEPT } from "./limits.ts";
 import type { ResolvedSquashfsOptions } from "./options.ts";
 import { READER_NEEDED } from "./packers.ts";
