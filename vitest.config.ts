@@ -6,8 +6,8 @@ const src = fileURLToPath(new URL("./src", import.meta.url));
 export default defineConfig({
   resolve: {
     alias: [
-      { find: /^fledge$/, replacement: `${src}/index.ts` },
-      { find: /^fledge\/(.*)$/, replacement: `${src}/$1/index.ts` },
+      { find: /^@volantvm\/fledge$/, replacement: `${src}/index.ts` },
+      { find: /^@volantvm\/fledge\/(.*)$/, replacement: `${src}/$1/index.ts` },
     ],
   },
   test: {

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { defineImager, definePlugin, runProgram, type Tool, writeHashed, writeTar } from "fledge";
+import { defineImager, definePlugin, runProgram, type Tool, writeHashed, writeTar } from "@volantvm/fledge";
 
 const ZSTD: Tool = { name: "zstd", reason: "pack and unpack the archive", package: "zstd" };
 

@@ -1,4 +1,4 @@
-import { definePlugin, serviceScript } from "fledge";
+import { definePlugin, serviceScript } from "@volantvm/fledge";
 
 // An init of one's own that becomes PID 1: after fledge's mounts it starts two services and waits for what ends.
 export default definePlugin({

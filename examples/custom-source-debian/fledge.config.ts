@@ -1,4 +1,12 @@
-import { definePlugin, defineSource, imageConfig, layerFromTar, runProgram, stripDocs, type Tool } from "fledge";
+import {
+  definePlugin,
+  defineSource,
+  imageConfig,
+  layerFromTar,
+  runProgram,
+  stripDocs,
+  type Tool,
+} from "@volantvm/fledge";
 
 const MMDEBSTRAP: Tool = {
   name: "mmdebstrap",

@@ -1,4 +1,4 @@
-import { definePlugin, defineStage, formatEnv } from "fledge";
+import { definePlugin, defineStage, formatEnv } from "@volantvm/fledge";
 
 /** In the phase `rootfs` a stage changes the tree. This one goes ahead of the mappings, so that one of them may replace it. */
 const osRelease = defineStage({

@@ -1,4 +1,4 @@
-import { definePlugin } from "fledge";
+import { definePlugin } from "@volantvm/fledge";
 
 // A disk from a Dockerfile: docker, podman, buildah or BuildKit builds the image, whichever works here. What the image
 // says (EXPOSE, ENTRYPOINT, ENV) goes into the manifest.

@@ -1,4 +1,4 @@
-import { addUser, definePlugin, formatEnv, renderTemplate, serviceScript } from "fledge";
+import { addUser, definePlugin, formatEnv, renderTemplate, serviceScript } from "@volantvm/fledge";
 
 // A disk whose files are made while it is built: who built it, a page from a template, an account, and a web server that
 // needs no root for port 80. The BusyBox is Debian's (sudo apt-get install -y busybox-static).

@@ -1,4 +1,4 @@
-import { definePlugin } from "fledge";
+import { definePlugin } from "@volantvm/fledge";
 
 // A web server in an initramfs: BusyBox serves a page that is made while the image is built.
 // The BusyBox is Debian's (sudo apt-get install -y busybox-static), so nothing is downloaded.

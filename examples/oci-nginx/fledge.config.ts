@@ -1,4 +1,4 @@
-import { definePlugin } from "fledge";
+import { definePlugin } from "@volantvm/fledge";
 
 // An image that is there already becomes a disk that boots. What it runs, its environment and its port are the image's.
 export default definePlugin({

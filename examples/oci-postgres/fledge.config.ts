@@ -1,4 +1,4 @@
-import { definePlugin } from "fledge";
+import { definePlugin } from "@volantvm/fledge";
 
 // A database: more room on the disk for what it will hold, and scripts that run when the database is first made.
 export default definePlugin(({ env }) => ({

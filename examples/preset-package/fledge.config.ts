@@ -1,4 +1,4 @@
-import { definePlugin } from "fledge";
+import { definePlugin } from "@volantvm/fledge";
 import noticeBoard from "./preset/index.ts";
 
 // A preset of one's own, in a package beside the config: the editor completes its options. Published, it would be

@@ -1,4 +1,4 @@
-import { definePlugin } from "fledge";
+import { definePlugin } from "@volantvm/fledge";
 
 // An application on a stock image of its language. Its packages are brought along in vendor/, so nothing is installed
 // in the guest: pip install --target vendor --requirement app/requirements.txt

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { definePlugin } from "fledge";
+import { definePlugin } from "@volantvm/fledge";
 
 // One static binary is the whole guest: it is /init, nothing of fledge's is in the image.
 // A config is a program, so it can compile what it packs.

@@ -4,7 +4,7 @@ import { evaluateFile, evaluateUse, plainLayer, type Reading } from "./evaluate.
 import { explain } from "./explain.ts";
 import { findLayer } from "./find.ts";
 import type { Extender, RawLayer } from "./layer.ts";
-import { bundledPreset, bundledPresetNames } from "./own-files.ts";
+import { bundledPreset, bundledPresetNames, PACKAGE, PRESET_SPEC } from "./own-files.ts";
 import { isPreset, isPresetUse } from "./preset.ts";
 import { configError } from "./problems.ts";
 import { layerSchema } from "./schema.ts";
@@ -64,9 +64,10 @@ async function resolveSpec(spec: string, by: Extender): Promise<string> {
 
 function hintFor(spec: string, isPath: boolean): string {
   if (isPath) return "a path is relative to the file that extends it";
-  const [, bundled] = /^fledge\/presets\/(.*)$/.exec(spec) ?? [];
+  const [, bundled] = PRESET_SPEC.exec(spec) ?? [];
   if (bundled !== undefined) return didYouMean(bundled, bundledPresetNames()) ?? "`fledge presets` lists them";
-  if (bundledPresetNames().includes(spec)) return `did you mean "fledge/presets/${spec}", which comes with fledge?`;
+  const name = spec.replace(/^fledge\/presets\//, "");
+  if (bundledPresetNames().includes(name)) return `did you mean "${PACKAGE}/presets/${name}", which comes with fledge?`;
   return `npm install --save-dev ${packageOf(spec)}, or write ./${spec} for a folder`;
 }
 

@@ -1,5 +1,5 @@
 import * as module from "node:module";
-import { OWN_ENTRY, OWN_FOLDER_URL } from "./own-files.ts";
+import { OWN_ENTRY, OWN_FOLDER_URL, PACKAGE } from "./own-files.ts";
 
 /** The parent of a config's first import; the hook knows configs by it and leaves all other imports alone. */
 export const CONFIG_PARENT: string = new URL("?fledge-config", import.meta.url).href;
@@ -9,8 +9,8 @@ type Hooks = { readonly resolve: (...args: unknown[]) => unknown };
 let installing: Promise<void> | undefined;
 
 /**
- * Teaches module resolution three things, for configs and what they import only: `fledge` and what it exports are the
- * running fledge's where the project has none (a global installation); where they are the running one's, its modules are
+ * Teaches module resolution three things, for configs and what they import only: fledge's package and what it exports
+ * are the running fledge's where the project has none (a global installation); where they are the running one's, its modules are
  * not evaluated again for each config (0.6 s and 14 MB each time; a namespace that no tsx answers to keeps tsx from
  * adding its own); and a file with ESM syntax is an ES module even in a project without `"type": "module"`, so that
  * top-level await works there. tsx comes later in the chain and keeps the answer.
@@ -33,6 +33,7 @@ function hookSource(): string {
   return `
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+const PACKAGE = ${JSON.stringify(PACKAGE)};
 const FOLDER = ${JSON.stringify(OWN_FOLDER_URL)};
 const ENTRY = ${JSON.stringify(`/${OWN_ENTRY}`)};
 const ESM = /^\\s*(import\\s*[\\w{*"']|export\\s*[\\w{*])/m;
@@ -71,8 +72,8 @@ export function resolve(specifier, context, next) {
     return isModule(answer.url) ? { ...answer, format: "module" } : answer;
   };
   return settle(() => next(specifier, context), found, (error) => {
-    const folder = specifier.slice("fledge".length);
-    if (!specifier.startsWith("fledge") || !EXPORT.test(folder)) throw error;
+    const folder = specifier.slice(PACKAGE.length);
+    if (!specifier.startsWith(PACKAGE) || !EXPORT.test(folder)) throw error;
     return shared(FOLDER + folder + ENTRY) || next(FOLDER + folder + ENTRY, context);
   });
 }

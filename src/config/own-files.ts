@@ -2,15 +2,21 @@ import { existsSync, readdirSync } from "node:fs";
 import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
 
+/** The name that configs import, whether or not the project has it installed. */
+export const PACKAGE = "@volantvm/fledge";
+
+/** What a bundled preset is called in `extends` and imports, with its name in the first group. */
+export const PRESET_SPEC: RegExp = new RegExp(`^${PACKAGE}/presets/([^/]+)$`);
+
 /** The folder of the running fledge, as a URL without a slash at its end; each of its exports is a folder in there. */
 export const OWN_FOLDER_URL: string = new URL("..", import.meta.url).href.replace(/\/$/, "");
 
 /** The entry of an exported folder: .js where fledge is installed, .ts in its own repository. */
 export const OWN_ENTRY: string = `index${extname(fileURLToPath(import.meta.url))}`;
 
-/** The file that "fledge/presets/NAME" means where the project has no fledge of its own. */
+/** The file that "@volantvm/fledge/presets/NAME" means where the project has no fledge of its own. */
 export function bundledPreset(spec: string): string | undefined {
-  const [, name] = /^fledge\/presets\/([\w-]+)$/.exec(spec) ?? [];
+  const [, name] = PRESET_SPEC.exec(spec) ?? [];
   if (name === undefined) return undefined;
   const file = fileURLToPath(`${OWN_FOLDER_URL}/presets/${name}/${OWN_ENTRY}`);
   return existsSync(file) ? file : undefined;

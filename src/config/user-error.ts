@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { type FledgeError, isFledgeError, messageOf, type Problem } from "../lib/errors.ts";
 import { nearest } from "../lib/suggest.ts";
+import { PACKAGE } from "./own-files.ts";
 import { configError } from "./problems.ts";
 
 /** An error that the user's own code threw, or a syntax error in it, as a `config` error that names file and line. */
@@ -22,8 +23,14 @@ function missingModule(thrown: unknown, file: string): Problem | undefined {
   if (match === null) return undefined;
   const [, missing = "", importer = file] = match;
   const isFile = missing.startsWith("/") || missing.startsWith("file:");
-  const hint = isFile ? undefined : nearest(missing, ["fledge"]) ? 'did you mean "fledge"?' : `npm install ${missing}`;
+  const hint = isFile ? undefined : (meantOwn(missing) ?? `npm install ${missing}`);
   return { message: `cannot find "${missing}", which it imports`, file: plainPath(importer), ...(hint && { hint }) };
+}
+
+/** `fledge` on npm is somebody else's, so a config that imports it is never told to install it. */
+function meantOwn(missing: string): string | undefined {
+  const isOwn = nearest(missing, [PACKAGE, "fledge"]) !== undefined || missing.startsWith("fledge/");
+  return isOwn ? `did you mean "${PACKAGE}"?` : undefined;
 }
 
 function runtimeProblem(thrown: unknown, file: string): Problem {

@@ -25,7 +25,7 @@ export function renderConfig(values: LayerInput, comments: Comments): string {
   const ordered = Object.fromEntries(Object.entries(values).sort(([a], [b]) => rank(a) - rank(b)));
   const head = comments.at([]).map((line) => `${commentLine(line)}\n`);
   const recipe = objectLiteral(ordered, comments);
-  return `import { definePlugin } from "fledge";\n\n${head.join("")}export default definePlugin(${recipe});\n`;
+  return `import { definePlugin } from "@volantvm/fledge";\n\n${head.join("")}export default definePlugin(${recipe});\n`;
 }
 
 function rank(key: string): number {

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { type JsonSchema, jsonType } from "../config/json-type.ts";
+import { PACKAGE } from "../config/own-files.ts";
 import { PRESETS, type PresetName } from "./index.ts";
 
 /** An option of a preset; `type` in a few words, as `string[]` or `"a" | "b"`. */
@@ -33,7 +34,7 @@ export async function describePreset(name: PresetName): Promise<PresetDescriptio
   return {
     name,
     description: preset.description,
-    module: `fledge/presets/${name}`,
+    module: `${PACKAGE}/presets/${name}`,
     options: optionRows(preset.options),
     example,
     readme,

@@ -117,7 +117,7 @@ async function run(
   let tree: RootfsTree | undefined;
   const logs: string[] = [];
   const seen: ResolvedPlugin["hooks"][number] = {
-    origin: "fledge/testing",
+    origin: "@volantvm/fledge/testing",
     hooks: {
       "rootfs:ready": ({ rootfs }) => {
         tree = rootfs;

@@ -1,4 +1,4 @@
-import { definePlugin } from "fledge";
+import { definePlugin } from "@volantvm/fledge";
 
 // An image that a Dockerfile describes, as a bootable disk.
 export default definePlugin({

@@ -1,4 +1,4 @@
-import { definePlugin } from "fledge";
+import { definePlugin } from "@volantvm/fledge";
 
 // A small static service: BusyBox, an init and the project's files, booted straight from memory.
 export default definePlugin({

@@ -1,4 +1,4 @@
-import { definePlugin } from "fledge";
+import { definePlugin } from "@volantvm/fledge";
 
 // Software that has a container image already, as a bootable disk.
 export default definePlugin({

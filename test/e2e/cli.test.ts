@@ -15,10 +15,10 @@ function pair(): string {
   return project({
     "package.json": '{ "type": "module" }',
     "app.sh": APP,
-    "preset.ts": `import { definePreset } from "fledge";
+    "preset.ts": `import { definePreset } from "@volantvm/fledge";
       export default definePreset({ meta: { name: "base" }, busybox: { path: "/bin/busybox" },
         hooks: { "rootfs:ready": ({ rootfs, log }) => { rootfs.writeFile("/etc/preset", "yes"); log("the preset's hook"); } } });`,
-    "fledge.config.ts": `import { definePlugin } from "fledge";
+    "fledge.config.ts": `import { definePlugin } from "@volantvm/fledge";
       export default [definePlugin(${plugin("one")}), definePlugin(async () => (${plugin("two")}))];`,
   });
 }
@@ -52,7 +52,7 @@ test("hooks of a preset run before the config's; -v says so", async () => {
 test("what a config imports from fledge is the running fledge's own, not a copy", async () => {
   const cwd = project({
     "package.json": '{ "type": "module" }',
-    "fledge.config.ts": `import { definePlugin, RootfsTree } from "fledge";
+    "fledge.config.ts": `import { definePlugin, RootfsTree } from "@volantvm/fledge";
       export default definePlugin({ name: "own", strategy: "initramfs", init: { none: true },
         mappings: { "/bin/busybox": "/init" },
         manifest: { workload: { baseUrl: "http://127.0.0.1:80", entrypoint: "/init" } },

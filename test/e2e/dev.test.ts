@@ -9,7 +9,7 @@ import { describeWith, requireRoot, requireTools } from "../helpers/requirements
 
 const IDLE = /(?:built|failed|nothing to build).*waiting for changes.*\n/;
 
-const CONFIG = `import { definePlugin } from "fledge";
+const CONFIG = `import { definePlugin } from "@volantvm/fledge";
 import { version } from "./version.ts";
 export default definePlugin({
   name: "web", version, strategy: "initramfs", init: { none: true }, archive: { compression: "none" },

@@ -29,7 +29,7 @@ async function expectWords({ files = {}, args = ["build"], env = {}, code, says 
 
 /** The config of an initramfs that builds, with more in it. */
 function config(more: string, name = "fledge.config.ts"): Record<string, string> {
-  const text = `import { definePlugin } from "fledge";
+  const text = `import { definePlugin } from "@volantvm/fledge";
 export default definePlugin({
   name: "web",
   strategy: "initramfs",
@@ -173,7 +173,7 @@ test.each<[string, Row]>([
     {
       files: config('extends: ["nginx"],'),
       code: 2,
-      says: ['cannot find "nginx"', 'did you mean "fledge/presets/nginx'],
+      says: ['cannot find "nginx"', 'did you mean "@volantvm/fledge/presets/nginx'],
     },
   ],
   [
@@ -181,7 +181,23 @@ test.each<[string, Row]>([
     {
       files: { "fledge.config.ts": 'import { definePlugin } from "fledg";\nexport default definePlugin;\n' },
       code: 2,
-      says: ['cannot find "fledg", which it imports', 'did you mean "fledge"?'],
+      says: ['cannot find "fledg", which it imports', 'did you mean "@volantvm/fledge"?'],
+    },
+  ],
+  [
+    "fledge by its command's name in an import",
+    {
+      files: { "fledge.config.ts": 'import nginx from "fledge/presets/nginx";\nexport default nginx();\n' },
+      code: 2,
+      says: ['cannot find "fledge', 'did you mean "@volantvm/fledge'],
+    },
+  ],
+  [
+    "a preset of fledge's by the command's name",
+    {
+      files: config('extends: ["fledge/presets/nginx"],'),
+      code: 2,
+      says: ['cannot find "fledge/presets/nginx"', 'did you mean "@volantvm/fledge/presets/nginx"'],
     },
   ],
   ["no config", { code: 2, says: ["no config found in /", "looked for fledge.config.ts", "hint fledge init writes"] }],

@@ -16,11 +16,11 @@ test("fledge presets NAME says what its options are, and how a config begins", a
   expect(code).toBe(0);
   expect(stdout).toMatch(/^ {2}app {5}string +folder of the application.* \(required\)$/m);
   expect(stdout).toMatch(/^ {2}server {2}"gunicorn" \| "waitress" {2}server.* \(default "gunicorn"\)$/m);
-  expect(stdout).toContain('  import python from "fledge/presets/python";\n');
+  expect(stdout).toContain('  import python from "@volantvm/fledge/presets/python";\n');
   const { stdout: json } = await fledge(["presets", "python", "--json"]);
   expect(JSON.parse(json)).toMatchObject({
     name: "python",
-    module: "fledge/presets/python",
+    module: "@volantvm/fledge/presets/python",
     options: [{ name: "app", type: "string", isRequired: true }, {}, { name: "server", default: "gunicorn" }, {}],
   });
 });

@@ -22,7 +22,7 @@ async function build(preset: string, options: object, files: Record<string, stri
     "fledge.config.mjs": `export default {
       name: "app", strategy: "oci_rootfs", source: { image: "${registry.host}/services:${TAG}" },
       registries: { "${registry.host}": { insecure: true } },
-      extends: [["fledge/presets/${preset}", ${JSON.stringify(options)}]],
+      extends: [["@volantvm/fledge/presets/${preset}", ${JSON.stringify(options)}]],
     };`,
   });
   return await buildIn(cwd);
@@ -149,7 +149,7 @@ describeWith("bundled presets", [needsRealImages(), needsRegistry(), requireTool
       "needed/index.js": 'module.exports = "needed in ";',
       "tool/package.json": JSON.stringify({ name: "tool", version: "1.0.0", bin: { tool: "tool.js" } }),
       "tool/tool.js": "#!/usr/bin/env node\n",
-      "fledge.config.mjs": `import node from "fledge/presets/node";
+      "fledge.config.mjs": `import node from "@volantvm/fledge/presets/node";
         export default { name: "app", strategy: "oci_rootfs", source: { image: "${registry.host}/services:${TAG}" },
           registries: { "${registry.host}": { insecure: true } }, extends: [node({ app: "./server", entry: "main.js" })] };`,
     });
@@ -207,7 +207,7 @@ describeWith("the preset static-binary", [requireBoot(), requireTools("cc", "bus
   async function compiled(options: string, more = "") {
     const cwd = project({
       "program.c": PROGRAM,
-      "fledge.config.mjs": `import staticBinary from "fledge/presets/static-binary";
+      "fledge.config.mjs": `import staticBinary from "@volantvm/fledge/presets/static-binary";
         export default { name: "app", strategy: "initramfs", extends: [staticBinary(${options})], ${more} };`,
     });
     mkdirSync(join(cwd, "build"));
@@ -237,8 +237,8 @@ describeWith("the preset debian", [needsRealImages(), requireTools("unshare", "e
   test("makes a root of packages, on which another preset works; twice the same", async () => {
     const cwd = project({
       "public/index.html": "<h1>without an image</h1>\n",
-      "fledge.config.mjs": `import debian from "fledge/presets/debian";
-        import nginx from "fledge/presets/nginx";
+      "fledge.config.mjs": `import debian from "@volantvm/fledge/presets/debian";
+        import nginx from "@volantvm/fledge/presets/nginx";
         export default { name: "app", strategy: "oci_rootfs",
           extends: [nginx({ site: "./public" }), debian({ packages: ["nginx-light", "iproute2", "curl"] })] };`,
     });

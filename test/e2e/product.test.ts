@@ -15,7 +15,7 @@ const BUILT = /built web in .*waiting for changes.*\n/;
 /** Everything here is done with the tarball that npm publishes, in folders that know nothing of this repository. */
 describeWith("fledge as npm installs it", [requireTools("npm", "busybox", "cpio")], () => {
   let tarball: string;
-  /** A project of the first minutes: an empty folder, `npm install fledge`, `fledge init`. */
+  /** A project of the first minutes: an empty folder, `npm install @volantvm/fledge`, `fledge init`. */
   let web: string;
   let initSaid: string;
 
@@ -52,16 +52,18 @@ describeWith("fledge as npm installs it", [requireTools("npm", "busybox", "cpio"
 
     // What it says about the package.json that it kept is all that the editor needs.
     const [, missing = ""] = /package\.json kept: npm install --save-dev (.*?), and add "type"/.exec(initSaid) ?? [];
-    expect(missing).not.toContain("fledge");
+    expect(missing).not.toContain("@volantvm/fledge");
     edit("package.json", (text) => text.replace("{", '{\n  "type": "module",'));
     run(web, "sh", "-c", `npm install --no-audit --no-fund --prefer-offline --save-dev ${missing}`);
     const tsc = (): string => run(web, "npx", "tsc");
     expect(tsc()).toBe("");
     const typed = (line: string): void => writeFileSync(join(web, "typed.ts"), line);
-    typed('import { definePlugin } from "fledge"; definePlugin({ strategy: "initramfs", filesystem: {} });');
+    typed('import { definePlugin } from "@volantvm/fledge"; definePlugin({ strategy: "initramfs", filesystem: {} });');
     expect(tsc).toThrow(/typed\.ts\(1,\d+\): error TS/);
     // Without Node's own types, what a file of the guest holds would be `any`.
-    typed('import type { RootfsTree } from "fledge"; export const x = (t: RootfsTree): number => t.readFile("/x");');
+    typed(
+      'import type { RootfsTree } from "@volantvm/fledge"; export const x = (t: RootfsTree): number => t.readFile("/x");',
+    );
     expect(tsc).toThrow(/Buffer.* is not assignable to type 'number'/);
     rmSync(join(web, "typed.ts"));
   });
@@ -85,13 +87,16 @@ describeWith("fledge as npm installs it", [requireTools("npm", "busybox", "cpio"
     expect(run(author, "npm", "test")).toMatch(/^# pass 3$/m);
     run(author, "npm", "run", "build");
     const packed = JSON.parse(readFileSync(join(author, "package.json"), "utf8"));
-    expect(packed).toMatchObject({ keywords: ["fledge-preset"], peerDependencies: { fledge: `^${version}` } });
+    expect(packed).toMatchObject({
+      keywords: ["fledge-preset"],
+      peerDependencies: { "@volantvm/fledge": `^${version}` },
+    });
 
     install(web, pack(author, author));
     run(web, "mkdir", "public");
     const files = {
       "public/index.html": "<h1>hello</h1>\n",
-      "app.config.ts": `import { definePlugin } from "fledge";
+      "app.config.ts": `import { definePlugin } from "@volantvm/fledge";
         import acme from "fledge-preset-acme";
         export default definePlugin({
           name: "app", strategy: "initramfs", init: { none: true }, busybox: { path: "/bin/busybox" },
@@ -99,9 +104,9 @@ describeWith("fledge as npm installs it", [requireTools("npm", "busybox", "cpio"
           hooks: { "rootfs:ready": ({ rootfs }) => rootfs.symlink("/bin/busybox", "/init") },
           manifest: { workload: { baseUrl: "http://127.0.0.1:80" } },
         });`,
-      "named.ts": `import { definePreset } from "fledge";
+      "named.ts": `import { definePreset } from "@volantvm/fledge";
         export default definePreset({ meta: { name: "named" }, extends: ["fledge-preset-acme"], version: "4.5.6" });`,
-      "typo.config.mjs": 'export default { strategy: "initramfs", extends: "fledge/presets/ngin" };',
+      "typo.config.mjs": 'export default { strategy: "initramfs", extends: "@volantvm/fledge/presets/ngin" };',
     };
     for (const [name, text] of Object.entries(files)) writeFileSync(join(web, name), text);
     run(web, "npx", "fledge", "build", "-c", "app.config.ts", "--verify");
@@ -114,7 +119,7 @@ describeWith("fledge as npm installs it", [requireTools("npm", "busybox", "cpio"
 
     expect(() => run(web, "npx", "fledge", "plan", "-c", "typo.config.mjs")).toThrow(/did you mean "nginx"\?/);
     const listed = run(web, "npx", "fledge", "presets", "nginx");
-    expect(listed).toContain('import nginx from "fledge/presets/nginx"');
+    expect(listed).toContain('import nginx from "@volantvm/fledge/presets/nginx"');
   });
 
   test("fledge dev builds what changes until Ctrl-C", { timeout: 120_000 }, async () => {

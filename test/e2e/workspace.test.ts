@@ -19,7 +19,7 @@ const HANGS = plugin('hooks: { "rootfs:ready": () => new Promise((resolve) => se
 function workspace(configs: Record<string, string>): string {
   return project({
     "package.json": '{ "type": "module" }',
-    "fledge.config.ts": `import { defineWorkspace } from "fledge"; export default defineWorkspace({ plugins: ["./plugins/*"] });`,
+    "fledge.config.ts": `import { defineWorkspace } from "@volantvm/fledge"; export default defineWorkspace({ plugins: ["./plugins/*"] });`,
     "plugins/README.md": "not a plugin",
     "plugins/shared/preset.ts": "export default {};",
     ...Object.fromEntries(Object.entries(configs).map(([name, text]) => [`plugins/${name}/fledge.config.ts`, text])),

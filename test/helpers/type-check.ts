@@ -13,7 +13,9 @@ export function typeCheck(modules: readonly string[]): void {
   const folder = mkdtempSync(join(ROOT, "test", ".type-check-"));
   try {
     for (const [index, text] of modules.entries()) writeFileSync(join(folder, `module-${index}.ts`), text);
-    const compilerOptions = { paths: { fledge: ["../../dist/index.d.ts"], "fledge/*": ["../../dist/*/index.d.ts"] } };
+    const compilerOptions = {
+      paths: { "@volantvm/fledge": ["../../dist/index.d.ts"], "@volantvm/fledge/*": ["../../dist/*/index.d.ts"] },
+    };
     const include = ["*.ts"];
     writeFileSync(
       join(folder, "tsconfig.json"),

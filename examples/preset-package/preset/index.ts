@@ -1,4 +1,4 @@
-import { definePreset } from "fledge";
+import { definePreset } from "@volantvm/fledge";
 import { z } from "zod";
 
 export default definePreset({

@@ -1,4 +1,4 @@
-import { definePreset } from "fledge";
+import { definePreset } from "@volantvm/fledge";
 
 // What the plugins of this repository share: Debian's BusyBox (sudo apt-get install -y busybox-static), and its web
 // server on port 8080, which serves what a plugin puts into /srv/www.

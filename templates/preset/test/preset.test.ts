@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { definePlugin } from "fledge";
-import { buildForTest, imageForTest, testProgram } from "fledge/testing";
+import { definePlugin } from "@volantvm/fledge";
+import { buildForTest, imageForTest, testProgram } from "@volantvm/fledge/testing";
 import preset from "../src/index.ts";
 
 /** A small image in the place of the one that users will have. */

@@ -15,7 +15,7 @@ const problems = (cwd: string) => problemsOf(load(cwd), cwd);
 describe("a TypeScript config", () => {
   const files = {
     "fledge.config.ts": `
-      import { isFledgeError } from "fledge";
+      import { isFledgeError } from "@volantvm/fledge";
       import { Port } from "./ports.js";
       import { label } from "#labels";
       import { shared } from "@shared/name";
@@ -56,9 +56,9 @@ describe("a TypeScript config", () => {
 
   it("takes the fledge that the project has", async () => {
     const cwd = project({
-      "fledge.config.ts": `import { mine } from "fledge"; export default { name: mine, strategy: "initramfs" };`,
-      "node_modules/fledge/package.json": JSON.stringify({ name: "fledge", type: "module", exports: "./index.js" }),
-      "node_modules/fledge/index.js": "export const mine = 'installed';",
+      "fledge.config.ts": `import { mine } from "@volantvm/fledge"; export default { name: mine, strategy: "initramfs" };`,
+      "node_modules/@volantvm/fledge/package.json": JSON.stringify({ type: "module", exports: "./index.js" }),
+      "node_modules/@volantvm/fledge/index.js": "export const mine = 'installed';",
     });
     expect(await load(cwd)).toMatchObject([{ name: "installed" }]);
   });

@@ -17,7 +17,7 @@ const config = (entries: string, imports = "") => `${imports}
 
 /** A preset with checked options, one host path of its own and one from an option. Its zod is another copy's. */
 const WEB = `
-  import { definePreset } from "fledge";
+  import { definePreset } from "@volantvm/fledge";
   import { z } from "${import.meta.resolve("zod")}";
   export default definePreset({
     name: "web",
@@ -92,7 +92,7 @@ describe("presets that extend presets", () => {
       "node_modules/fledge-preset-web/package.json": '{ "type": "module", "exports": "./index.ts" }',
       "node_modules/fledge-preset-web/index.ts": WEB,
       "presets/shop/index.ts": `
-        import { definePreset } from "fledge";
+        import { definePreset } from "@volantvm/fledge";
         import web from "fledge-preset-web";
         export default definePreset<{ theme?: string }>(({ theme = "" }, { resolve }) => ({
           meta: { name: "shop", url: import.meta.url },
@@ -110,7 +110,7 @@ describe("presets that extend presets", () => {
   it("may be several in one file, but none extends itself", async () => {
     const file = (second: string) => ({
       "package.json": MODULE,
-      "presets.ts": `import { definePreset } from "fledge";
+      "presets.ts": `import { definePreset } from "@volantvm/fledge";
         const url = import.meta.url;
         export const low = definePreset({ name: "low", url, setup: () => ({ version: "2.0.0"${second} }) });
         export const high = definePreset({ name: "high", url, setup: () => ({ extends: [low()] }) });`,

@@ -54,7 +54,7 @@ describe("initProject", () => {
     expect(JSON.parse(readFileSync(join(dir, "package.json"), "utf8"))).toMatchObject({
       name: "my-web",
       type: "module",
-      devDependencies: { fledge: `^${fledgeVersion()}` },
+      devDependencies: { "@volantvm/fledge": `^${fledgeVersion()}` },
     });
   });
 
@@ -86,7 +86,7 @@ describe("initProject", () => {
     expect(kept).toEqual([
       {
         path: "package.json",
-        todo: `npm install --save-dev @types/node@^20.0.0 fledge@^${fledgeVersion()} "typescript@>=5.9.0 <7", and add "type": "module" for the editor's sake`,
+        todo: `npm install --save-dev @types/node@^20.0.0 @volantvm/fledge@^${fledgeVersion()} "typescript@>=5.9.0 <7", and add "type": "module" for the editor's sake`,
       },
       { path: "tsconfig.json" },
       { path: ".gitignore", todo: "add what builds leave: *.cpio*, *.img, *.manifest.json" },
@@ -99,10 +99,10 @@ describe("initProject", () => {
       const { kept } = await initProject({ dir: project({ "package.json": json }), template, name: "web" });
       return kept[0]?.todo;
     };
-    const all = { fledge: "file:fledge.tgz", typescript: "*", "@types/node": "*" };
+    const all = { "@volantvm/fledge": "file:fledge.tgz", typescript: "*", "@types/node": "*" };
     expect(await todo(JSON.stringify({ type: "module", dependencies: all }), "oci")).toBeUndefined();
     expect(await todo(JSON.stringify({ type: "module", devDependencies: { typescript: "*" } }), "toml")).toBe(
-      `npm install --save-dev fledge@^${fledgeVersion()}`,
+      `npm install --save-dev @volantvm/fledge@^${fledgeVersion()}`,
     );
     expect(await todo("no JSON", "toml")).toMatch(/^npm install .*, and add "type"/);
   });

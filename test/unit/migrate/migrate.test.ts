@@ -91,7 +91,7 @@ describe("every TOML there is", { timeout: 180_000 }, () => {
 describe("the text", () => {
   it("leaves out defaults and the format, and has the comments at their keys", async () => {
     const { text, dropped } = await migrateProject({ dir: project({ "fledge.toml": DEMANDING }), dryRun: true });
-    expect(text).toBe(`import { definePlugin } from "fledge";
+    expect(text).toBe(`import { definePlugin } from "@volantvm/fledge";
 
 // The first line.
 // Whose it is.
@@ -143,7 +143,7 @@ run: \\\`echo \\\${HOME}\\\`
       ...readFileSync(join(ROOT, "README.md"), "utf8").matchAll(/^```toml\n(.*?)^```/gms),
     ].map((match) => match[1]);
     const dir = project({ "fledge.toml": `${initramfs}\n[plugin]\nname = "a"\n` });
-    expect((await migrateProject({ dir, dryRun: true })).text).toBe(`import { definePlugin } from "fledge";
+    expect((await migrateProject({ dir, dryRun: true })).text).toBe(`import { definePlugin } from "@volantvm/fledge";
 
 export default definePlugin({
   name: "a",
@@ -157,7 +157,7 @@ export default definePlugin({
 it("has no manifest where manifest.toml has a name only", async () => {
   const toml = 'strategy = "oci_rootfs"\nsource = { dir = "." }\n';
   const dir = project({ "fledge.toml": toml, "manifest.toml": 'name = "a"\nversion = "2"\n' });
-  expect(await expectSameMigrated(dir)).toBe(`import { definePlugin } from "fledge";
+  expect(await expectSameMigrated(dir)).toBe(`import { definePlugin } from "@volantvm/fledge";
 
 export default definePlugin({
   name: "a",

@@ -49,16 +49,16 @@ it.each(names)("%s has an example that loads in a project without fledge, by nam
 
 it("are not taken for packages when they are misspelt", async () => {
   const cwd = project({
-    "fledge.config.ts": 'export default { strategy: "oci_rootfs", extends: "fledge/presets/ngnix" };',
+    "fledge.config.ts": 'export default { strategy: "oci_rootfs", extends: "@volantvm/fledge/presets/ngnix" };',
   });
   expect(await problemsOf(loadPlugins({ ...common, cwd }), cwd)).toEqual([
-    'fledge.config.ts: cannot find "fledge/presets/ngnix", which it extends (did you mean "nginx"?)',
+    'fledge.config.ts: cannot find "@volantvm/fledge/presets/ngnix", which it extends (did you mean "nginx"?)',
   ]);
 });
 
 it("nginx and caddy want one of site and proxy", async () => {
   const cwd = project({
-    "fledge.config.ts": 'export default { strategy: "oci_rootfs", extends: "fledge/presets/nginx" };',
+    "fledge.config.ts": 'export default { strategy: "oci_rootfs", extends: "@volantvm/fledge/presets/nginx" };',
   });
   expect(await problemsOf(loadPlugins({ ...common, cwd }), cwd)).toEqual([
     'fledge.config.ts: preset "nginx": needs either site or proxy',
@@ -68,7 +68,7 @@ it("nginx and caddy want one of site and proxy", async () => {
 it("nginx refuses headers that its configuration cannot hold", async () => {
   const options = JSON.stringify({ site: ".", headers: { "X-Price": "$5" } });
   const cwd = project({
-    "fledge.config.ts": `export default { strategy: "oci_rootfs", extends: [["fledge/presets/nginx", ${options}]] };`,
+    "fledge.config.ts": `export default { strategy: "oci_rootfs", extends: [["@volantvm/fledge/presets/nginx", ${options}]] };`,
   });
   expect(await problemsOf(loadPlugins({ ...common, cwd }), cwd)).toEqual([
     'fledge.config.ts: preset "nginx": headers.X-Price: must not hold $ or line ends',
