@@ -9,7 +9,7 @@ import type { ImagerContext } from "./imager.ts";
 /** What a format keeps of a tree; all that is not said here it keeps whole. */
 export type Kept = {
   mtime?(mtime: Mtime): Mtime;
-  xattr?(name: string, node: Inode): boolean;
+  xattr?(name: ByteString, node: Inode): boolean;
   inode?(node: Inode): boolean;
   /** Whether it can be told that two names are of one inode. */
   links?(node: Inode): boolean;
@@ -94,11 +94,12 @@ function compareXattrs(path: ByteString, node: Inode, found: Inode, kept: Kept):
   for (const [name, value] of node.xattrs) {
     if (kept.xattr?.(name, node) === false) continue;
     const actual = found.xattrs.get(name);
-    if (actual === undefined) throw differs(path, `lacks the extended attribute ${name}`);
-    if (!Buffer.from(actual).equals(value)) throw differs(path, `has another value of ${name}`);
+    if (actual === undefined) throw differs(path, `lacks the extended attribute ${fromByteString(name)}`);
+    if (!Buffer.from(actual).equals(value)) throw differs(path, `has another value of ${fromByteString(name)}`);
   }
   for (const name of found.xattrs.keys()) {
-    if (!node.xattrs.has(name)) throw differs(path, `has the extended attribute ${name}, which the tree has not`);
+    if (!node.xattrs.has(name))
+      throw differs(path, `has the extended attribute ${fromByteString(name)}, which the tree has not`);
   }
 }
 

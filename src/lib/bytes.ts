@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { FledgeError } from "./errors.ts";
 
 declare const byteString: unique symbol;
@@ -8,20 +9,28 @@ declare const byteString: unique symbol;
  */
 export type ByteString = string & { readonly [byteString]: true };
 
-/** The bytes of a name that a person or a hook wrote: text as UTF-8, bytes as they are. */
+/** Bytes that are not UTF-8 as text: lone surrogates from here on, as PEP 383 has them ("surrogateescape"). */
+const ESCAPE_BASE = 0xdc00;
+
+/** The bytes of a name that a person or a hook wrote: text as UTF-8, what `toText` escaped and bytes as they are. */
 export function toByteString(name: string | Uint8Array): ByteString {
   if (typeof name !== "string") return Buffer.from(name).toString("latin1") as ByteString;
   if (/^[\x00-\x7f]*$/.test(name)) return name as ByteString;
-  return Buffer.from(name, "utf8").toString("latin1") as ByteString;
+  // With the flag "u" a surrogate that belongs to a pair does not match.
+  const parts = name.split(/([\udc80-\udcff]+)/u);
+  return parts
+    .map((part, i) => (i % 2 === 0 ? Buffer.from(part, "utf8").toString("latin1") : unescapeBytes(part)))
+    .join("") as ByteString;
+}
+
+/** A name as text that programs go on with: `toByteString` makes the same bytes of it again, UTF-8 or not. */
+export function toText(name: ByteString): string {
+  return decode(name, (byte) => String.fromCharCode(ESCAPE_BASE + byte));
 }
 
 /** A name for people: UTF-8 text, and `\xNN` for each byte that is not part of valid UTF-8. */
 export function fromByteString(name: ByteString): string {
-  if (/^[\x00-\x7f]*$/.test(name)) return name;
-  const bytes = Buffer.from(name, "latin1");
-  const text = bytes.toString("utf8");
-  if (!text.includes("\ufffd") || Buffer.from(text, "utf8").equals(bytes)) return text;
-  return escapeInvalidUtf8(bytes);
+  return decode(name, (byte) => `\\x${byte.toString(16)}`);
 }
 
 /** The order of names by their raw bytes; the only order fledge sorts by. */
@@ -57,20 +66,28 @@ export function formatSize(bytes: number): string {
   return unit === "B" ? `${value} B` : `${value.toFixed(1)} ${unit}`;
 }
 
-function escapeInvalidUtf8(bytes: Buffer): string {
+/** UTF-8 as text, and each byte that is no part of it as `spell` says. */
+function decode(name: ByteString, spell: (byte: number) => string): string {
+  if (/^[\x00-\x7f]*$/.test(name)) return name;
+  const bytes = Buffer.from(name, "latin1");
+  if (isUtf8(bytes)) return bytes.toString("utf8");
   let out = "";
   for (let i = 0; i < bytes.length; ) {
     const length = utf8Length(bytes, i);
-    out += length > 0 ? bytes.toString("utf8", i, i + length) : `\\x${bytes.toString("hex", i, i + 1)}`;
+    out += length > 0 ? bytes.toString("utf8", i, i + length) : spell(bytes[i] as number);
     i += Math.max(1, length);
   }
   return out;
 }
 
+function unescapeBytes(text: string): string {
+  return Array.from(text, (char) => String.fromCharCode(char.charCodeAt(0) - ESCAPE_BASE)).join("");
+}
+
 /** How many bytes the valid UTF-8 character at `start` takes, or 0. */
 function utf8Length(bytes: Buffer, start: number): number {
   for (let length = 1; length <= 4 && start + length <= bytes.length; length++) {
-    if (!bytes.toString("utf8", start, start + length).includes("\ufffd")) return length;
+    if (isUtf8(bytes.subarray(start, start + length))) return length;
   }
-  return bytes.toString("hex", start, start + 3) === "efbfbd" ? 3 : 0;
+  return 0;
 }

@@ -23,7 +23,9 @@ export async function runPlan(plan: Plan, options: RunOptions): Promise<BuildRes
   const said: Said = { warnings: [], facts: new FactBook() };
   const stages: StageTiming[] = [];
   const fire = hookRunner(plugin.hooks);
-  const rootfs = new RootfsTree({ sec: options.epoch.stampSec, nsec: 0 });
+  const rootfs = new RootfsTree({ sec: options.epoch.stampSec, nsec: 0 }, (warning) =>
+    contextFor("rootfs").warn(warning),
+  );
   const state: BuildState = { plugin, rootfs };
   const contextFor = (step: string): RunContext => contextOf(plugin.name, step, options, said);
   const cleanUp = async (): Promise<void> => {

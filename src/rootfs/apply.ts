@@ -156,7 +156,7 @@ function metadataOf(entry: LayerEntry, scope: Scope): Metadata {
     mtime: metadata.mtime,
     xattrs: guestXattrs(metadata.xattrs, (name) =>
       scope.warn?.({
-        message: `layer ${scope.label}: ${fromByteString(entry.path)} has the extended attribute ${name}, which Linux cannot store; left out`,
+        message: `layer ${scope.label}: ${fromByteString(entry.path)} has the extended attribute ${fromByteString(name)}, which Linux cannot store; left out`,
       }),
     ),
   };

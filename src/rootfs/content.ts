@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
-import { closeSync, openSync, readSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { errnoOf, FledgeError, isFledgeError, messageOf } from "../lib/errors.ts";
+import { assertAsFound, changed, openFlagsOf } from "./host-file.ts";
 import type { FileInode, Segment } from "./node.ts";
 
 /** A run of a file's data; `bytes` is valid until the next one is asked for. */
@@ -19,13 +20,13 @@ const SMALL_BYTES = 128 * 1024;
 
 /** Where a file has data: one run for a plain file, none for an empty one, the segments of a sparse one. */
 export function segmentsOf(file: FileInode): readonly Segment[] {
-  if (file.content.kind === "stored" && file.content.segments) return file.content.segments;
+  if (file.content.kind !== "inline" && file.content.segments) return file.content.segments;
   return file.size === 0 ? [] : [{ at: 0, length: file.size }];
 }
 
 /**
  * The data of a regular file in ascending order, holes left out, in chunks of at most 1 MiB.
- * Throws an `io` error when a host file cannot be read or has changed its size since it entered the tree.
+ * Throws an `io` error when a host file cannot be read or is not what entered the tree.
  */
 export async function* readContent(file: FileInode): AsyncGenerator<Chunk, void, undefined> {
   const { content } = file;
@@ -38,12 +39,13 @@ export async function* readContent(file: FileInode): AsyncGenerator<Chunk, void,
     return;
   }
   const path = content.kind === "file" ? content.path : content.file;
-  const handle = await openContent(path);
+  const handle = await openContent(path, openFlagsOf(content));
   try {
-    if (content.kind === "file") await assertUnchanged(handle, path, file.size);
+    await assertUnchanged(handle, file);
     let position = content.kind === "stored" ? content.offset : 0;
     const buffer = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, Math.max(1, file.size)));
     for (const segment of segmentsOf(file)) {
+      if (content.kind === "file") position = segment.at;
       for (let done = 0; done < segment.length; ) {
         const want = Math.min(buffer.length, segment.length - done);
         const { bytesRead } = await handle.read(buffer, 0, want, position);
@@ -53,6 +55,7 @@ export async function* readContent(file: FileInode): AsyncGenerator<Chunk, void,
         position += bytesRead;
       }
     }
+    await assertUnchanged(handle, file);
   } finally {
     await handle.close();
   }
@@ -100,8 +103,10 @@ export function readRangeSync(file: FileInode, offset: number, length: number): 
   let position = content.kind === "stored" ? content.offset : 0;
   let fd: number | undefined;
   try {
-    fd = openSync(path, "r");
+    fd = openSync(path, openFlagsOf(content));
+    if (content.kind === "file") assertAsFound(fstatSync(fd, { bigint: true }), file);
     for (const segment of segmentsOf(file)) {
+      if (content.kind === "file") position = segment.at;
       const from = Math.max(segment.at, offset);
       const to = Math.min(segment.at + segment.length, end);
       for (let at = from; at < to; ) {
@@ -119,22 +124,20 @@ export function readRangeSync(file: FileInode, offset: number, length: number): 
   return bytes;
 }
 
-async function openContent(path: string | Buffer): Promise<FileHandle> {
+async function openContent(path: string | Buffer, flags: number): Promise<FileHandle> {
   try {
-    return await open(path, "r");
+    return await open(path, flags);
   } catch (error) {
     throw unreadable(path, error);
   }
 }
 
-function unreadable(path: string | Buffer, error: unknown): FledgeError {
+/** Why a content's file cannot be opened; a link in its place is no way to it. */
+export function unreadable(path: string | Buffer, error: unknown): FledgeError {
+  if (errnoOf(error) === "ELOOP") return changed(path);
   return new FledgeError("io", `cannot read ${path}: ${errnoOf(error) ?? messageOf(error)}`, { cause: error });
 }
 
-async function assertUnchanged(handle: FileHandle, path: string | Buffer, size: number): Promise<void> {
-  if ((await handle.stat()).size !== size) throw changed(path);
-}
-
-function changed(path: string | Buffer): FledgeError {
-  return new FledgeError("io", `${path} changed while the image was being written`, { hint: "build again" });
+async function assertUnchanged(handle: FileHandle, file: FileInode): Promise<void> {
+  if (file.content.kind === "file") assertAsFound(await handle.stat({ bigint: true }), file);
 }

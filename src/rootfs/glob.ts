@@ -1,4 +1,4 @@
-import { type ByteString, compareBytes, fromByteString, toByteString } from "../lib/bytes.ts";
+import { type ByteString, compareBytes, toByteString, toText } from "../lib/bytes.ts";
 import { FledgeError } from "../lib/errors.ts";
 import { parsePattern } from "../lib/pattern.ts";
 import type { DirInode, Inode } from "./node.ts";
@@ -27,5 +27,5 @@ export function globTree(root: DirInode, pattern: string): string[] {
       }
     }
   }
-  return found.sort(compareBytes).map(fromByteString);
+  return found.sort(compareBytes).map(toText);
 }

@@ -1,7 +1,8 @@
-import { type Dirent, readdirSync, readlinkSync, type Stats, statSync } from "node:fs";
+import { type BigIntStats, type Dirent, lstatSync, readdirSync, readlinkSync, realpathSync } from "node:fs";
 import { basename } from "node:path";
-import { type ByteString, compareBytes, fromByteString, toByteString } from "../lib/bytes.ts";
+import { type ByteString, compareBytes, toByteString, toText } from "../lib/bytes.ts";
 import { errnoOf, FledgeError, messageOf } from "../lib/errors.ts";
+import { deviceNumbersOf, hostContent, leftOut } from "./host-file.ts";
 import type { GuestPath, Ownership, RootfsTree } from "./tree.ts";
 
 export type HostEntry = { readonly isDir: boolean; readonly isExecutable: boolean };
@@ -11,47 +12,62 @@ export type OwnershipRule = (guestPath: string, entry: HostEntry) => Ownership;
 
 /**
  * Copies a file or a folder of the host into the tree. A file whose destination is a directory, or ends in `/`, goes
- * into it under its own name; a folder's content goes into the destination. A file or symlink that is in the way is
- * replaced, never written through: mapping onto /bin/sh must not overwrite the BusyBox that it links to.
+ * into it under its own name; a folder's content goes into the destination. Directories that the guest has stay as they
+ * are. A file or symlink that is in the way is replaced, never written through: mapping onto /bin/sh must not overwrite
+ * the BusyBox that it links to. Pipes and devices are made anew, and a socket in a folder is left out with a warning.
  */
 export function copyIntoTree(tree: RootfsTree, hostPath: string, guestPath: GuestPath, rule: OwnershipRule): void {
-  const stat = statHost(hostPath);
+  const real = realPath(hostPath);
+  const stat = statHost(real);
   const to = toByteString(guestPath);
   if (stat.isDirectory()) {
-    copyFolder(tree, Buffer.from(hostPath), trimSlash(to), rule);
+    copyFolder(tree, real, trimSlash(to), rule);
   } else if (stat.isFile()) {
     const inside = to.endsWith("/") || isDir(tree, to);
     const name = toByteString(basename(hostPath));
-    copyFile(tree, Buffer.from(hostPath), stat, inside ? join(trimSlash(to), name) : to, rule);
+    copyFile(tree, { path: real, stat }, inside ? join(trimSlash(to), name) : to, rule);
   } else {
     throw notCopyable(hostPath);
   }
 }
 
 function copyFolder(tree: RootfsTree, hostPath: Buffer, to: ByteString, rule: OwnershipRule): void {
-  const text = fromByteString(to);
-  tree.mkdir(asPath(to === "" ? ("/" as ByteString) : to), {
-    mode: 0o755,
-    ...rule(text, { isDir: true, isExecutable: true }),
-  });
+  const folder = to === "" ? ("/" as ByteString) : to;
+  if (!isDir(tree, folder)) {
+    tree.mkdir(asPath(folder), { mode: 0o755, ...rule(toText(folder), { isDir: true, isExecutable: true }) });
+  }
   for (const entry of readFolder(hostPath)) {
     const name = entry.name.toString("latin1") as ByteString;
     const child = Buffer.concat([hostPath, Buffer.from("/"), entry.name]);
     const target = join(to, name);
     if (entry.isDirectory()) copyFolder(tree, child, target, rule);
     else if (entry.isSymbolicLink()) copySymlink(tree, child, target);
-    else if (entry.isFile()) copyFile(tree, child, statHost(child), target, rule);
-    else throw notCopyable(child);
+    else if (entry.isFile()) copyFile(tree, { path: child, stat: statHost(child) }, target, rule);
+    else if (entry.isSocket()) tree.warn(leftOut(child));
+    else copyDevice(tree, { path: child, stat: statHost(child) }, target, rule);
   }
 }
 
-function copyFile(tree: RootfsTree, hostPath: Buffer, stat: Stats, to: ByteString, rule: OwnershipRule): void {
-  const isExecutable = (stat.mode & 0o111) !== 0;
-  const ownership = rule(fromByteString(to), { isDir: false, isExecutable });
+type HostFile = { readonly path: Buffer; readonly stat: BigIntStats };
+
+function copyFile(tree: RootfsTree, { path, stat }: HostFile, to: ByteString, rule: OwnershipRule): void {
+  if (!stat.isFile()) throw notCopyable(path);
+  const isExecutable = (stat.mode & 0o111n) !== 0n;
+  const ownership = rule(toText(to), { isDir: false, isExecutable });
   clear(tree, to);
-  const path = hostPath.toString("utf8");
-  const content = { kind: "file", path: Buffer.from(path).equals(hostPath) ? path : hostPath } as const;
-  tree.putFile(asPath(to), { size: stat.size, content }, { mode: isExecutable ? 0o755 : 0o644, ...ownership });
+  const file = { size: Number(stat.size), content: hostContent(path, stat) };
+  tree.putFile(asPath(to), file, { mode: isExecutable ? 0o755 : 0o644, ...ownership });
+}
+
+/** With the modes that `mknod` gives: those of files by their place say nothing of a device. */
+function copyDevice(tree: RootfsTree, { path, stat }: HostFile, to: ByteString, rule: OwnershipRule): void {
+  const { uid, gid } = rule(toText(to), { isDir: false, isExecutable: false });
+  const owner = { ...(uid !== undefined && { uid }), ...(gid !== undefined && { gid }) };
+  clear(tree, to);
+  if (stat.isFIFO()) tree.mknod(asPath(to), { type: "fifo", ...owner });
+  else if (stat.isCharacterDevice()) tree.mknod(asPath(to), { type: "char", ...owner, ...deviceNumbersOf(stat) });
+  else if (stat.isBlockDevice()) tree.mknod(asPath(to), { type: "block", ...owner, ...deviceNumbersOf(stat) });
+  else throw notCopyable(path);
 }
 
 function copySymlink(tree: RootfsTree, hostPath: Buffer, to: ByteString): void {
@@ -101,9 +117,18 @@ function readFolder(hostPath: Buffer): Dirent<Buffer>[] {
   }
 }
 
-function statHost(hostPath: string | Buffer): Stats {
+/** The path without symlinks: what is found there is bound to the name that it really has. */
+function realPath(hostPath: string): Buffer {
   try {
-    return statSync(hostPath);
+    return realpathSync(hostPath, { encoding: "buffer" });
+  } catch (error) {
+    throw unreadable(hostPath, error);
+  }
+}
+
+function statHost(hostPath: Buffer): BigIntStats {
+  try {
+    return lstatSync(hostPath, { bigint: true });
   } catch (error) {
     throw unreadable(hostPath, error);
   }

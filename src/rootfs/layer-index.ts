@@ -157,8 +157,8 @@ function readMetadata(input: ByteReader): Metadata {
   const mtime = { sec: input.signed(), nsec: input.varint() };
   const count = input.varint();
   if (count === 0) return { mode, uid, gid, mtime, xattrs: NO_XATTRS };
-  const xattrs = new Map<string, Uint8Array>();
-  for (let i = 0; i < count; i++) xattrs.set(input.text(), input.blob());
+  const xattrs = new Map<ByteString, Uint8Array>();
+  for (let i = 0; i < count; i++) xattrs.set(input.text() as ByteString, input.blob());
   return { mode, uid, gid, mtime, xattrs };
 }
 

@@ -1,4 +1,5 @@
-import { compareBytes } from "../lib/bytes.ts";
+import { type ByteString, compareBytes } from "../lib/bytes.ts";
+import type { Xattrs } from "./node.ts";
 
 /** What belongs to the machine that built the layer, not to the image. */
 const FOREIGN = new Set(["security.selinux", "user.rootlesscontainers", "system.nfs4_acl"]);
@@ -9,12 +10,9 @@ const NAMESPACES = ["user.", "trusted.", "security."];
 const ACLS = new Set(["system.posix_acl_access", "system.posix_acl_default"]);
 
 /** The xattrs that go into the guest, sorted by name; `onDropped` hears of those that no Linux filesystem can store. */
-export function guestXattrs(
-  xattrs: ReadonlyMap<string, Uint8Array>,
-  onDropped: (name: string) => void,
-): ReadonlyMap<string, Uint8Array> {
+export function guestXattrs(xattrs: Xattrs, onDropped: (name: ByteString) => void): Xattrs {
   if (xattrs.size === 0) return xattrs;
-  const kept: [string, Uint8Array][] = [];
+  const kept: [ByteString, Uint8Array][] = [];
   for (const [name, value] of xattrs) {
     if (FOREIGN.has(name) || FOREIGN_PREFIXES.some((prefix) => name.startsWith(prefix))) continue;
     if (ACLS.has(name) || NAMESPACES.some((prefix) => name.startsWith(prefix))) kept.push([name, value]);

@@ -9,10 +9,22 @@ export type Segment = { readonly at: number; readonly length: number };
 /** Where the bytes of a regular file are. They are read when the image is written, never before. */
 export type Content =
   | { readonly kind: "inline"; readonly bytes: Uint8Array }
-  /** A file of the host; its path is a Buffer where it is not UTF-8. */
-  | { readonly kind: "file"; readonly path: string | Buffer }
+  /**
+   * A file of the host; its path is a Buffer where it is not UTF-8. `found` binds it to what the file was when it entered
+   * the tree. A sparse one has its data in the `segments`, at the same offsets; `hasHoles` says that they are not known yet.
+   */
+  | {
+      readonly kind: "file";
+      readonly path: string | Buffer;
+      readonly found?: string;
+      readonly hasHoles?: boolean;
+      readonly segments?: readonly Segment[];
+    }
   /** A range of an uncompressed layer in the store; of a sparse file only the `segments` are there, back to back. */
   | { readonly kind: "stored"; readonly file: string; readonly offset: number; readonly segments?: readonly Segment[] };
+
+/** Full name (`security.capability`) to raw value, in the encoding of the xattr system calls. */
+export type Xattrs = ReadonlyMap<ByteString, Uint8Array>;
 
 /** The metadata that every inode has. `mode` holds the 07777 bits; uid and gid are 32 bits wide. */
 export type Metadata = {
@@ -20,8 +32,8 @@ export type Metadata = {
   uid: number;
   gid: number;
   mtime: Mtime;
-  /** Full name (`security.capability`) to raw value, in the encoding of the xattr system calls. Replaced, never changed in place. */
-  xattrs: ReadonlyMap<string, Uint8Array>;
+  /** Replaced, never changed in place. */
+  xattrs: Xattrs;
 };
 
 export type FileInode = Metadata & { readonly type: "file"; size: number; content: Content };
@@ -39,6 +51,6 @@ export type Inode = FileInode | DirInode | SymlinkInode | DeviceInode | PipeInod
 
 export type InodeType = Inode["type"];
 
-export const NO_XATTRS: ReadonlyMap<string, Uint8Array> = new Map();
+export const NO_XATTRS: Xattrs = new Map();
 
 export const EPOCH_ZERO: Mtime = { sec: 0, nsec: 0 };

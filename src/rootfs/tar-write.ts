@@ -8,6 +8,7 @@ import { encodePaxRecord, type PaxRecord } from "./pax.ts";
 import type { SealedEntry, SealedTree } from "./seal.ts";
 import { BLOCK_BYTES, setDevice } from "./tar-header.ts";
 import { encodeSparseMap, sparseRunsOf } from "./tar-sparse.ts";
+import { escapeKeyword } from "./tar-xattrs.ts";
 
 export type TarWriteOptions = {
   /**
@@ -237,7 +238,7 @@ async function headerOf(
   };
   if (linkTo === undefined) {
     for (const [key, value] of node.xattrs) {
-      records.push([`SCHILY.xattr.${key}`, Buffer.from(value).toString("latin1")]);
+      records.push([`SCHILY.xattr.${escapeKeyword(key)}`, Buffer.from(value).toString("latin1")]);
     }
   }
   // POSIX wants names in UTF-8 unless told otherwise, and bsdtar holds to it.

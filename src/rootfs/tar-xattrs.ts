@@ -1,4 +1,5 @@
-import { NO_XATTRS } from "./node.ts";
+import type { ByteString } from "../lib/bytes.ts";
+import { NO_XATTRS, type Xattrs } from "./node.ts";
 
 const SCHILY = "SCHILY.xattr.";
 const LIBARCHIVE = "LIBARCHIVE.xattr.";
@@ -8,12 +9,12 @@ const LIBARCHIVE = "LIBARCHIVE.xattr.";
  * `LIBARCHIVE.xattr.NAME` URL-encodes the name and base64-encodes the value (bsdtar, which writes both: SCHILY wins).
  * An empty value is a value.
  */
-export function xattrsOf(records: ReadonlyMap<string, string>): ReadonlyMap<string, Uint8Array> {
-  let xattrs: Map<string, Uint8Array> | undefined;
+export function xattrsOf(records: ReadonlyMap<string, string>): Xattrs {
+  let xattrs: Map<ByteString, Uint8Array> | undefined;
   for (const [key, value] of records) {
     if (key.startsWith(SCHILY)) {
       xattrs ??= new Map();
-      xattrs.set(key.slice(SCHILY.length), Buffer.from(value, "latin1"));
+      xattrs.set(unescapeKeyword(key.slice(SCHILY.length)), Buffer.from(value, "latin1"));
     } else if (key.startsWith(LIBARCHIVE)) {
       const name = unescapeName(key.slice(LIBARCHIVE.length));
       if (records.has(SCHILY + name)) continue;
@@ -24,6 +25,20 @@ export function xattrsOf(records: ReadonlyMap<string, string>): ReadonlyMap<stri
   return xattrs ?? NO_XATTRS;
 }
 
-function unescapeName(name: string): string {
-  return name.replace(/%([0-9a-fA-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+function unescapeName(name: string): ByteString {
+  return name.replace(/%([0-9a-fA-F]{2})/g, (_, hex: string) =>
+    String.fromCharCode(Number.parseInt(hex, 16)),
+  ) as ByteString;
+}
+
+/**
+ * A name as a keyword of PAX, which ends at the first "=": GNU tar writes that as %3D. Other programs take a keyword as it
+ * is, so "%" is escaped only where it would read as an escape.
+ */
+export function escapeKeyword(name: ByteString): string {
+  return name.replace(/%(?=25|3D)/g, "%25").replaceAll("=", "%3D");
+}
+
+function unescapeKeyword(keyword: string): ByteString {
+  return keyword.replace(/%(25|3D)/g, (_, hex: string) => (hex === "25" ? "%" : "=")) as ByteString;
 }

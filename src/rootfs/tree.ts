@@ -1,4 +1,5 @@
-import { type ByteString, compareBytes, fromByteString, toByteString } from "../lib/bytes.ts";
+import { type ByteString, compareBytes, fromByteString, toByteString, toText } from "../lib/bytes.ts";
+import type { Warning } from "../lib/context.ts";
 import { FledgeError } from "../lib/errors.ts";
 import { CAPABILITY_XATTR, encodeCapability } from "./capability.ts";
 import { readContentSync, readRangeSync } from "./content.ts";
@@ -13,9 +14,14 @@ import {
   type InodeType,
   type Mtime,
   NO_XATTRS,
+  type Xattrs,
 } from "./node.ts";
 
-/** A path in the guest: absolute, `/`-separated; text is taken as UTF-8, bytes as they are. */
+/**
+ * A path in the guest: absolute, `/`-separated; text is taken as UTF-8, bytes as they are. What `walk`, `readdir`, `glob`
+ * and `stat` hand out leads back to the same name also where that is not UTF-8: a byte that is none is a lone surrogate
+ * there, U+DC80 to U+DCFF.
+ */
 export type GuestPath = string | Uint8Array;
 
 /** Permission bits 07777 and owner; what is left out is root's and 0644 for files, 0755 for directories. */
@@ -36,6 +42,7 @@ export type Stat = {
   readonly gid: number;
   readonly mtime: Mtime;
   readonly size: number;
+  /** Full name to raw value. */
   readonly xattrs: ReadonlyMap<string, Uint8Array>;
   readonly target?: string;
   readonly major?: number;
@@ -51,10 +58,12 @@ export type Stat = {
 export class RootfsTree {
   readonly root: DirInode;
   readonly #mtime: Mtime;
+  readonly #warn: (warning: Warning) => void;
 
-  /** `mtime` stamps all that is added through this object. */
-  constructor(mtime: Mtime = EPOCH_ZERO) {
+  /** `mtime` stamps all that is added through this object; `warn` hears of what a copy leaves out. */
+  constructor(mtime: Mtime = EPOCH_ZERO, warn: (warning: Warning) => void = () => {}) {
     this.#mtime = mtime;
+    this.#warn = warn;
     this.root = newDir(mtime);
   }
 
@@ -72,7 +81,7 @@ export class RootfsTree {
 
   /** The names in a directory, sorted by raw bytes. */
   readdir(path: GuestPath): string[] {
-    return [...this.#getDir(path).children.keys()].sort(compareBytes).map(fromByteString);
+    return [...this.#getDir(path).children.keys()].sort(compareBytes).map(toText);
   }
 
   readFile(path: GuestPath): Buffer {
@@ -158,8 +167,9 @@ export class RootfsTree {
   setXattr(path: GuestPath, name: string, value: Uint8Array | string | undefined): void {
     const node = this.#get(path, true);
     const xattrs = new Map(node.xattrs);
-    if (value === undefined) xattrs.delete(name);
-    else xattrs.set(name, typeof value === "string" ? Buffer.from(value, "utf8") : Buffer.from(value));
+    const key = toByteString(name);
+    if (value === undefined) xattrs.delete(key);
+    else xattrs.set(key, typeof value === "string" ? Buffer.from(value, "utf8") : Buffer.from(value));
     node.xattrs = xattrs;
   }
 
@@ -184,18 +194,24 @@ export class RootfsTree {
 
   /**
    * Copies a file or a folder of the host, contents being read when the image is written. A folder merges into a
-   * directory that is there, symlinks stay symlinks. Modes are 0755 for folders and executables and 0644 for the
-   * rest, owners root, times the build's: what the host's umask and clock say never reaches the image.
+   * directory that is there, which keeps its mode and owner; symlinks stay symlinks, and sockets are left out with a
+   * warning. Modes are 0755 for folders and executables and 0644 for the rest, owners root unless given, times the
+   * build's: what the host's umask and clock say never reaches the image.
    */
   copyFromHost(hostPath: string, path: GuestPath, ownership: Ownership = {}): void {
     copyIntoTree(this, hostPath, path, (_, entry) => (entry.isDir ? { ...ownership, mode: 0o755 } : ownership));
+  }
+
+  /** Says what is worth knowing of a change to the tree, in the build that it is made in. */
+  warn(warning: Warning): void {
+    this.#warn(warning);
   }
 
   /** Every name but the root's in preorder, siblings sorted by raw bytes. */
   *walk(): Generator<{ readonly path: string } & Stat> {
     const stack: { path: ByteString; node: Inode }[] = [{ path: "" as ByteString, node: this.root }];
     for (let top = stack.pop(); top !== undefined; top = stack.pop()) {
-      if (top.node !== this.root) yield { path: fromByteString(top.path), ...statOf(top.node) };
+      if (top.node !== this.root) yield { path: toText(top.path), ...statOf(top.node) };
       if (top.node.type !== "dir") continue;
       const names = [...top.node.children.keys()].sort(compareBytes);
       for (const name of names.reverse()) {
@@ -294,11 +310,15 @@ function statOf(node: Inode): Stat {
     uid,
     gid,
     mtime,
-    xattrs,
+    xattrs: asText(xattrs),
     size: node.type === "file" ? node.size : 0,
-    ...(node.type === "symlink" && { target: fromByteString(node.target) }),
+    ...(node.type === "symlink" && { target: toText(node.target) }),
     ...((node.type === "char" || node.type === "block") && { major: node.major, minor: node.minor }),
   };
+}
+
+function asText(xattrs: Xattrs): Stat["xattrs"] {
+  return xattrs.size === 0 ? xattrs : new Map([...xattrs].map(([name, value]) => [toText(name), value]));
 }
 
 function failed(path: GuestPath, what: string, hint?: string): FledgeError {

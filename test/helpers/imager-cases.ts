@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { DirInode, Inode } from "../../src/rootfs/node.ts";
 import { menagerie } from "./conforms.ts";
-import { device, dir, file, pipe, stored, symlink } from "./inodes.ts";
+import { device, dir, file, pipe, stored, symlink, xattrsOf } from "./inodes.ts";
 
 /** A tree that every imager must carry; a case may put what its files point into in the folder. */
 export type ImagerCase = readonly [title: string, make: (folder: string) => DirInode];
@@ -83,7 +83,7 @@ function hardLinks(): DirInode {
 }
 
 function xattrs(): DirInode {
-  const having = (names: Record<string, Uint8Array>) => ({ xattrs: new Map(Object.entries(names)) });
+  const having = (names: Record<string, Uint8Array>) => ({ xattrs: xattrsOf(Object.entries(names)) });
   return dir(
     {
       cap: file("x", { mode: 0o755, ...having({ "security.capability": CAPABILITY }) }),
@@ -100,6 +100,17 @@ function xattrs(): DirInode {
         having({ "security.capability": CAPABILITY, "user.u": Buffer.from("u"), "trusted.t": CAPABILITY }),
       ),
       same: dir({}, having({ "user.u": Buffer.from("u"), "trusted.t": CAPABILITY })),
+      "odd names": file(
+        "x",
+        having(
+          Object.fromEntries(
+            ["ö", "ä".repeat(100)]
+              .map((text) => Buffer.from(text).toString("latin1"))
+              .concat("\xff\xfe", "a=b", "=", "%", "%3D", "%25", "100%", "a\nb", "a\\b", "\x01\x7f", " ")
+              .map((name, i) => [`user.${name}`, Buffer.from(`${i}`)]),
+          ),
+        ),
+      ),
       link: symlink("cap", having({ "trusted.on.link": Buffer.alloc(200, 3) })),
       node: device("char", 3, 4, having({ "trusted.on.device": Buffer.alloc(30, 4) })),
       fifo: pipe("fifo", having({ "trusted.on.fifo": Buffer.from([0]) })),

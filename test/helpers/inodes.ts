@@ -7,16 +7,22 @@ import type {
   Metadata,
   PipeInode,
   SymlinkInode,
+  Xattrs,
 } from "../../src/rootfs/node.ts";
 import { type SealedTree, sealTree } from "../../src/rootfs/seal.ts";
 
-/** Raw inodes for tests of the imagers, without the tree's API. */
-export type Attributes = Partial<Metadata>;
+/** Raw inodes for tests of the imagers, without the tree's API. Names of xattrs are bytes in latin1 form. */
+export type Attributes = Partial<Omit<Metadata, "xattrs"> & { xattrs: ReadonlyMap<string, Uint8Array> }>;
 
 const T = { sec: 1_700_000_000, nsec: 0 };
 
 export function metadata(mode: number, attributes: Attributes = {}): Metadata {
-  return { mode, uid: 0, gid: 0, mtime: T, xattrs: new Map(), ...attributes };
+  return { mode, uid: 0, gid: 0, mtime: T, xattrs: new Map(), ...(attributes as Partial<Metadata>) };
+}
+
+/** Extended attributes by name, which is bytes in latin1 form. */
+export function xattrsOf(pairs: Iterable<readonly [string, Uint8Array]>): Xattrs {
+  return new Map(pairs) as ReadonlyMap<string, Uint8Array> as Xattrs;
 }
 
 export function file(data: string | Uint8Array = "", attributes?: Attributes): FileInode {
@@ -40,7 +46,7 @@ export function dir(names: Record<string, Inode> | Iterable<[string, Inode]> = {
   return { ...metadata(0o755, attributes), type: "dir", children };
 }
 
-export function symlink(target: string, attributes?: Attributes): SymlinkInode {
+export function symlink(target: string | Uint8Array, attributes?: Attributes): SymlinkInode {
   return { ...metadata(0o777, attributes), type: "symlink", target: toByteString(target) };
 }
 

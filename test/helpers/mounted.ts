@@ -117,26 +117,21 @@ function dumpXattrs(root: string): Map<string, string> {
     const [header, ...lines] = paragraph.split("\n").filter((line) => line !== "");
     if (header === undefined) continue;
     // getfattr escapes what is not printable in octal.
-    const path = header
-      .slice("# file: ".length)
-      .replace(/\\(\d{3})/g, (_, octal) => String.fromCharCode(Number.parseInt(octal, 8)));
-    dump.set(
-      path,
-      lines
-        .map((line) => line.replace(/=0x$/, "="))
-        .sort()
-        .join("\n"),
-    );
+    const values = lines.map((line) => line.replace(/=0x$/, "="));
+    dump.set(unquote(header.slice("# file: ".length)), values.map(unquote).sort().join("\n"));
   }
   return dump;
+}
+
+function unquote(text: string): string {
+  return text.replace(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
 }
 
 function expectedXattrs(node: Inode): string {
   return [...node.xattrs]
     .map(([name, value]) => (value.length > 0 ? `${name}=0x${Buffer.from(value).toString("hex")}` : `${name}=`))
     .sort()
-    .join("\n")
-    .replace(/=$/gm, "=");
+    .join("\n");
 }
 
 function hashOnDisk(path: Buffer): string {

@@ -1,39 +1,40 @@
 import fc from "fast-check";
 import type { DirInode, Inode } from "../../src/rootfs/node.ts";
-import { type Attributes, device, dir, file, pipe, symlink } from "./inodes.ts";
+import { type Attributes, device, dir, file, pipe, symlink, xattrsOf } from "./inodes.ts";
+
+/** Any bytes that may stand in a name of Linux, in latin1 form; `forbidden` ones become "_". */
+const anyBytes = (maxLength: number, forbidden: RegExp): fc.Arbitrary<string> =>
+  fc
+    .uint8Array({ minLength: 1, maxLength })
+    .map((bytes) => Buffer.from(bytes).toString("latin1").replace(forbidden, "_"));
 
 const name = fc
   .oneof(
     { weight: 4, arbitrary: fc.stringMatching(/^[a-z0-9._-]{1,12}$/) },
-    {
-      weight: 1,
-      arbitrary: fc
-        .uint8Array({ minLength: 1, maxLength: 255 })
-        .map((bytes) => Buffer.from(bytes).toString("latin1").replace(/[/\0]/g, "_")),
-    },
+    { weight: 1, arbitrary: anyBytes(255, /[/\0]/g) },
   )
   .filter((text) => text !== "." && text !== "..");
 
 const xattrs = fc.oneof(
-  { weight: 5, arbitrary: fc.constant(new Map<string, Uint8Array>()) },
+  { weight: 5, arbitrary: fc.constant(xattrsOf([])) },
   {
     weight: 1,
     arbitrary: fc
       .dictionary(
         fc
-          .stringMatching(/^[a-z.]{1,20}$/)
+          .oneof(fc.stringMatching(/^[a-z.]{1,20}$/), anyBytes(30, /\0/g), fc.constantFrom("a=b", "%3D", "100%", "\n"))
           .chain((tail) => fc.constantFrom(`user.${tail}`, `trusted.${tail}`, `security.fledge.${tail}`)),
         fc.uint8Array({ maxLength: 300 }),
         { maxKeys: 6 },
       )
-      .map((pairs) => new Map(Object.entries(pairs))),
+      .map((pairs) => xattrsOf(Object.entries(pairs))),
   },
 );
 
 /** The kernel takes user.* on files and folders alone; on anything else it hides them. */
 const withoutUser = (attributes: Attributes): Attributes => ({
   ...attributes,
-  xattrs: new Map([...(attributes.xattrs ?? [])].filter(([key]) => !key.startsWith("user."))),
+  xattrs: xattrsOf([...(attributes.xattrs ?? [])].filter(([key]) => !key.startsWith("user."))),
 });
 
 const attributes: fc.Arbitrary<Attributes> = fc.record({
@@ -63,8 +64,14 @@ const leaf: fc.Arbitrary<Inode> = fc.oneof(
   {
     weight: 2,
     arbitrary: fc
-      .tuple(fc.integer({ min: 1, max: 300 }), attributes)
-      .map(([length, a]) => symlink("t".repeat(length), { ...withoutUser(a), mode: 0o777 })),
+      .tuple(
+        fc.oneof(
+          fc.integer({ min: 1, max: 300 }).map((length) => "t".repeat(length)),
+          anyBytes(300, /\0/g),
+        ),
+        attributes,
+      )
+      .map(([target, a]) => symlink(Buffer.from(target, "latin1"), { ...withoutUser(a), mode: 0o777 })),
   },
   {
     weight: 1,

@@ -30,7 +30,8 @@ export function checkLimits(tree: SealedTree, ctx: Pick<ImagerContext, "warn">):
         hint: 'cpio holds files up to 4 GiB; use strategy "oci_rootfs"',
       });
     }
-    if (isFirstName && node.xattrs.size > 0) withXattrs.push(`${show(path)} (${[...node.xattrs.keys()].join(", ")})`);
+    if (isFirstName && node.xattrs.size > 0)
+      withXattrs.push(`${show(path)} (${[...node.xattrs.keys()].map(fromByteString).join(", ")})`);
   }
   if (withXattrs.length > 0) ctx.warn(lostXattrs(withXattrs));
 }

@@ -1,4 +1,4 @@
-import { fromByteString } from "../../lib/bytes.ts";
+import { type ByteString, fromByteString } from "../../lib/bytes.ts";
 import type { Warning } from "../../lib/context.ts";
 import type { Inode } from "../../rootfs/node.ts";
 import type { SealedEntry, SealedInode, SealedTree } from "../../rootfs/seal.ts";
@@ -50,7 +50,7 @@ function withoutAcls({ path, inode: { node } }: SealedEntry, lost: Lost): Inode 
 function withXattrs(
   node: Inode,
   { path, lost }: { readonly path: string; readonly lost: Lost },
-  keeps: (xattr: string) => boolean,
+  keeps: (xattr: ByteString) => boolean,
 ): Inode {
   const kept = [...node.xattrs].filter(([xattr]) => keeps(xattr));
   if (kept.length === node.xattrs.size) return node;

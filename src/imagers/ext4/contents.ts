@@ -1,6 +1,6 @@
-import { closeSync, fstatSync, openSync, read, readSync } from "node:fs";
-import { errnoOf, FledgeError, messageOf } from "../../lib/errors.ts";
-import { segmentsOf } from "../../rootfs/content.ts";
+import { closeSync, constants, fstatSync, openSync, read, readSync } from "node:fs";
+import { segmentsOf, unreadable } from "../../rootfs/content.ts";
+import { assertAsFound, changed, openFlagsOf } from "../../rootfs/host-file.ts";
 import type { FileInode } from "../../rootfs/node.ts";
 
 /** From here on a read is worth a thread of its own, so that hashing and writing go on meanwhile. Shorter ones are done at once. */
@@ -73,17 +73,23 @@ export class ContentReader {
   #openLayer(path: string): number {
     const known = this.#layers.get(path);
     if (known !== undefined) return known;
-    const fd = openContent(path);
+    const fd = openContent(path, constants.O_RDONLY);
     this.#layers.set(path, fd);
     return fd;
   }
 
+  /** Ends the reading of a file: throws an `io` error if it changed meanwhile. */
+  finish(): void {
+    if (this.#hostFile) assertAsFound(fstatSync(this.#hostFile.fd, { bigint: true }), this.#hostFile.file);
+    this.#closeHostFile();
+  }
+
   #openHostFile(file: FileInode, path: string | Buffer): number {
     if (this.#hostFile?.file === file) return this.#hostFile.fd;
-    this.#closeHostFile();
-    const fd = openContent(path);
+    this.finish();
+    const fd = openContent(path, openFlagsOf(file.content));
     this.#hostFile = { file, fd };
-    if (fstatSync(fd).size !== file.size) throw changed(path);
+    assertAsFound(fstatSync(fd, { bigint: true }), file);
     return fd;
   }
 
@@ -122,14 +128,10 @@ async function readLarge(fd: number, out: Buffer, { position, path }: Source): P
   }
 }
 
-function openContent(path: string | Buffer): number {
+function openContent(path: string | Buffer, flags: number): number {
   try {
-    return openSync(path, "r");
+    return openSync(path, flags);
   } catch (error) {
-    throw new FledgeError("io", `cannot read ${path}: ${errnoOf(error) ?? messageOf(error)}`, { cause: error });
+    throw unreadable(path, error);
   }
-}
-
-function changed(path: string | Buffer): FledgeError {
-  return new FledgeError("io", `${path} changed while the image was being written`, { hint: "build again" });
 }

@@ -1,3 +1,4 @@
+import type { ByteString } from "../../lib/bytes.ts";
 import { FledgeError } from "../../lib/errors.ts";
 import type { Mtime } from "../../rootfs/node.ts";
 import { BLOCK_BYTES, INODE_BYTES, SUPER_MAGIC, XATTR_MAGIC } from "./constants.ts";
@@ -51,7 +52,7 @@ export type DiskInode = {
   readonly tail: Buffer;
 };
 
-export type DiskEntry = { readonly name: string; readonly inodeNumber: number; readonly fileType: number };
+export type DiskEntry = { readonly name: ByteString; readonly inodeNumber: number; readonly fileType: number };
 
 /** A `verify` error; the caller that knows a path puts it in front. */
 export function damaged(what: string): FledgeError {
@@ -148,7 +149,8 @@ export function parseDirBlock(block: Buffer, inodeSeed: number, where: string): 
     }
     const inodeNumber = block.readUInt32LE(at);
     if (inodeNumber !== 0) {
-      entries.push({ name: block.toString("latin1", at + 8, at + 8 + nameLength), inodeNumber, fileType });
+      const name = block.toString("latin1", at + 8, at + 8 + nameLength) as ByteString;
+      entries.push({ name, inodeNumber, fileType });
     } else if (fileType === 0xde && block.readUInt32LE(at + 8) !== crc32c(inodeSeed, block.subarray(0, at))) {
       throw damaged(`the checksum of ${where} is wrong`);
     }
@@ -157,7 +159,7 @@ export function parseDirBlock(block: Buffer, inodeSeed: number, where: string): 
   return entries;
 }
 
-export type RawXattr = { readonly index: number; readonly name: string; readonly value: Buffer };
+export type RawXattr = { readonly index: number; readonly name: ByteString; readonly value: Buffer };
 
 /** The attributes behind an inode's fields. */
 export function parseInodeXattrs(tail: Buffer): RawXattr[] {
@@ -184,7 +186,7 @@ function parseXattrs(area: Buffer, first: number): RawXattr[] {
     const from = area.readUInt16LE(at + 2);
     const to = from + area.readUInt32LE(at + 8);
     if (to > area.length) throw damaged("an extended attribute points past its area");
-    const name = area.toString("utf8", at + 16, at + 16 + nameLength);
+    const name = area.toString("latin1", at + 16, at + 16 + nameLength) as ByteString;
     xattrs.push({ index: area.readUInt8(at + 1), name, value: area.subarray(from, to) });
     at += Math.ceil((16 + nameLength) / 4) * 4;
   }

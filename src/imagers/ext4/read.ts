@@ -1,4 +1,5 @@
 import { closeSync, openSync, readSync } from "node:fs";
+import type { ByteString } from "../../lib/bytes.ts";
 import { aclFromDisk } from "./acl.ts";
 import {
   BLOCK_BYTES,
@@ -142,7 +143,7 @@ export class Ext4Reader {
   }
 
   /** Extended attributes by full name, ACLs in the form of the system calls. */
-  xattrs(inode: DiskInode): Map<string, Buffer> {
+  xattrs(inode: DiskInode): Map<ByteString, Buffer> {
     const raw = parseInodeXattrs(inode.tail);
     if (inode.xattrBlock !== 0) {
       raw.push(...parseXattrBlock(this.readBlock(inode.xattrBlock), inode.xattrBlock, this.superblock.seed));
@@ -225,12 +226,13 @@ const NAMESPACES: ReadonlyMap<number, string> = new Map([
   [XATTR_SECURITY, "security."],
 ]);
 
-function toXattr({ index, name, value }: RawXattr): [string, Buffer] {
-  if (index === XATTR_ACL_ACCESS) return ["system.posix_acl_access", aclFromDisk(value, "its ACL")];
-  if (index === XATTR_ACL_DEFAULT) return ["system.posix_acl_default", aclFromDisk(value, "its default ACL")];
+function toXattr({ index, name, value }: RawXattr): [ByteString, Buffer] {
+  if (index === XATTR_ACL_ACCESS) return ["system.posix_acl_access" as ByteString, aclFromDisk(value, "its ACL")];
+  if (index === XATTR_ACL_DEFAULT)
+    return ["system.posix_acl_default" as ByteString, aclFromDisk(value, "its default ACL")];
   const prefix = NAMESPACES.get(index);
   if (prefix === undefined) throw damaged(`an extended attribute of it has the unknown namespace ${index}`);
-  return [prefix + name, value];
+  return [(prefix + name) as ByteString, value];
 }
 
 function readExactly(fd: number, position: number, length: number): Buffer {

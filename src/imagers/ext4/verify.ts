@@ -1,4 +1,4 @@
-import { fromByteString } from "../../lib/bytes.ts";
+import { type ByteString, fromByteString } from "../../lib/bytes.ts";
 import { throwIfAborted } from "../../lib/context.ts";
 import { assertNever, FledgeError, isFledgeError, messageOf } from "../../lib/errors.ts";
 import { readContent } from "../../rootfs/content.ts";
@@ -8,7 +8,9 @@ import type { ImagerContext } from "../imager.ts";
 import { BLOCK_BYTES } from "./constants.ts";
 import { type DiskEntry, type DiskInode, Ext4Reader, type MappedRun } from "./read.ts";
 
-const LOST_FOUND = "lost+found";
+const LOST_FOUND = "lost+found" as ByteString;
+const DOT = "." as ByteString;
+const DOTS = ".." as ByteString;
 const ROOT = 2;
 /** Names that a directory can count; with more its link count says 1. */
 const LINK_LIMIT = 65_000;
@@ -91,15 +93,15 @@ async function compareInode(reader: Ext4Reader, { inode }: SealedEntry, links: L
 }
 
 function compareDirectory(reader: Ext4Reader, disk: DiskInode, inode: SealedInode, links: Links): void {
-  const found = new Map<string, DiskEntry>();
+  const found = new Map<ByteString, DiskEntry>();
   for (const entry of reader.entries(disk)) {
     if (found.has(entry.name)) throw mismatch(`has the name ${show(entry.name)} twice`);
     found.set(entry.name, entry);
   }
-  expectSame('"."', found.get(".")?.inodeNumber, disk.number);
-  expectSame('".."', found.get("..")?.inodeNumber, links.parents[inode.index] as number);
-  found.delete(".");
-  found.delete("..");
+  expectSame('"."', found.get(DOT)?.inodeNumber, disk.number);
+  expectSame('".."', found.get(DOTS)?.inodeNumber, links.parents[inode.index] as number);
+  found.delete(DOT);
+  found.delete(DOTS);
 
   let subdirectories = 0;
   for (const { name, inode: child } of inode.entries) {
@@ -136,12 +138,13 @@ function compareXattrs(reader: Ext4Reader, disk: DiskInode, { node }: SealedInod
   const found = reader.xattrs(disk);
   for (const [name, value] of node.xattrs) {
     const actual = found.get(name);
-    if (actual === undefined) throw mismatch(`lacks the extended attribute ${name}`);
+    if (actual === undefined) throw mismatch(`lacks the extended attribute ${fromByteString(name)}`);
     const expected = name.startsWith("system.posix_acl_") ? canonicalAcl(value) : value;
-    if (!actual.equals(expected)) throw mismatch(`has another value in the extended attribute ${name}`);
+    if (!actual.equals(expected)) throw mismatch(`has another value in the extended attribute ${fromByteString(name)}`);
   }
   for (const name of found.keys()) {
-    if (!node.xattrs.has(name)) throw mismatch(`has the extended attribute ${name}, which the tree has not`);
+    if (!node.xattrs.has(name))
+      throw mismatch(`has the extended attribute ${fromByteString(name)}, which the tree has not`);
   }
 }
 
@@ -253,6 +256,6 @@ function mismatch(what: string): FledgeError {
   return new FledgeError("verify", what);
 }
 
-function show(name: string): string {
-  return JSON.stringify(fromByteString(name as SealedEntry["name"]));
+function show(name: ByteString): string {
+  return JSON.stringify(fromByteString(name));
 }

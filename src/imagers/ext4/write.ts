@@ -203,5 +203,6 @@ async function writeContents({ plan, sink, advance }: Writer, reader: ContentRea
         at += out.length;
       }
     }
+    reader.finish();
   }
 }

@@ -1,5 +1,6 @@
-import { compareBytes } from "../../lib/bytes.ts";
+import { type ByteString, compareBytes, fromByteString } from "../../lib/bytes.ts";
 import { FledgeError } from "../../lib/errors.ts";
+import type { Xattrs } from "../../rootfs/node.ts";
 import { aclToDisk } from "./acl.ts";
 import {
   BLOCK_BYTES,
@@ -47,7 +48,7 @@ const PREFIXES: readonly (readonly [prefix: string, index: number])[] = [
   ["security.", XATTR_SECURITY],
 ];
 
-export type DiskXattr = { readonly index: number; readonly name: Buffer; readonly value: Uint8Array };
+export type DiskXattr = { readonly index: number; readonly name: ByteString; readonly value: Uint8Array };
 
 /** Which attributes stand in the inode and which in its block. */
 export type XattrPlacement = { readonly inode: readonly DiskXattr[]; readonly block: readonly DiskXattr[] };
@@ -58,7 +59,7 @@ const NOWHERE: XattrPlacement = { inode: [], block: [] };
  * Places attributes in the order of the block format: into the inode while there is room, the rest into the block.
  * Throws an `image` error that begins with `path` for a namespace that ext4 lacks and for what does not fit.
  */
-export function placeXattrs(xattrs: ReadonlyMap<string, Uint8Array>, path: string): XattrPlacement {
+export function placeXattrs(xattrs: Xattrs, path: string): XattrPlacement {
   if (xattrs.size === 0) return NOWHERE;
   const inode: DiskXattr[] = [];
   const block: DiskXattr[] = [];
@@ -106,32 +107,35 @@ export function encodeXattrBlock(block: Buffer, xattrs: readonly DiskXattr[], ad
   block.writeUInt32LE(crc32c(addressSeed, block), CHECKSUM_OFFSET);
 }
 
-function toDisk(fullName: string, value: Uint8Array, path: string): DiskXattr {
+function toDisk(fullName: ByteString, value: Uint8Array, path: string): DiskXattr {
   if (fullName === "system.posix_acl_access" || fullName === "system.posix_acl_default") {
     const index = fullName === "system.posix_acl_access" ? XATTR_ACL_ACCESS : XATTR_ACL_DEFAULT;
-    return { index, name: Buffer.alloc(0), value: aclToDisk(value, `${path}: ${fullName}`) };
+    return { index, name: "" as ByteString, value: aclToDisk(value, `${path}: ${fullName}`) };
   }
   const namespace = PREFIXES.find(([prefix]) => fullName.startsWith(prefix));
   if (!namespace) {
-    throw new FledgeError("image", `${path}: ext4 has no place for the extended attribute ${fullName}`, {
-      hint: "it keeps user.*, trusted.*, security.* and POSIX ACLs",
-    });
+    throw new FledgeError(
+      "image",
+      `${path}: ext4 has no place for the extended attribute ${fromByteString(fullName)}`,
+      {
+        hint: "it keeps user.*, trusted.*, security.* and POSIX ACLs",
+      },
+    );
   }
   const [prefix, index] = namespace;
-  const name = Buffer.from(fullName.slice(prefix.length), "utf8");
+  const name = fullName.slice(prefix.length) as ByteString;
   if (name.length === 0 || name.length > NAME_MAX) {
-    throw new FledgeError("image", `${path}: the name of the extended attribute ${fullName} is empty or too long`);
+    throw new FledgeError(
+      "image",
+      `${path}: the name of the extended attribute ${fromByteString(fullName)} is empty or too long`,
+    );
   }
   return { index, name, value };
 }
 
 /** `e_name_index`, then `e_name_len`, then `e_name`: the order that a block's entries must have. */
 function compareXattrs(a: DiskXattr, b: DiskXattr): number {
-  return (
-    a.index - b.index ||
-    a.name.length - b.name.length ||
-    compareBytes(a.name.toString("latin1"), b.name.toString("latin1"))
-  );
+  return a.index - b.index || a.name.length - b.name.length || compareBytes(a.name, b.name);
 }
 
 function encodeEntries(
@@ -150,16 +154,16 @@ function encodeEntries(
     area.writeUInt16LE(value.length === 0 ? 0 : valueEnd, at + 2);
     area.writeUInt32LE(value.length, at + 8);
     area.writeUInt32LE(hashOf(xattr) >>> 0, at + 12);
-    area.set(name, at + ENTRY_BYTES);
+    area.write(name, at + ENTRY_BYTES, "latin1");
     area.set(value, valueEnd);
     at += align4(ENTRY_BYTES + name.length);
   }
 }
 
-/** `ext4_xattr_hash_entry`: the name byte by byte, then the value in words, padded with zeros. */
+/** `ext4_xattr_hash_entry`: the name byte by byte (without a sign since Linux 6.2, which takes both), then the value in words, padded with zeros. */
 function hashEntry({ name, value }: DiskXattr): number {
   let hash = 0;
-  for (const byte of name) hash = ((hash << 5) ^ (hash >>> 27) ^ byte) | 0;
+  for (let i = 0; i < name.length; i++) hash = ((hash << 5) ^ (hash >>> 27) ^ name.charCodeAt(i)) | 0;
   const words = Buffer.alloc(align4(value.length));
   words.set(value);
   for (let i = 0; i < words.length; i += 4) hash = ((hash << 16) ^ (hash >>> 16) ^ words.readUInt32LE(i)) | 0;

@@ -1,4 +1,4 @@
-import { fromByteString } from "../../lib/bytes.ts";
+import { type ByteString, fromByteString } from "../../lib/bytes.ts";
 import { FledgeError } from "../../lib/errors.ts";
 import type { Inode, Mtime } from "../../rootfs/node.ts";
 import type { SealedEntry, SealedInode, SealedTree } from "../../rootfs/seal.ts";
@@ -52,7 +52,7 @@ function note({ path, inode: { node, mtime } }: SealedEntry, lost: Lost): void {
   const name = `/${fromByteString(path)}`;
   if (node.type === "socket") lost.sockets.push(name);
   const others = [...node.xattrs.keys()].filter((xattr) => !keepsXattr(xattr));
-  if (others.length > 0) lost.xattrs.push(`${name} (${others.join(", ")})`);
+  if (others.length > 0) lost.xattrs.push(`${name} (${others.map(fromByteString).join(", ")})`);
   if (mtime.sec !== keptTime(mtime).sec) lost.times.push(name);
 }
 
@@ -77,7 +77,7 @@ function withKeptXattrs(node: Inode): Inode {
   return kept.length === node.xattrs.size ? node : { ...node, xattrs: new Map(kept) };
 }
 
-function keepsXattr(name: string): boolean {
+function keepsXattr(name: ByteString): boolean {
   return /^(user|trusted|security)\./.test(name);
 }
 

@@ -32,10 +32,9 @@ export function installTree(
     });
   }
   const executableMode = fileMode | ((fileMode & 0o444) >> 2);
-  copyIntoTree(rootfs, hostFolder, guestPath, (path, { isDir, isExecutable }) => {
-    if (!isDir) return { uid, gid, mode: isExecutable ? executableMode : fileMode };
-    const place = path === "" ? "/" : path;
-    return rootfs.exists(place) ? rootfs.stat(place) : { uid, gid, mode: dirMode };
+  copyIntoTree(rootfs, hostFolder, guestPath, (_, { isDir, isExecutable }) => {
+    if (isDir) return { uid, gid, mode: dirMode };
+    return { uid, gid, mode: isExecutable ? executableMode : fileMode };
   });
 }
 

@@ -1,7 +1,7 @@
 import { type BigIntStats, lstatSync, readdirSync, readlinkSync } from "node:fs";
 import { type ByteString, compareBytes } from "../../lib/bytes.ts";
 import { type RunContext, throwIfAborted } from "../../lib/context.ts";
-import { FledgeError } from "../../lib/errors.ts";
+import { deviceNumbersOf, hostContent, leftOut } from "../../rootfs/host-file.ts";
 import type { LayerEntry } from "../../rootfs/layer.ts";
 import { type Metadata, NO_XATTRS } from "../../rootfs/node.ts";
 import { type LocalPath, requireFolder, unreadable } from "../local.ts";
@@ -61,13 +61,12 @@ function entryOf(
     if (target !== undefined) return { ...entry, type: "hardlink", target };
     linked.set(inode, guest);
   }
-  if (stat.isFile())
-    return { ...entry, type: "file", size: Number(stat.size), content: { kind: "file", path: textOf(host) } };
+  if (stat.isFile()) return { ...entry, type: "file", size: Number(stat.size), content: hostContent(host, stat) };
   if (stat.isSymbolicLink()) return { ...entry, type: "symlink", target: linkOf(host) };
   if (stat.isFIFO()) return { ...entry, type: "fifo" };
-  if (stat.isCharacterDevice()) return { ...entry, type: "char", ...numbersOf(stat.rdev) };
-  if (stat.isBlockDevice()) return { ...entry, type: "block", ...numbersOf(stat.rdev) };
-  ctx.warn({ message: `${host} is a socket and is left out: only a running program makes one` });
+  if (stat.isCharacterDevice()) return { ...entry, type: "char", ...deviceNumbersOf(stat) };
+  if (stat.isBlockDevice()) return { ...entry, type: "block", ...deviceNumbersOf(stat) };
+  ctx.warn(leftOut(host));
   return undefined;
 }
 
@@ -99,18 +98,4 @@ function linkOf(host: Buffer): ByteString {
   } catch (error) {
     throw unreadable(host, error);
   }
-}
-
-function textOf(host: Buffer): string | Buffer {
-  const text = host.toString("utf8");
-  return Buffer.from(text).equals(host) ? text : host;
-}
-
-/** dev_t as glibc's gnu_dev_major and gnu_dev_minor take it apart. */
-function numbersOf(rdev: bigint): { major: number; minor: number } {
-  if (process.platform !== "linux") throw new FledgeError("source", "device nodes can only be read on Linux");
-  return {
-    major: Number(((rdev >> 8n) & 0xfffn) | ((rdev >> 32n) & ~0xfffn)),
-    minor: Number((rdev & 0xffn) | ((rdev >> 12n) & ~0xffn & 0xffffffffn)),
-  };
 }

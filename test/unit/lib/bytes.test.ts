@@ -1,6 +1,14 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { compareBytes, formatSize, fromByteString, parseSize, toByteString } from "../../../src/lib/bytes.ts";
+import {
+  type ByteString,
+  compareBytes,
+  formatSize,
+  fromByteString,
+  parseSize,
+  toByteString,
+  toText,
+} from "../../../src/lib/bytes.ts";
 
 test("text survives the way in and out, and sorts as its bytes do", () => {
   fc.assert(
@@ -14,6 +22,21 @@ test("text survives the way in and out, and sorts as its bytes do", () => {
 
 test("bytes that are not UTF-8 are shown, each by its number", () => {
   expect(fromByteString(toByteString(Buffer.from([0x61, 0xff, 0xc3, 0xa9, 0xc3])))).toBe("a\\xffé\\xc3");
+});
+
+test("any bytes are text that leads back to them", () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.uint8Array({ maxLength: 6 }), { maxLength: 4 }),
+      fc.string({ unit: "binary" }),
+      (parts, text) => {
+        const bytes = Buffer.concat([...parts, Buffer.from(text)]);
+        const name = bytes.toString("latin1") as ByteString;
+        expect(toByteString(toText(name))).toBe(name);
+      },
+    ),
+  );
+  expect(toText("caf\xc3\xa9 \xff" as ByteString)).toBe("café \udcff");
 });
 
 test.each([

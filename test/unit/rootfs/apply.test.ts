@@ -7,6 +7,7 @@ import type { LayerEntry } from "../../../src/rootfs/layer.ts";
 import { DEFAULT_LIMITS } from "../../../src/rootfs/limits.ts";
 import { type DirInode, type Inode, NO_XATTRS } from "../../../src/rootfs/node.ts";
 import { RootfsTree } from "../../../src/rootfs/tree.ts";
+import { xattrsOf } from "../../helpers/inodes.ts";
 import { LayerModel, type Op, stacks } from "../../helpers/layer-model.ts";
 
 // What single stacks mean is in test/conformance/layers.test.ts, beside what umoci makes of them.
@@ -125,7 +126,8 @@ test("xattrs are sorted, foreign ones go, those that Linux cannot store go with 
     "user.overlay.y",
     "user.rootlesscontainers",
   ];
-  const xattrs = new Map([...names, "com.apple.quarantine", "security.capability"].map((name) => [name, value]));
+  const all = [...names, "com.apple.quarantine", "security.capability"];
+  const xattrs = xattrsOf(all.map((name) => [name, value] as const));
   const warnings: Warning[] = [];
   const entry: LayerEntry = { path: "d" as ByteString, metadata: { ...metadata, xattrs }, type: "dir" };
   const tree = await mergeLayers([{ label: "l", entries: () => [entry] }], { warn: (one) => void warnings.push(one) });

@@ -256,8 +256,8 @@ describe("PAX", () => {
         ],
       }),
     );
-    expect(entry.metadata.xattrs.get("security.capability")).toEqual(Buffer.from(capability));
-    expect(entry.metadata.xattrs.get("user.empty")).toHaveLength(0);
+    expect(entry.metadata.xattrs.get("security.capability" as ByteString)).toEqual(Buffer.from(capability));
+    expect(entry.metadata.xattrs.get("user.empty" as ByteString)).toHaveLength(0);
   });
 
   test("ACLs as text, which need the builder's user names, are left out with a warning", () => {
@@ -281,8 +281,10 @@ describe("PAX", () => {
         ],
       }),
     );
-    expect(Buffer.from(entry.metadata.xattrs.get("user.sp ace") ?? [])).toEqual(Buffer.from([0xff, 0, 0x61]));
-    expect(Buffer.from(entry.metadata.xattrs.get("user.both") ?? []).toString()).toBe("schily");
+    expect(Buffer.from(entry.metadata.xattrs.get("user.sp ace" as ByteString) ?? [])).toEqual(
+      Buffer.from([0xff, 0, 0x61]),
+    );
+    expect(Buffer.from(entry.metadata.xattrs.get("user.both" as ByteString) ?? []).toString()).toBe("schily");
   });
 });
 

@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { toByteString } from "../../../src/lib/bytes.ts";
+import type { DirInode } from "../../../src/rootfs/node.ts";
 import { RootfsTree } from "../../../src/rootfs/tree.ts";
+import { xattrsOf } from "../../helpers/inodes.ts";
 
 describe("files", () => {
   test("are made with the folders above them, root's, 0644 and 0755", () => {
@@ -36,7 +38,7 @@ describe("files", () => {
       toByteString(Buffer.from("63616632e9", "hex")),
       toByteString("café"),
     ]);
-    expect(rootfs.readdir("/")).toEqual(["caf2\\xe9", "café"]);
+    expect(rootfs.readdir("/")).toEqual(["caf2\udce9", "café"]);
   });
 });
 
@@ -89,6 +91,35 @@ describe("metadata", () => {
   ])("bad input is an error that says what is wrong (%#)", (act, message) => {
     expect(act).toThrow(message);
   });
+});
+
+test("what walk, readdir, glob and stat hand out leads back, whatever its bytes", () => {
+  const rootfs = new RootfsTree();
+  const latin = Buffer.from("/bin/caf\xe9 \xff", "latin1");
+  rootfs.writeFile(latin, "program", { mode: 0o4755 });
+  rootfs.writeFile("/bin/été", "program", { mode: 0o4755 });
+  rootfs.symlink(latin, "/link");
+  rootfs.setXattr(latin, "user.é", "x");
+  // Names as layers bring them.
+  const node = rootfs.root.children.get("bin" as never) as DirInode;
+  for (const child of node.children.values()) child.xattrs = xattrsOf([["user.\xff", Buffer.from("y")]]);
+
+  for (const { path, type, mode, xattrs } of rootfs.walk()) {
+    if (type !== "file") continue;
+    expect(rootfs.readFile(path).toString()).toBe("program");
+    rootfs.chmod(path, mode & 0o777);
+    for (const name of xattrs.keys()) rootfs.setXattr(path, name, undefined);
+    rootfs.writeFile(`${path}.copy`, rootfs.readFile(path));
+  }
+  expect(rootfs.stat(latin)).toMatchObject({ mode: 0o755, xattrs: new Map() });
+  expect(rootfs.exists(Buffer.concat([latin, Buffer.from(".copy")]))).toBe(true);
+  const { target } = rootfs.lstat("/link");
+  rootfs.symlink(target as string, "/again");
+  expect(rootfs.readFile("/again").toString()).toBe("program");
+  for (const path of rootfs.glob("/bin/*\udcff*")) expect(rootfs.rm(path)).toBe(true);
+  for (const name of rootfs.readdir("/bin")) expect(rootfs.rm(`/bin/${name}`)).toBe(true);
+  expect(rootfs.readdir("/bin")).toEqual([]);
+  expect(() => rootfs.stat(latin)).toThrow("/bin/caf\\xe9 \\xff does not exist in the guest");
 });
 
 test("rm removes a subtree, not what a symlink points to, and says whether there was anything", () => {

@@ -37,6 +37,17 @@ it("gives mode and owner where they are asked for; folders keep a mode that one 
   expect(rootfs.stat("/srv/bin")).toMatchObject({ mode: 0o755, uid: 7, gid: 8 });
 });
 
+it("leaves directories that the guest has as they are", () => {
+  const folder = hostFolder();
+  const rootfs = new RootfsTree();
+  rootfs.mkdir("/usr/bin", { mode: 0o2711, uid: 3 });
+  const usr = rootfs.stat("/usr");
+  applyMappings(rootfs, [{ from: join(folder, "tree"), to: "/usr/", key: "a", mode: 0o600, uid: 7, gid: 8 }]);
+  expect(rootfs.stat("/usr")).toEqual(usr);
+  expect(rootfs.stat("/usr/bin")).toMatchObject({ mode: 0o2711, uid: 3, gid: 0 });
+  expect(rootfs.stat("/usr/bin/app")).toMatchObject({ mode: 0o600, uid: 7, gid: 8 });
+});
+
 it("a later mapping replaces a file, and does not write through a link", () => {
   const folder = hostFolder();
   const rootfs = new RootfsTree();

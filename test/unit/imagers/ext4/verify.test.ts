@@ -9,7 +9,7 @@ import { verifyExt4 } from "../../../../src/imagers/ext4/verify.ts";
 import type { DirInode, Inode } from "../../../../src/rootfs/node.ts";
 import { quietContext, withFolder } from "../../../helpers/disk.ts";
 import { ext4Options } from "../../../helpers/ext4.ts";
-import { device, dir, file, pipe, seal, stored, symlink } from "../../../helpers/inodes.ts";
+import { device, dir, file, pipe, seal, stored, symlink, xattrsOf } from "../../../helpers/inodes.ts";
 import { randomTree } from "../../../helpers/random-tree.ts";
 
 const ctx = quietContext();
@@ -246,7 +246,7 @@ describe("another tree is a difference that names the path", () => {
     [
       "xattr value",
       (n) => {
-        (n.cap as Inode & { xattrs: unknown }).xattrs = new Map([
+        (n.cap as Inode).xattrs = xattrsOf([
           ["security.capability", Buffer.alloc(20, 9)],
           ["user.block", Buffer.alloc(500, 2)],
         ]);
@@ -256,14 +256,14 @@ describe("another tree is a difference that names the path", () => {
     [
       "xattr missing",
       (n) => {
-        (n.l as Inode).xattrs = new Map([["trusted.x", Buffer.alloc(1)]]);
+        (n.l as Inode).xattrs = xattrsOf([["trusted.x", Buffer.alloc(1)]]);
       },
       /^\/l: lacks the extended attribute trusted\.x/,
     ],
     [
       "xattr extra",
       (n) => {
-        (n.cap as Inode).xattrs = new Map([["security.capability", Buffer.alloc(20, 1)]]);
+        (n.cap as Inode).xattrs = xattrsOf([["security.capability", Buffer.alloc(20, 1)]]);
       },
       /^\/cap: has the extended attribute user\.block/,
     ],

@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { placeXattrs } from "../../../../src/imagers/ext4/xattr.ts";
+import { xattrsOf } from "../../../helpers/inodes.ts";
 
-const place = (names: Record<string, Uint8Array>, path = "/etc/x") => placeXattrs(new Map(Object.entries(names)), path);
+const place = (names: Record<string, Uint8Array>, path = "/etc/x") =>
+  placeXattrs(xattrsOf(Object.entries(names)), path);
 
 describe("where extended attributes go", () => {
   test("a capability fits the inode", () => {
