@@ -1,7 +1,7 @@
 import { type ByteString, fromByteString } from "../lib/bytes.ts";
 import { throwIfAborted } from "../lib/context.ts";
 import { type ErrorCode, FledgeError, isFledgeError, messageOf } from "../lib/errors.ts";
-import { digestContent } from "../rootfs/content.ts";
+import { sameContent } from "../rootfs/content.ts";
 import type { Inode, Mtime } from "../rootfs/node.ts";
 import type { SealedEntry, SealedInode, SealedTree } from "../rootfs/seal.ts";
 import type { ImagerContext } from "./imager.ts";
@@ -105,8 +105,7 @@ function compareXattrs(path: ByteString, node: Inode, found: Inode, kept: Kept):
 
 async function compareBytes(path: ByteString, node: Inode, found: Inode): Promise<void> {
   if (node.type !== "file" || found.type !== "file") return;
-  const [meant, written] = await Promise.all([digestContent(node), digestContent(found)]);
-  if (meant !== written) throw differs(path, "has other content");
+  if (!(await sameContent(node, found))) throw differs(path, "has other content");
 }
 
 /** The error that says of a path what the artifact has wrong. */

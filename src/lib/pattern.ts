@@ -11,6 +11,8 @@ export type Pattern = {
 };
 
 export function parsePattern(pattern: string): Pattern {
-  const { base, glob, isGlob } = picomatch.scan(pattern);
-  return { text: pattern, isGlob, base, rest: glob, matches: picomatch(pattern, { dot: true, strictSlashes: true }) };
+  // Two of them say what one does, and each more multiplies the ways in which a path can be tried against them.
+  const plain = pattern.replace(/(?<=^|\/)(?:\*\*\/){2,}/g, "**/");
+  const { base, glob, isGlob } = picomatch.scan(plain);
+  return { text: pattern, isGlob, base, rest: glob, matches: picomatch(plain, { dot: true, strictSlashes: true }) };
 }

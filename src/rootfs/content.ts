@@ -73,6 +73,59 @@ export async function digestContent(file: FileInode): Promise<string> {
   return hash.digest("hex");
 }
 
+/** Whether two regular files have the same bytes. Where both have a hole nothing is looked at, however long it is. */
+export async function sameContent(a: FileInode, b: FileInode): Promise<boolean> {
+  if (a.size !== b.size) return false;
+  const sides = [new ContentCursor(a), new ContentCursor(b)] as const;
+  try {
+    for (let at = 0; at < a.size; ) {
+      const [one, other] = [await sides[0].from(at), await sides[1].from(at)];
+      const length = Math.min(one.length, other.length);
+      if (!sameBytes(one.bytes?.subarray(0, length), other.bytes?.subarray(0, length))) return false;
+      at += length;
+    }
+    return true;
+  } finally {
+    for (const side of sides) await side.close();
+  }
+}
+
+/** The data of a file as pieces that follow each other, holes among them. */
+class ContentCursor {
+  readonly #chunks: AsyncGenerator<Chunk, void, undefined>;
+  readonly #size: number;
+  #chunk: Chunk | undefined;
+  #isOver = false;
+
+  constructor(file: FileInode) {
+    this.#chunks = readContent(file);
+    this.#size = file.size;
+  }
+
+  /** The piece that begins at `at`, where the last one ended or within it; a hole has no bytes. */
+  async from(at: number): Promise<{ readonly length: number; readonly bytes?: Uint8Array }> {
+    while (!this.#isOver && (this.#chunk === undefined || this.#chunk.at + this.#chunk.bytes.length <= at)) {
+      const next = await this.#chunks.next();
+      this.#isOver = next.done === true;
+      this.#chunk = next.value ?? undefined;
+    }
+    if (this.#chunk === undefined) return { length: this.#size - at };
+    if (at < this.#chunk.at) return { length: Math.min(this.#chunk.at, this.#size) - at };
+    const bytes = this.#chunk.bytes.subarray(at - this.#chunk.at);
+    return { length: bytes.length, bytes };
+  }
+
+  async close(): Promise<void> {
+    await this.#chunks.return();
+  }
+}
+
+function sameBytes(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
+  if (a !== undefined && b !== undefined) return Buffer.compare(a, b) === 0;
+  const data = a ?? b;
+  return data === undefined || Buffer.compare(data, ZEROS.subarray(0, data.length)) === 0;
+}
+
 /** A regular file's bytes from first to last, a hole as zeros, in chunks of at most 1 MiB. */
 export async function* readDense(file: FileInode): AsyncGenerator<Uint8Array, void, undefined> {
   let at = 0;

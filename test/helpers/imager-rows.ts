@@ -123,8 +123,9 @@ export const IMAGER_ROWS: readonly ImagerRow[] = [
   row({
     name: "tar",
     imager: tarImager,
-    options: { type: "tar" },
+    options: { type: "tar", sparse: true },
     needs: [requireTools("tar")],
+    keepsHoles: true,
     kept: (node) => (node.type === "socket" ? undefined : node),
     open: (artifact, body) =>
       withFolder((folder) => {
@@ -180,7 +181,11 @@ function squashfsRow({ name, assertCarries }: Packer): ImagerRow {
     kept: (node) =>
       node.type === "socket"
         ? undefined
-        : { ...node, mtime: { sec: Math.min(Math.max(node.mtime.sec, 0), 2 ** 32 - 1), nsec: 0 } },
+        : {
+            ...node,
+            mtime: { sec: Math.min(Math.max(node.mtime.sec, 0), 2 ** 32 - 1), nsec: 0 },
+            xattrs: new Map([...node.xattrs].filter(([name]) => !/=|%25|%3D/.test(name))),
+          },
     keepsHoles: true,
     allowances: { allowed: [], countsFolderLinks: false },
     // The superblock says how much of it is not padding.

@@ -84,7 +84,10 @@ function readXattrs(folder: string): Map<string, Record<string, string>> {
     if (!head.startsWith("# file: ")) continue;
     const path = unquote(head.slice("# file: ".length));
     const pairs = lines.map((line) => /^([^=]+)(?:=(?:0x)?(.*))?$/.exec(line)).filter((match) => match !== null);
-    found.set(path === "." ? "" : `/${path}`, Object.fromEntries(pairs.map(([, name, value]) => [name, value ?? ""])));
+    found.set(
+      path === "." ? "" : `/${path}`,
+      Object.fromEntries(pairs.map(([, name = "", value]) => [unquote(name), value ?? ""])),
+    );
   }
   return found;
 }

@@ -4,6 +4,7 @@ import { resolveCustomOptions } from "../../imagers/custom/options.ts";
 import { resolveExt4Options } from "../../imagers/ext4/options.ts";
 import { resolveMountedOptions } from "../../imagers/loop/options.ts";
 import { resolveSquashfsOptions } from "../../imagers/squashfs/options.ts";
+import { resolveTarOptions } from "../../imagers/tar/options.ts";
 import { assertNever } from "../../lib/errors.ts";
 import type { ResolvedFilesystem } from "./plugin.ts";
 import type { Report, ResolveInput } from "./report.ts";
@@ -39,6 +40,7 @@ export function resolveFilesystem(
     case "btrfs":
       return resolveMountedOptions(options, name);
     case "tar":
+      return resolveTarOptions(options);
     case "dir":
       return options;
     case "custom":

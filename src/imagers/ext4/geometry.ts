@@ -30,9 +30,9 @@ export type Geometry = {
   /** Copies of superblock and descriptors in later groups (sparse_super). */
   readonly backups: readonly Run[];
   /** Per group: the block it lies at. */
-  readonly blockBitmaps: readonly number[];
-  readonly inodeBitmaps: readonly number[];
-  readonly inodeTables: readonly number[];
+  readonly blockBitmaps: Uint32Array;
+  readonly inodeBitmaps: Uint32Array;
+  readonly inodeTables: Uint32Array;
   /** What an inode table skipped because it would have crossed a backup; free. */
   readonly gaps: readonly Run[];
   /** The space behind the tables, in order; the last one is open-ended. */
@@ -46,9 +46,9 @@ const MIN_GROUP = 256;
 /** Padding of up to this many blocks is cheaper than groups of an odd size. */
 const PAD_LIMIT = 64;
 
-/** The smallest geometry that meets the demand. */
+/** The smallest geometry that meets the demand. Linear in the groups: what the first guess leaves out fills few of them. */
 export function fitGeometry(demand: Demand): Geometry {
-  for (let groups = Math.max(1, Math.ceil(demand.inodes / MAX_PER_GROUP)); ; groups++) {
+  for (let groups = fewestGroups(demand); ; groups++) {
     const division = divide(groups, MAX_PER_GROUP, demand.inodes);
     const total = blocksNeeded(division, demand);
     if (total > groups * MAX_PER_GROUP) continue;
@@ -125,6 +125,13 @@ function fitSmallerGroups(groups: number, demand: Demand): Geometry {
   }
 }
 
+/** Groups that certainly are needed: for the inodes, and for all blocks but the copies of superblock and descriptors. */
+function fewestGroups({ slots, inodes, freeBlocks }: Demand): number {
+  const blocks = slots + freeBlocks + inodes / INODES_PER_BLOCK;
+  const bitmaps = 2;
+  return Math.max(1, Math.ceil(inodes / MAX_PER_GROUP), Math.ceil(blocks / (MAX_PER_GROUP - bitmaps)));
+}
+
 function divide(groupCount: number, blocksPerGroup: number, inodes: number): Division {
   const inodesPerGroup = roundUp(Math.ceil(inodes / groupCount), INODES_PER_BLOCK);
   const tableBlocks = inodesPerGroup / INODES_PER_BLOCK;
@@ -142,7 +149,11 @@ function divide(groupCount: number, blocksPerGroup: number, inodes: number): Div
     cursor += count;
     return cursor - count;
   };
-  const perGroup = (count: number): number[] => Array.from({ length: groupCount }, () => take(count));
+  const perGroup = (count: number): Uint32Array => {
+    const blocks = new Uint32Array(groupCount);
+    for (let group = 0; group < groupCount; group++) blocks[group] = take(count);
+    return blocks;
+  };
   return {
     blocksPerGroup,
     inodesPerGroup,

@@ -54,11 +54,9 @@ export function blockBitmapOf(plan: Ext4Plan, group: number, out: Buffer): numbe
   return encodeBlockBitmap(out, plan.free, first, Math.min(first + blocksPerGroup, totalBlocks));
 }
 
-/** Fills a block with the bitmap of a group's inodes; returns how many are used. */
-export function inodeBitmapOf(plan: Ext4Plan, group: number, out: Buffer): number {
-  const used = usedInodesOf(plan, group);
-  encodeInodeBitmap(out, used, plan.geometry.inodesPerGroup);
-  return used;
+/** Fills a block with the bitmap of a group's inodes. */
+export function inodeBitmapOf(plan: Ext4Plan, group: number, out: Buffer): void {
+  encodeInodeBitmap(out, usedInodesOf(plan, group), plan.geometry.inodesPerGroup);
 }
 
 /** Inodes are numbered without holes, so a group's used ones are its first. */
@@ -72,26 +70,39 @@ function describeGroups(plan: Ext4Plan): { readonly descriptors: Buffer; readonl
   const descriptors = Buffer.alloc(geometry.descriptorBlocks * BLOCK_BYTES);
   const directories = directoriesPerGroup(plan);
   const bitmap = Buffer.alloc(BLOCK_BYTES);
+  // Of a large image most groups are empty, and their bitmaps the same.
+  const { blocksPerGroup, inodesPerGroup } = geometry;
+  const zeros = Buffer.alloc(BLOCK_BYTES);
+  const emptyBlocks = blockBitmapChecksum(zeros, blocksPerGroup, seed);
+  const emptyInodes = inodeBitmapChecksum(zeros, inodesPerGroup, seed);
   let freeBlocks = 0;
   for (let group = 0; group < geometry.groupCount; group++) {
-    const freeHere = blockBitmapOf(plan, group, bitmap);
-    const blockChecksum = blockBitmapChecksum(bitmap, geometry.blocksPerGroup, seed);
-    const used = inodeBitmapOf(plan, group, bitmap);
+    const isEmpty = isAllFree(plan, group);
+    const freeHere = isEmpty ? blocksPerGroup : blockBitmapOf(plan, group, bitmap);
+    const blockChecksum = isEmpty ? emptyBlocks : blockBitmapChecksum(bitmap, blocksPerGroup, seed);
+    const used = usedInodesOf(plan, group);
+    if (used > 0) inodeBitmapOf(plan, group, bitmap);
     const fields = {
       blockBitmap: geometry.blockBitmaps[group] as number,
       inodeBitmap: geometry.inodeBitmaps[group] as number,
       inodeTable: geometry.inodeTables[group] as number,
       freeBlocks: freeHere,
-      freeInodes: geometry.inodesPerGroup - used,
+      freeInodes: inodesPerGroup - used,
       directories: directories[group] as number,
       blockBitmapChecksum: blockChecksum,
-      inodeBitmapChecksum: inodeBitmapChecksum(bitmap, geometry.inodesPerGroup, seed),
+      inodeBitmapChecksum: used === 0 ? emptyInodes : inodeBitmapChecksum(bitmap, inodesPerGroup, seed),
     };
     const at = group * DESCRIPTOR_BYTES;
     encodeDescriptor(descriptors.subarray(at, at + DESCRIPTOR_BYTES), fields, group, seed);
     freeBlocks += freeHere;
   }
   return { descriptors, freeBlocks };
+}
+
+function isAllFree({ geometry: { blocksPerGroup, totalBlocks }, free }: Ext4Plan, group: number): boolean {
+  const first = group * blocksPerGroup;
+  const end = first + blocksPerGroup;
+  return end <= totalBlocks && free.some(({ start, length }) => start <= first && end <= start + length);
 }
 
 function directoriesPerGroup({ geometry, roster }: Ext4Plan): Uint32Array {

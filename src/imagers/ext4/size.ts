@@ -19,14 +19,16 @@ export type Usage = { readonly slots: number; readonly inodes: number };
  */
 export function chooseGeometry(usage: Usage, options: ResolvedExt4Options): Geometry {
   if (options.sizeBytes !== undefined) return chooseFixed(usage, options.sizeBytes);
-  const geometry = fitWithHeadroom(demandFor(usage, options.headroomBytes));
-  if (geometry.totalBlocks > MAX_BLOCKS) {
-    throw new FledgeError(
-      "image",
-      `the image would take ${formatSize(geometry.totalBlocks * BLOCK_BYTES)}; ext4 ends at 16 TiB`,
-    );
-  }
+  const demand = demandFor(usage, options.headroomBytes);
+  assertWithinExt4(demand.slots + demand.freeBlocks);
+  const geometry = fitWithHeadroom(demand);
+  assertWithinExt4(geometry.totalBlocks);
   return geometry;
+}
+
+function assertWithinExt4(blocks: number): void {
+  if (blocks <= MAX_BLOCKS) return;
+  throw new FledgeError("image", `the image would take ${formatSize(blocks * BLOCK_BYTES)}; ext4 ends at 16 TiB`);
 }
 
 /** The bytes of the image file; a fixed size is taken to whole blocks. */

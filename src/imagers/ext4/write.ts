@@ -1,3 +1,4 @@
+import { FledgeError } from "../../lib/errors.ts";
 import type { SymlinkInode } from "../../rootfs/node.ts";
 import type { SealedInode } from "../../rootfs/seal.ts";
 import type { ArtifactFacts, ImagerContext } from "../imager.ts";
@@ -55,6 +56,9 @@ export async function writeExt4(
 function makeAdvance({ geometry }: Ext4Plan, sink: ImageSink, head: Head): (block: number) => Promise<void> {
   let next = 0;
   return async (target) => {
+    if (sink.block > target) {
+      throw new FledgeError("internal", `block ${target} of the image comes after block ${sink.block} in the plan`);
+    }
     while (sink.block < target) {
       const backup = geometry.backups[next];
       if (backup?.start === sink.block) {

@@ -61,7 +61,7 @@ function warnOf({ sockets, xattrs, times }: Lost, { warn }: Pick<ImagerContext, 
     [sockets, "sockets are left out of a squashfs", "programs make their sockets when they start"],
     [
       xattrs,
-      "a squashfs holds the attributes user.*, trusted.* and security.*; lost",
+      "a squashfs holds the attributes user.*, trusted.* and security.*, without = in their names; lost",
       'POSIX ACLs need filesystem.type = "ext4"',
     ],
     [times, "a squashfs holds times from 1970 to 2106; changed", "set SOURCE_DATE_EPOCH to bring later times back"],
@@ -77,8 +77,9 @@ function withKeptXattrs(node: Inode): Inode {
   return kept.length === node.xattrs.size ? node : { ...node, xattrs: new Map(kept) };
 }
 
+/** Of a name in a tar the programs that pack squashfs take the "=" for its end, and undo no escape of it. */
 function keepsXattr(name: ByteString): boolean {
-  return /^(user|trusted|security)\./.test(name);
+  return /^(user|trusted|security)\./.test(name) && !/=|%25|%3D/.test(name);
 }
 
 function assertDevice({ path, inode: { node } }: SealedEntry): void {

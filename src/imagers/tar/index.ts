@@ -13,7 +13,8 @@ export const tarImager: Imager<ResolvedTarOptions> = {
   suffix: () => "-rootfs.tar",
   isBootable: false,
   requirements: () => [],
-  write: (tree, out, _options, ctx) => writeHashed(out, writeTar(tree, ctx), ctx),
+  write: (tree, out, { sparse }, ctx) =>
+    writeHashed(out, writeTar(tree, ctx, { sparse: sparse ? "gnu" : undefined }), ctx),
   verify: async (tree, image, _options, ctx) => {
     const found = await readingBack(image, () => treeOfTar(image, ctx.signal));
     await compareTrees(tree, found, KEPT, ctx);

@@ -31,7 +31,7 @@ export function serviceScript(options: ServiceOptions): string {
   return [
     "#!/bin/sh",
     formatEnv(env, { export: true }).trimEnd(),
-    workdir === undefined ? "" : `cd ${shellQuote(workdir)} || exit 1`,
+    workdir === undefined ? "" : `cd -- ${shellQuote(workdir === "-" ? "./-" : workdir)} || exit 1`,
     `set -- ${command.map(shellQuote).join(" ")}`,
     user === undefined ? "" : asUser(user),
     restart === "never" ? 'exec "$@"' : supervised(command[0], restart, delaySec),

@@ -59,11 +59,18 @@ function folderAt(root: DirInode, path: string): DirInode | undefined {
   return dir;
 }
 
-function empty(dir: DirInode): void {
-  for (const [name, child] of [...dir.children]) {
-    if (child.type === "dir") empty(child);
-    const stays = child.type === "dir" ? child.children.size > 0 : KEPT.test(name);
-    if (!stays) dir.children.delete(name);
+/** Without recursion: an image may nest its folders as deep as it likes. */
+function empty(top: DirInode): void {
+  const folders: { readonly dir: DirInode; readonly parent?: DirInode; readonly name?: ByteString }[] = [{ dir: top }];
+  for (const { dir } of folders) {
+    for (const [name, child] of dir.children) {
+      if (child.type === "dir") folders.push({ dir: child, parent: dir, name });
+      else if (!KEPT.test(name)) dir.children.delete(name);
+    }
+  }
+  // What a folder holds comes behind it.
+  for (const { dir, parent, name } of folders.reverse()) {
+    if (name !== undefined && dir.children.size === 0) parent?.children.delete(name);
   }
 }
 
@@ -76,7 +83,7 @@ function contentBytes(root: DirInode): number {
     if (seen.has(node)) continue;
     seen.add(node);
     if (node.type === "file") bytes += node.size;
-    if (node.type === "dir") stack.push(...node.children.values());
+    if (node.type === "dir") for (const child of node.children.values()) stack.push(child);
   }
   return bytes;
 }

@@ -25,6 +25,13 @@ test.each([
   expect(tree().glob(pattern)).toEqual(paths);
 });
 
+test("folders of any number more than once are as one of them", () => {
+  const rootfs = tree();
+  rootfs.writeFile(`/${"xy/".repeat(60)}xyz`, "");
+  expect(rootfs.glob(`/${"**/".repeat(20)}*.conf`)).toEqual(rootfs.glob("/**/*.conf"));
+  expect(rootfs.glob(`/${"**/".repeat(20)}*q`)).toEqual([]);
+});
+
 test("a pattern must be absolute", () => {
   expect(() => tree().glob("*.conf")).toThrow(/glob "\*\.conf" is not absolute/);
 });

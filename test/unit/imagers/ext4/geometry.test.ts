@@ -69,6 +69,19 @@ describe("fit", () => {
   });
 });
 
+test("however much is to be free, the first guess is nearly right", () => {
+  for (const tebibytes of [0.25, 1, 2, 15]) {
+    const freeBlocks = tebibytes * 2 ** 28;
+    const demand = { slots: 1000, inodes: freeBlocks / 4, freeBlocks };
+    const geometry = fitGeometry(demand);
+    expect(geometry.totalBlocks).toBeGreaterThan(freeBlocks);
+    // What is not free is metadata alone: less than two parts of a hundred.
+    expect(geometry.totalBlocks / freeBlocks).toBeLessThan(1.02);
+    const fewer = fixedGeometry(demand, (geometry.groupCount - 1) * 32_768);
+    expect(fewer).toBeUndefined();
+  }
+}, 20_000);
+
 describe("a fixed size", () => {
   test("is kept, but for a last group too small for its own backup", () => {
     const demand = { slots: 100, inodes: 300, freeBlocks: 0 };

@@ -61,6 +61,25 @@ describe("size", () => {
   });
 });
 
+test.each([{ headroomBytes: 2 ** 40 }, { headroomBytes: 15 * 2 ** 40 }, { sizeBytes: 15 * 2 ** 40 }])(
+  "planning is linear in the groups: %j",
+  (changes) => {
+    const timeOf = (options: object): number => {
+      const started = performance.now();
+      plan({ a: file("x") }, options);
+      return performance.now() - started;
+    };
+    timeOf({ headroomBytes: 2 ** 36 });
+    // Trying one number of groups after the other took 30 seconds for the first of them.
+    expect(timeOf(changes)).toBeLessThan(5000);
+  },
+  30_000,
+);
+
+test("what ext4 cannot hold is an error at once", () => {
+  expect(() => plan({}, { headroomBytes: 2 ** 53 })).toThrow(/ext4 ends at 16 TiB/);
+});
+
 describe("holes", () => {
   test("blocks of zeros that are in memory take no space", () => {
     const p = plan({ a: file(Buffer.concat([Buffer.alloc(8192), Buffer.from("x"), Buffer.alloc(9000)])) });

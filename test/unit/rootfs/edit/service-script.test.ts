@@ -67,6 +67,19 @@ describeWith("a service script", [requireTools("sh", "busybox", "shellcheck")], 
     }
   });
 
+  it("goes into a folder whatever its name", () => {
+    const base = tempDir();
+    for (const workdir of ["-", "-P", "--", "--help", "$HOME", " ", "a'b", "~"]) {
+      mkdirSync(join(base, workdir));
+      for (const [shell = "", ...args] of SHELLS) {
+        const path = script({ command: ["/bin/pwd"], workdir });
+        const env = { ...process.env, OLDPWD: "/" };
+        const { status, stdout } = spawnSync(shell, [...args, path], { cwd: base, env, encoding: "utf8" });
+        expect({ status, stdout }).toEqual({ status: 0, stdout: `${base}/${workdir}\n` });
+      }
+    }
+  });
+
   it("starts it again on a failure, until it ends well", () => {
     for (const [shell = "", ...args] of SHELLS) {
       const tries = join(tempDir(), "tries");

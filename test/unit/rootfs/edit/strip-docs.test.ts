@@ -1,6 +1,9 @@
 import { expect, it } from "vitest";
+import type { ByteString } from "../../../../src/lib/bytes.ts";
 import { stripDocs } from "../../../../src/rootfs/edit/strip-docs.ts";
+import type { DirInode } from "../../../../src/rootfs/node.ts";
 import { RootfsTree } from "../../../../src/rootfs/tree.ts";
+import { dir, file } from "../../../helpers/inodes.ts";
 
 function tree(): RootfsTree {
   const rootfs = new RootfsTree();
@@ -56,4 +59,16 @@ it("counts a hard link when its last name goes, and does not follow symlinks", (
   rootfs.symlink("/usr/lib/locale", "/usr/share/locale");
   expect(stripDocs(rootfs, { docs: false, caches: false })).toBe(1000);
   expect(rootfs.exists("/usr/share/locale/C.utf8/LC_CTYPE")).toBe(true);
+});
+
+it("takes folders of any width and depth", () => {
+  const rootfs = tree();
+  const wide = new Map(Array.from({ length: 200_000 }, (_, i) => [`n${i}` as ByteString, file("x")]));
+  let deep: DirInode = dir({ file: file("12345"), copyright: file("1") });
+  for (let i = 0; i < 20_000; i++) deep = dir({ d: deep });
+  const doc = rootfs.root.children.get("usr" as ByteString) as DirInode;
+  doc.children.set("srv" as ByteString, { ...dir(), children: wide });
+  const share = doc.children.get("share" as ByteString) as DirInode;
+  (share.children.get("doc" as ByteString) as DirInode).children.set("deep" as ByteString, deep);
+  expect(stripDocs(rootfs, { man: false, locale: false, caches: false })).toBe(115);
 });
