@@ -1,13 +1,11 @@
-import { basename } from "node:path";
+import { statSync } from "node:fs";
+import { basename, posix } from "node:path";
 import type { ResolvedPlugin } from "../config/resolve/plugin.ts";
+import type { ResolvedMapping } from "../guest/mappings/options.ts";
 import { FledgeError } from "../lib/errors.ts";
 import type { ManifestInput } from "../volant/input.ts";
 import type { ManifestOptions } from "../volant/options.ts";
-import { resolveEntrypoint } from "../volant/workload.ts";
 import { type BuildState, need } from "./step.ts";
-
-/** Where a program name without a slash is looked for, as the agent does. */
-const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** What the manifest is rendered from, once the artifact is written. */
 export function manifestInput(state: BuildState, artifactPath: string): ManifestInput {
@@ -23,6 +21,7 @@ export function manifestInput(state: BuildState, artifactPath: string): Manifest
       fileName: basename(artifactPath),
       digest: need(state, "artifact").digest,
     },
+    found: state.command,
     ...workloadSources(state),
   };
 }
@@ -47,26 +46,8 @@ function tmpfsSize(bytes: number): string {
 
 const MIB = 1024 * 1024;
 
-/** What the guest will run and where it is looked for: the config's word, else the image's. */
-export type Command = {
-  readonly entrypoint: readonly string[];
-  readonly workdir: string;
-  /** The value of PATH. */
-  readonly path: string;
-};
-
-/** The command that the guest will run: the config's, else the image's, else what the recipe lets one conclude. */
-export function commandOf(state: BuildState): Command {
-  const { plugin, image } = state;
-  const { workload, env } = plugin.manifest;
-  return {
-    entrypoint: resolveEntrypoint({ options: plugin.manifest, ...workloadSources(state) }, { warnings: [], notes: [] }),
-    workdir: workload?.workdir ?? (image?.workdir || "/"),
-    path: workload?.env?.PATH ?? env?.PATH ?? image?.env.PATH ?? DEFAULT_PATH,
-  };
-}
-
-function workloadSources({ plugin, pin, image }: BuildState): Pick<ManifestInput, "image" | "defaults"> {
+/** What may say what the guest runs beside the config. */
+export function workloadSources({ plugin, pin, image }: BuildState): Pick<ManifestInput, "image" | "defaults"> {
   return {
     ...(image !== undefined && pin !== undefined && { image: { ...pin, ...image } }),
     defaults: { entrypoint: concludedEntrypoint(plugin) },
@@ -79,8 +60,18 @@ function workloadSources({ plugin, pin, image }: BuildState): Pick<ManifestInput
 export function concludedEntrypoint(plugin: ResolvedPlugin): string[] | undefined {
   if (plugin.strategy === "initramfs" && plugin.init.mode === "custom") return [plugin.init.run];
   if (plugin.strategy === "initramfs" && plugin.init.mode === "none") return ["/init"];
-  const programs = plugin.mappings.filter(({ to }) => /\/s?bin\/[^/]+$/.test(to));
-  return programs.length === 1 && programs[0] !== undefined ? [programs[0].to] : undefined;
+  const candidates = plugin.mappings.filter((mapping) => /\/s?bin\/[^/]+$/.test(destination(mapping)));
+  const programs = candidates.filter((mapping) => !isFolder(mapping)).map(destination);
+  return programs.length === 1 ? programs : undefined;
+}
+
+/** Where a mapping puts a file: under its own name in what ends in a slash, or is a folder of programs. */
+function destination({ from, to }: ResolvedMapping): string {
+  return /\/(?:s?bin)?$/.test(to) ? posix.join(to, basename(from)) : to;
+}
+
+function isFolder({ from }: ResolvedMapping): boolean {
+  return statSync(from, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
 /** Throws a `config` error when neither the recipe nor an image could say what the guest is to run. */

@@ -3,7 +3,9 @@ import { hiddenMappings } from "../guest/mappings/hidden.ts";
 import type { Warning } from "../lib/context.ts";
 import type { Requirement } from "../lib/requirements.ts";
 import type { Source } from "../sources/source.ts";
+import { type LaunchCommand, launchCommand } from "../volant/commands.ts";
 import { bootWarnings } from "../volant/kernels.ts";
+import { networkWarnings } from "../volant/warnings.ts";
 import { arrange } from "./arrange.ts";
 import { originsOf } from "./fire.ts";
 import type { HookName } from "./hooks.ts";
@@ -42,6 +44,8 @@ export type Plan = {
   /** What the machine must have. */
   readonly requirements: readonly Requirement[];
   readonly outputs: Outputs;
+  /** What makes a VM of it, where Volant's own kernel is not the one to boot. */
+  readonly launch?: LaunchCommand;
   readonly warnings: readonly Warning[];
 };
 
@@ -50,10 +54,9 @@ export function plan(plugin: ResolvedPlugin, options: PlanOptions = {}): Plan {
   const imager = imagerFor(plugin);
   if (imager.isBootable) assertEntrypoint(plugin);
   const medium = bootMedium(plugin, imager);
+  const launch = medium && launchCommand(plugin.name, medium);
   const source = sourceOf(plugin);
   const outputs = outputsOf(plugin, imager);
-  const mountsOver = plugin.strategy === "initramfs" && plugin.init.mode !== "none";
-  const hidden = mountsOver ? hiddenMappings(plugin.mappings) : [];
   return {
     plugin,
     steps: arrange(builtinSteps(plugin, { source, imager, outputs, options }), plugin.stages),
@@ -64,13 +67,21 @@ export function plan(plugin: ResolvedPlugin, options: PlanOptions = {}): Plan {
       ...((options.verify && imager.verifyRequirements?.()) || []),
     ],
     outputs,
+    ...(launch !== undefined && { launch }),
     warnings: [
       ...plugin.warnings,
       ...(medium === undefined ? [] : bootWarnings(medium)),
       ...headroomWarnings(plugin),
-      ...hidden,
+      ...networkWarnings(plugin.manifest.network?.mode),
+      ...hiddenWarnings(plugin, imager),
     ],
   };
+}
+
+/** Mappings that are mounted over: by the init of an initramfs, by the agent on a disk, and by nobody in a tar. */
+function hiddenWarnings(plugin: ResolvedPlugin, { isBootable }: BoundImager): Warning[] {
+  if (!isBootable || (plugin.strategy === "initramfs" && plugin.init.mode === "none")) return [];
+  return hiddenMappings(plugin.mappings, plugin.strategy === "initramfs" ? "init" : "agent");
 }
 
 type Parts = {
@@ -99,7 +110,7 @@ function builtinSteps(plugin: ResolvedPlugin, { source, imager, outputs, options
     imageConfigStage(source),
     mappingsStage(plugin),
     hooks("rootfs:ready", "rootfs", true),
-    sealStage(plugin),
+    sealStage(plugin, imager),
     imager.isBootable ? checkStage(plugin) : undefined,
     writeStage(imager, outputs),
     options.verify ? verifyStage(imager) : undefined,

@@ -1,5 +1,6 @@
 import type { Warning } from "../lib/context.ts";
 import type { Digest } from "../lib/digest.ts";
+import type { LaunchCommand } from "../volant/commands.ts";
 import type { Manifest } from "../volant/schema.ts";
 import type { Facts } from "./facts.ts";
 
@@ -19,6 +20,8 @@ export type BuildResult = {
   readonly artifact: { readonly path: string; readonly sizeBytes: number; readonly digest: Digest };
   /** Absent for what Volant cannot boot: a tar archive, a folder. */
   readonly manifest?: WrittenManifest;
+  /** What makes a VM of it, where Volant's own kernel is not the one to boot. */
+  readonly launch?: LaunchCommand;
   readonly warnings: readonly Warning[];
   /** What hooks, stages and custom sources said of the build with `ctx.fact()`, by name. */
   readonly facts: Facts;

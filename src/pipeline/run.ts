@@ -40,6 +40,7 @@ export async function runPlan(plan: Plan, options: RunOptions): Promise<BuildRes
       name: plugin.name,
       artifact: need(state, "artifact"),
       ...(plan.outputs.manifest !== undefined && { manifest: need(state, "writtenManifest") }),
+      ...(plan.launch !== undefined && { launch: plan.launch }),
       warnings: said.warnings,
       facts: said.facts.facts,
       stages,
@@ -126,6 +127,8 @@ function contextOf(plugin: string, stage: string, { onEvent, ...shared }: RunOpt
       });
     },
     warn: (warning) => {
+      // The plan foresees some of what is said again of the finished manifest.
+      if (said.warnings.some(({ message, hint }) => message === warning.message && hint === warning.hint)) return;
       said.warnings.push(warning);
       onEvent({ type: "warning", plugin, ...warning });
     },

@@ -1,8 +1,10 @@
 import type { ResolvedPlugin } from "../config/resolve/plugin.ts";
+import type { MappedFiles } from "../guest/mappings/apply.ts";
 import type { RunContext } from "../lib/context.ts";
 import type { SealedTree } from "../rootfs/seal.ts";
 import type { RootfsTree } from "../rootfs/tree.ts";
 import type { ImageConfig, Pin } from "../sources/source.ts";
+import type { FoundCommand } from "../volant/input.ts";
 import type { Manifest } from "../volant/schema.ts";
 import type { WrittenManifest } from "./result.ts";
 import type { Artifact, Awaitable, Phase } from "./stage.ts";
@@ -13,6 +15,10 @@ export type BuildState = {
   readonly rootfs: RootfsTree;
   pin?: Pin;
   image?: ImageConfig;
+  /** What the mappings put into the tree. */
+  mapped?: MappedFiles;
+  /** What the guest is to run. */
+  command?: FoundCommand;
   tree?: SealedTree;
   artifact?: Artifact;
   manifest?: Manifest;

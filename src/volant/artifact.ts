@@ -24,14 +24,19 @@ export async function checkArtifact(manifest: Manifest, manifestPath: string): P
     const hint = "put the artifact beside the manifest before you install it";
     return { problems: [], warnings: [{ message: `${kind}.url: there is no file ${path}`, hint }] };
   }
-  if (medium.checksum === undefined) {
-    const message = `${kind}.checksum is missing: Volant will not notice a damaged artifact`;
-    return { problems: [], warnings: [{ message, hint: `"checksum": "${digest}"` }] };
+  if (!medium.checksum) {
+    return { problems: [], warnings: [{ message: missingChecksum(kind), hint: `"checksum": "${digest}"` }] };
   }
-  if (medium.checksum.toLowerCase() === digest) return { problems: [], warnings: [] };
+  if (medium.checksum.toLowerCase().replace(/^(?!sha256:)/, "sha256:") === digest)
+    return { problems: [], warnings: [] };
   const message = `${kind}.checksum is ${medium.checksum}, but ${path} has ${digest}`;
   const hint = "build again, or fetch the artifact that belongs to this manifest";
   return { problems: [{ path: [kind, "checksum"], message, hint }], warnings: [] };
+}
+
+/** What there is to say of an artifact without a checksum. */
+export function missingChecksum(kind: "rootfs" | "initramfs"): string {
+  return `${kind}.checksum is missing: Volant will not notice a damaged artifact`;
 }
 
 async function digestFile(path: string): Promise<Digest | undefined> {

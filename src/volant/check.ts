@@ -7,6 +7,7 @@ import { budgetFinding, type CommandLineBudget, commandLineBudget } from "./budg
 import { describeIssue, describeMismatch, type LocatedProblem } from "./describe.ts";
 import { type JsonSource, readJson } from "./json-source.ts";
 import { type Manifest, manifestSchema } from "./schema.ts";
+import { manifestWarnings } from "./warnings.ts";
 
 /** All that is wrong with a manifest, at once. `manifest` is there when no rule of the schema is broken. */
 export type ManifestCheck = {
@@ -34,7 +35,7 @@ export function checkManifest(document: unknown, { file, source }: CheckOptions 
   const { problem, warning } = budgetFinding(budget);
   return {
     problems: problem === undefined ? [] : [locate({ ...problem, path: [] }, file, source)],
-    warnings: [...trimmedWarnings(parsed.data), ...(warning === undefined ? [] : [warning])],
+    warnings: [...manifestWarnings(parsed.data), ...(warning === undefined ? [] : [warning])],
     manifest: parsed.data,
     budget,
   };
@@ -50,10 +51,12 @@ export async function checkManifestFile(path: string, options: { artifacts?: boo
   const check = checkManifest(source.value, { file: path, source });
   if (options.artifacts !== true || check.manifest === undefined) return check;
   const findings: ArtifactFindings = await checkArtifact(check.manifest, path);
+  const known = new Set(findings.warnings.map(({ message }) => message));
   return {
     ...check,
     problems: [...check.problems, ...findings.problems.map((problem) => locate(problem, path, source))],
-    warnings: [...check.warnings, ...findings.warnings],
+    // The file says more of what is missing than the manifest alone.
+    warnings: [...check.warnings.filter(({ message }) => !known.has(message)), ...findings.warnings],
   };
 }
 
@@ -71,19 +74,3 @@ export async function parseManifestFile(path: string): Promise<JsonSource> {
 function locate({ path, ...problem }: LocatedProblem, file?: string, source?: JsonSource): Problem {
   return { ...problem, ...(file === undefined ? {} : { file }), ...source?.locate(path) };
 }
-
-/** Volant trims every word of the command and every variable, and drops the words that are empty then. */
-function trimmedWarnings({ workload }: Manifest): Warning[] {
-  const words = workload.entrypoint.flatMap((word, index): Warning[] => {
-    if (word.trim() === word && word !== "") return [];
-    const fate = word.trim() === "" ? "drops it" : "trims it";
-    return [{ message: `workload.entrypoint[${index}] is ${JSON.stringify(word)}: Volant ${fate}`, hint: WRAPPER }];
-  });
-  const variables = Object.entries(workload.env ?? {}).flatMap(([name, value]): Warning[] => {
-    if (value.trim() === value && name.trim() === name) return [];
-    return [{ message: `workload.env.${name} has white space at an end: Volant trims it`, hint: WRAPPER }];
-  });
-  return [...words, ...variables];
-}
-
-const WRAPPER = "put it into a script in the guest if the program needs it";

@@ -27,10 +27,15 @@ export function bootWarnings(medium: BootMedium): Warning[] {
   }
 }
 
-const READ_ONLY = new Set(["squashfs", "erofs"]);
+const READ_ONLY = new Set(["squashfs", "erofs", "cramfs", "romfs", "iso9660"]);
+
+/** Whether nothing can be written to a filesystem of this type. */
+export function isReadOnly(filesystem: string): boolean {
+  return READ_ONLY.has(filesystem);
+}
 
 function filesystemWarning(filesystem: string): Warning {
-  const readOnly = READ_ONLY.has(filesystem)
+  const readOnly = isReadOnly(filesystem)
     ? ", and the agent must write a copy of itself into the root, which is read-only"
     : "";
   return {

@@ -32,6 +32,11 @@ export const checksum = z.string().regex(/^sha256:[0-9a-f]{64}$/i, {
   error: "must be sha256: followed by 64 hex digits, as sha256sum prints them",
 });
 
+/** What Volant takes of a finished manifest: the same, the digits alone, and nothing at all, which it does not check. */
+export const acceptedChecksum = z.string().regex(/^(?:(?:sha256:)?[0-9a-f]{64})?$/i, {
+  error: "must be sha256: followed by 64 hex digits, as sha256sum prints them",
+});
+
 export const diskFormat = z.enum(["raw", "qcow2"], {
   error: (issue) =>
     issue.input === undefined

@@ -1,8 +1,8 @@
 import { z } from "zod";
 import {
+  acceptedChecksum,
   artifactUrl,
   baseUrl,
-  checksum,
   diskFormat,
   environment,
   labels,
@@ -10,7 +10,6 @@ import {
   openapiLocation,
   pciAddress,
   pciDevicePattern,
-  schemaVersion,
   seedMode,
   splitCommand,
   text,
@@ -63,7 +62,7 @@ const network = z
 export const manifestSchema = z
   .strictObject({
     $schema: z.string().optional(),
-    schema_version: schemaVersion,
+    schema_version: z.string(),
     name: text,
     version: text,
     runtime: text,
@@ -76,15 +75,15 @@ export const manifestSchema = z
       workdir: z.string().optional(),
     }),
     rootfs: z
-      .strictObject({ url: artifactUrl, checksum: checksum.optional(), format: diskFormat.optional() })
+      .strictObject({ url: artifactUrl, checksum: acceptedChecksum.optional(), format: diskFormat.optional() })
       .optional(),
-    initramfs: z.strictObject({ url: artifactUrl, checksum: checksum.optional() }).optional(),
+    initramfs: z.strictObject({ url: artifactUrl, checksum: acceptedChecksum.optional() }).optional(),
     disks: z
       .array(
         z.strictObject({
           name: text,
           source: text,
-          checksum: checksum.optional(),
+          checksum: acceptedChecksum.optional(),
           format: diskFormat.optional(),
           readonly: z.boolean().optional(),
           target: z.string().optional(),

@@ -9,7 +9,7 @@ const FALLBACK_BASE_URL = "http://127.0.0.1:8080";
 
 /** What runs in the guest: the config's values, else the image's, else the defaults. */
 export function renderWorkload(input: ManifestInput, ports: readonly Port[], report: Report): Manifest["workload"] {
-  const { options = {}, image, defaults } = input;
+  const { image } = input;
   if (image?.user !== undefined && !/^(?:root|0)?(?::(?:root|0)?)?$/.test(image.user)) {
     report.warnings.push({
       message: `the image's User "${image.user}" is not honoured: the agent runs the workload as root`,
@@ -19,14 +19,44 @@ export function renderWorkload(input: ManifestInput, ports: readonly Port[], rep
   return {
     type: "http",
     base_url: resolveBaseUrl(input, ports, report),
-    entrypoint: resolveEntrypoint(input, report),
+    entrypoint: withProgram(resolveEntrypoint(input, report), input, report),
     env: resolveEnv(input, report),
-    workdir: choose(report, "workload.workdir", [
-      [options.workload?.workdir, "manifest.workload.workdir"],
-      [image?.workdir === "" ? undefined : image?.workdir, "the image's WorkingDir"],
-      [defaults?.workdir, "the default"],
-    ]),
+    workdir: resolveWorkdir(input, report),
   };
+}
+
+/**
+ * The command with the path of its program instead of the name: on a disk the agent has no PATH, and looks a bare name
+ * up before it sets the workload's environment.
+ */
+function withProgram(words: readonly string[], { found }: ManifestInput, report: Report): string[] {
+  const first = words.findIndex((word) => word.trim() !== "");
+  const program = found?.program;
+  if (first > 0) {
+    const what = first === 1 ? "an empty word" : `${first} empty words`;
+    report.warnings.push({ message: `workload.entrypoint begins with ${what}, which Volant drops: left out` });
+  }
+  if (program === undefined || first < 0) return [...words];
+  const [name = "", ...args] = words.slice(first);
+  if (name !== program) {
+    const how = name.includes("/") ? "from workload.workdir" : `on the PATH of ${found?.path.origin}`;
+    report.notes.push({ key: "workload.entrypoint[0]", origin: `"${name}", which is ${program} ${how}` });
+  }
+  return [program, ...args];
+}
+
+function resolveWorkdir({ options, image, found, defaults }: ManifestInput, report: Report): string | undefined {
+  const chosen = choose(report, "workload.workdir", [
+    [options?.workload?.workdir, "manifest.workload.workdir"],
+    [image?.workdir === "" ? undefined : image?.workdir, "the image's WorkingDir"],
+    [defaults?.workdir, "the default"],
+  ]);
+  const placed = found?.workdir;
+  if (chosen === undefined || placed === undefined || chosen === placed) return chosen;
+  report.warnings.push({
+    message: `workload.workdir ${JSON.stringify(chosen)} is written as ${placed}, which is where the agent takes it to lead`,
+  });
+  return placed;
 }
 
 /**

@@ -259,7 +259,8 @@ test("check exits with 1 and all problems of a manifest, and with 0 for one that
   expect((await fledge(["build", "-q"], { cwd })).code).toBe(0);
   expect(await fledge(["check", "bad.manifest.json"], { cwd })).toMatchObject({
     code: 0,
-    stdout: "bad.manifest.json: Volant accepts it\n",
+    stdout:
+      'bad.manifest.json: Volant accepts it, from a file; to be installed from a URL it needs an absolute URL as initramfs.url (manifest.url in the config), not "bad.cpio.gz"\n',
   });
   const { code, stderr } = await fledge(["check", "broken.json", "syntax.json"], { cwd });
   expect(code).toBe(1);

@@ -60,7 +60,7 @@ describeWith("a new project from an image", [needsRealImages(), needsRegistry(),
     const { folder, manifest } = await buildNew("oci", { env: { ...hub.env } });
     expect(manifest).toMatchObject({ name: "web", rootfs: { url: "web-rootfs.img" } });
     expect(manifest.workload).toMatchObject({
-      entrypoint: ["nginx", "-g", "daemon off;"],
+      entrypoint: ["/usr/sbin/nginx", "-g", "daemon off;"],
       base_url: "http://127.0.0.1:80",
       env: { GREETING: "hello" },
     });

@@ -36,7 +36,7 @@ describeWith("an image of 1.4 GB", [needsRealImages(), needsRegistry(), TOOLS], 
     });
     expect(statSync(artifact).size).toBeGreaterThan(1.3 * 2 ** 30);
     expect(manifest.workload).toMatchObject({
-      entrypoint: ["python3", "-m", "http.server", "8000"],
+      entrypoint: ["/usr/bin/python3", "-m", "http.server", "8000"],
       base_url: "http://127.0.0.1:8000",
     });
     fsck(artifact);

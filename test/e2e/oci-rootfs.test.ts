@@ -87,7 +87,7 @@ describeWith("a real image", [needsRealImages(), needsRegistry(), requireTools(.
       workload: {
         type: "http",
         base_url: "http://127.0.0.1:80",
-        entrypoint: ["nginx", "-g", "daemon off;"],
+        entrypoint: ["/usr/sbin/nginx", "-g", "daemon off;"],
         env: { GREETING: "hello" },
         workdir: "/srv",
       },

@@ -179,7 +179,7 @@ describeWith(
       expect(artifact).toMatch(/nginx-rootfs\.img$/);
       expect(manifest).toMatchObject({
         image: "nginx:alpine",
-        workload: { entrypoint: ["nginx", "-g", "daemon off;"], base_url: "http://127.0.0.1:80" },
+        workload: { entrypoint: ["/usr/sbin/nginx", "-g", "daemon off;"], base_url: "http://127.0.0.1:80" },
       });
       fsck(artifact);
     });

@@ -139,8 +139,8 @@ test("plan, doctor and check know workspaces", async () => {
   expect((await fledge(["check"], { cwd })).code).toBe(1);
   await fledge(["build"], { cwd });
   const check = await fledge(["check"], { cwd });
-  expect(check.stdout).toBe(
-    "plugins/a/a.manifest.json: Volant accepts it\nplugins/b/b.manifest.json: Volant accepts it\n",
+  expect(check.stdout).toMatch(
+    /^plugins\/a\/a\.manifest\.json: Volant accepts it.*\nplugins\/b\/b\.manifest\.json: Volant accepts it.*\n$/,
   );
   expect((await fledge(["check", "plugins/b"], { cwd })).stdout).toMatch(/^plugins\/b\/b\.manifest\.json: \D+\n$/);
 });

@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
 import { relative } from "node:path";
-import type { Warning } from "../../lib/context.ts";
-import { FledgeError, isFledgeError, type Problem } from "../../lib/errors.ts";
+import { FledgeError, isFledgeError } from "../../lib/errors.ts";
+import type { ManifestCheck } from "../../volant/check.ts";
 import type { Command } from "../commands.ts";
 import { problemLines } from "../render/error.ts";
 
@@ -24,11 +24,15 @@ export const check: Command = {
   ],
   async run({ args }) {
     const files = await manifestsOf(args._ as string[]);
-    const { checkManifestFile } = await import("../../volant/check.ts");
+    const [{ checkManifestFile }, { urlNote }] = await Promise.all([
+      import("../../volant/check.ts"),
+      import("../../volant/commands.ts"),
+    ]);
     const reports = await Promise.all(
       files.map(async (file) => {
-        const { problems, warnings } = await checkManifestFile(file, { artifacts: true }).catch(unreadable);
-        return { file, problems, warnings };
+        const { problems, warnings, manifest } = await checkManifestFile(file, { artifacts: true }).catch(unreadable);
+        const note = manifest && urlNote(manifest);
+        return { file, problems, warnings, ...(note !== undefined && { note }) };
       }),
     );
     const failed = reports.some(({ problems }) => problems.length > 0);
@@ -36,8 +40,10 @@ export const check: Command = {
       process.stdout.write(`${JSON.stringify(reports, undefined, 2)}\n`);
       return failed ? 1 : 0;
     }
-    for (const { file, problems, warnings } of reports) {
-      if (problems.length === 0 && !args.quiet) process.stdout.write(`${file}: Volant accepts it\n`);
+    for (const { file, problems, warnings, note } of reports) {
+      if (problems.length === 0 && !args.quiet) {
+        process.stdout.write(`${file}: Volant accepts it${note === undefined ? "" : `, ${note}`}\n`);
+      }
       for (const problem of problems) process.stderr.write(`${problemLines({ file, ...problem }).join("\n")}\n`);
       for (const { message, hint } of warnings) {
         process.stderr.write(
@@ -70,7 +76,7 @@ async function manifestsOf(targets: readonly string[]): Promise<string[]> {
 }
 
 /** A file that cannot be read or is not JSON: a finding like any other, so that the other files are checked too. */
-function unreadable(error: unknown): { problems: readonly Problem[]; warnings: readonly Warning[] } {
+function unreadable(error: unknown): ManifestCheck {
   if (!isFledgeError(error)) throw error;
   const { message, hint, problems } = error;
   return {

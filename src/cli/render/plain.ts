@@ -3,6 +3,7 @@ import { colors } from "consola/utils";
 import { formatSize } from "../../lib/bytes.ts";
 import type { JsonValue } from "../../lib/json.ts";
 import type { BuildResult, WrittenManifest } from "../../pipeline/result.ts";
+import { installCommand, type LaunchCommand } from "../../volant/commands.ts";
 import type { Renderer, RenderOptions } from "./renderer.ts";
 
 /**
@@ -47,18 +48,25 @@ export function plainRenderer({ quiet = false, verbose = false, plugins }: Rende
   };
 }
 
-function summary({ name, artifact, manifest, facts, durationMs }: BuildResult): string {
+function summary({ name, artifact, manifest, launch, facts, durationMs }: BuildResult): string {
   return [
     `${colors.bold(name)} built in ${(durationMs / 1000).toFixed(1)} s`,
     `  artifact  ${relative("", artifact.path)}  ${formatSize(artifact.sizeBytes)}  ${colors.gray(artifact.digest)}`,
     ...(manifest === undefined ? [] : [manifestLine(manifest)]),
     ...Object.entries(facts).map(([fact, value]) => factLine(fact, value)),
+    ...(manifest === undefined ? [] : [`  install   ${installCommand(manifest.path, process.cwd())}`]),
+    ...(launch === undefined ? [] : launchLines(launch)),
     "",
   ].join("\n");
 }
 
 function manifestLine({ path, commandLineBytes }: WrittenManifest): string {
   return `  manifest  ${relative("", path)}  ${colors.gray(`${commandLineBytes} bytes on the kernel command line`)}`;
+}
+
+/** The command that boots the artifact, and below it what else that takes. */
+function launchLines({ command, note }: LaunchCommand): string[] {
+  return [`  launch    ${command}`, ...(note === undefined ? [] : [`            ${note}`])];
 }
 
 /** A text as it is, unless it would break the line or pass for something else. */

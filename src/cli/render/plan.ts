@@ -4,7 +4,7 @@ import { describeRequirement, type Requirement } from "../../lib/requirements.ts
 import type { Plan } from "../../pipeline/plan.ts";
 
 /** The plan as data: what `fledge plan --json` prints. */
-export function planData({ plugin, steps, inputs, requirements, outputs, warnings }: Plan): object {
+export function planData({ plugin, steps, inputs, requirements, outputs, launch, warnings }: Plan): object {
   const { name, version, strategy, platform, notes } = plugin;
   return {
     name,
@@ -20,6 +20,7 @@ export function planData({ plugin, steps, inputs, requirements, outputs, warning
       ...(origins && { origins }),
     })),
     outputs,
+    ...(launch !== undefined && { launch }),
     requirements: requirements.map((requirement) => ({ kind: requirement.kind, needs: neededBy(requirement) })),
     notes,
     warnings,
@@ -27,7 +28,7 @@ export function planData({ plugin, steps, inputs, requirements, outputs, warning
 }
 
 /** The plan as a tree for people. */
-export function renderPlan({ plugin, steps, inputs, requirements, outputs, warnings }: Plan): string {
+export function renderPlan({ plugin, steps, inputs, requirements, outputs, launch, warnings }: Plan): string {
   const needs = requirements.map(neededBy);
   const branches: [title: string, leaves: string[]][] = [
     ["inputs", inputs.map(({ what, from, pinned }) => `${what}: ${from}${pinned === undefined ? "" : ` (${pinned})`}`)],
@@ -41,6 +42,7 @@ export function renderPlan({ plugin, steps, inputs, requirements, outputs, warni
       "outputs",
       [relative("", outputs.artifact), ...(outputs.manifest === undefined ? [] : [relative("", outputs.manifest)])],
     ],
+    ["launch", launch === undefined ? [] : [launch.command, ...(launch.note === undefined ? [] : [launch.note])]],
     ["needs", needs.length > 0 ? needs : ["nothing but Node"]],
     [
       "decided for you",

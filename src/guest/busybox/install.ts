@@ -9,14 +9,16 @@ export const BUSYBOX_PATH = "/bin/busybox";
 export function installBusybox(rootfs: RootfsTree, { path, applets }: Busybox): void {
   rootfs.rm(BUSYBOX_PATH);
   rootfs.putFile(BUSYBOX_PATH, { size: statSync(path).size, content: { kind: "file", path } }, { mode: 0o755 });
+  const taken = new Map<string, Set<string>>();
   for (const { name, dir } of applets) {
-    const link = `${dir === "/" ? "" : dir}/${name}`;
-    if (link === BUSYBOX_PATH || hasName(rootfs, dir, name)) continue;
-    rootfs.symlink(BUSYBOX_PATH, link);
+    let names = taken.get(dir);
+    if (names === undefined) {
+      // Once for each folder, since a base image may have thousands of programs in one.
+      names = new Set(rootfs.exists(dir) ? rootfs.readdir(dir) : []);
+      taken.set(dir, names);
+    }
+    // A name that is there need not exist(): it may be a dangling symlink.
+    if (names.has(name)) continue;
+    rootfs.symlink(BUSYBOX_PATH, `${dir === "/" ? "" : dir}/${name}`);
   }
-}
-
-/** A dangling symlink is a name too, which `exists` would not see. */
-function hasName(rootfs: RootfsTree, dir: string, name: string): boolean {
-  return rootfs.exists(dir) && rootfs.readdir(dir).includes(name);
 }

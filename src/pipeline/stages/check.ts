@@ -1,10 +1,12 @@
 import type { ResolvedPlugin } from "../../config/resolve/plugin.ts";
-import { isProgram, whyNotRunnable } from "../../guest/executables.ts";
+import { isProgram, type Objection, whyNotRunnable } from "../../guest/executables.ts";
+import { hiddenBy, realPath } from "../../guest/mount-points.ts";
 import type { RunContext } from "../../lib/context.ts";
 import { FledgeError } from "../../lib/errors.ts";
 import type { RootfsTree } from "../../rootfs/tree.ts";
-import { type Command, commandOf, missingEntrypoint } from "../manifest-input.ts";
-import type { Step } from "../step.ts";
+import { missingEntrypoint } from "../manifest-input.ts";
+import { type BuildState, need, type Step } from "../step.ts";
+import { isStartedByAgent } from "../workload.ts";
 
 export function checkStage(plugin: ResolvedPlugin): Step {
   return {
@@ -15,20 +17,33 @@ export function checkStage(plugin: ResolvedPlugin): Step {
     run: (state, ctx) => {
       const { rootfs } = state;
       if (plugin.strategy === "initramfs") assertInit(rootfs, plugin.platform.architecture);
-      warnOfMapped(plugin, rootfs, ctx);
-      const command = commandOf(state);
-      const [program] = command.entrypoint;
-      if (program === undefined) throw missingEntrypoint();
-      const path = findProgram(rootfs, program, command);
+      warnOfMapped(state, ctx);
+      const { words, program, path } = need(state, "command");
+      const [name] = words;
+      if (name === undefined) throw missingEntrypoint();
       const objection =
-        path === undefined
-          ? { why: `is in none of ${command.path}`, hint: "write its absolute path" }
-          : whyNotRunnable(rootfs, path, plugin.platform.architecture);
+        program === undefined
+          ? { why: `is in none of ${path.value}`, hint: "write its absolute path" }
+          : (whyNotRunnable(rootfs, program, plugin.platform.architecture) ?? whyHidden(plugin, rootfs, program));
       if (objection === undefined) return;
-      throw new FledgeError("image", `the workload cannot start: ${program} ${objection.why}`, {
+      throw new FledgeError("image", `the workload cannot start: ${shown(name, program)} ${objection.why}`, {
         hint: objection.hint ?? "set manifest.workload.entrypoint to a program that is in the guest",
       });
     },
+  };
+}
+
+/** What is written and where that leads, if it is not the same. */
+function shown(name: string, program: string | undefined): string {
+  return program === undefined || program === name ? name : `${name} (${program})`;
+}
+
+function whyHidden(plugin: ResolvedPlugin, rootfs: RootfsTree, program: string): Objection | undefined {
+  const mountPoint = isStartedByAgent(plugin) ? hiddenBy(realPath(rootfs, program)) : undefined;
+  if (mountPoint === undefined) return undefined;
+  return {
+    why: `is hidden in the guest by the filesystem that is mounted on ${mountPoint} when it boots`,
+    hint: "put the program elsewhere, for instance into /usr/local/bin",
   };
 }
 
@@ -41,40 +56,30 @@ function assertInit(rootfs: RootfsTree, architecture: string): void {
 }
 
 /** A mapped program other than the entrypoint may be a spare part: that it cannot run is a warning. */
-function warnOfMapped({ mappings, platform }: ResolvedPlugin, rootfs: RootfsTree, { warn }: RunContext): void {
-  for (const { to, key } of mappings) {
-    const failing = programsAt(rootfs, to).flatMap((path) => {
-      const objection = whyNotRunnable(rootfs, path, platform.architecture);
-      return objection === undefined ? [] : [{ path, ...objection }];
-    });
-    const [first] = failing;
+function warnOfMapped({ rootfs, mapped = new Map(), plugin }: BuildState, { warn }: RunContext): void {
+  const failing = new Map<string, { path: string; objection: Objection }[]>();
+  for (const [path, key] of mapped) {
+    if (!isMappedProgram(rootfs, path)) continue;
+    const objection = whyNotRunnable(rootfs, path, plugin.platform.architecture);
+    if (objection === undefined) continue;
+    const known = failing.get(key);
+    if (known === undefined) failing.set(key, [{ path, objection }]);
+    else known.push({ path, objection });
+  }
+  for (const [key, [first, ...others]] of failing) {
     if (first === undefined) continue;
-    const others = failing.length > 1 ? `, and so will ${failing.length - 1} more of that mapping` : "";
+    const { path, objection } = first;
+    const more = others.length > 0 ? `, and so will ${others.length} more of that mapping` : "";
     warn({
-      message: `${first.path} (${key}) will fail to start in the guest: it ${first.why}${others}`,
-      hint: first.hint,
+      message: `${path} (${key}) will fail to start in the guest: it ${objection.why}${more}`,
+      hint: objection.hint,
     });
   }
 }
 
-/** Programs at or below a path. Symlinks are passed over: what they lead to is mapped itself, or not of the mapping's. */
-function programsAt(rootfs: RootfsTree, path: string): string[] {
-  if (!rootfs.exists(path)) return [];
+/** A hook may have removed since what was mapped. */
+function isMappedProgram(rootfs: RootfsTree, path: string): boolean {
+  if (!rootfs.exists(path)) return false;
   const { type, mode } = rootfs.lstat(path);
-  if (type === "dir")
-    return rootfs.readdir(path).flatMap((name) => programsAt(rootfs, `${path.replace(/\/$/, "")}/${name}`));
-  return type === "file" && (mode & 0o111) !== 0 && isProgram(rootfs, path) ? [path] : [];
-}
-
-/** As execvp(3) does: a name with a slash is a path from the working folder, another the first on PATH that can be run. */
-function findProgram(rootfs: RootfsTree, name: string, { workdir, path }: Command): string | undefined {
-  if (name.includes("/")) return name.startsWith("/") ? name : `${workdir}/${name}`;
-  const folders = path.split(":").filter((folder) => folder.startsWith("/"));
-  const found = folders.map((folder) => `${folder}/${name}`).filter((candidate) => rootfs.exists(candidate));
-  return found.find((candidate) => isExecutable(rootfs, candidate)) ?? found[0];
-}
-
-function isExecutable(rootfs: RootfsTree, path: string): boolean {
-  const { type, mode } = rootfs.stat(path);
-  return type === "file" && (mode & 0o111) !== 0;
+  return type === "file" && (mode & 0o111) !== 0 && isProgram(rootfs, path);
 }

@@ -9,6 +9,8 @@ export function mappingsStage({ mappings }: ResolvedPlugin): Step | undefined {
     phase: "rootfs",
     kind: "stage",
     title: `Copy ${mappings.length} mapped ${mappings.length === 1 ? "path" : "paths"} into the guest`,
-    run: ({ rootfs }) => applyMappings(rootfs, mappings),
+    run: (state) => {
+      state.mapped = applyMappings(state.rootfs, mappings);
+    },
   };
 }

@@ -2,19 +2,24 @@ import type { ResolvedPlugin } from "../../config/resolve/plugin.ts";
 import { ensureConsole } from "../../guest/skeleton.ts";
 import { findHoles } from "../../rootfs/holes.ts";
 import { sealTree } from "../../rootfs/seal.ts";
+import type { BoundImager } from "../imager.ts";
 import type { Step } from "../step.ts";
+import { placeWorkload } from "../workload.ts";
 
-export function sealStage({ strategy }: ResolvedPlugin): Step {
+export function sealStage({ strategy }: ResolvedPlugin, { isBootable }: BoundImager): Step {
   return {
     name: "seal",
     phase: "image",
     kind: "stage",
     isEssential: true,
-    title: "Fix the order, links and times of the tree",
-    run: async (state, { epoch, signal }) => {
+    title: isBootable
+      ? "Find the program to run, make its working folder, and fix the tree's order, links and times"
+      : "Fix the order, links and times of the tree",
+    run: async (state, ctx) => {
+      if (isBootable) placeWorkload(state, ctx);
       if (strategy === "initramfs") ensureConsole(state.rootfs);
-      await findHoles(state.rootfs.root, signal);
-      state.tree = sealTree(state.rootfs.root, epoch.ceilingSec);
+      await findHoles(state.rootfs.root, ctx.signal);
+      state.tree = sealTree(state.rootfs.root, ctx.epoch.ceilingSec);
     },
   };
 }

@@ -52,6 +52,30 @@ describe("checkManifest", () => {
     ]);
   });
 
+  it.each<[path: string, value: unknown, message: RegExp, hint: RegExp]>([
+    ["schema_version", "1.0", /^schema_version is "1\.0": Volant does not read it$/, /"v1"/],
+    ["rootfs.checksum", DIGEST.slice(7), /^rootfs\.checksum names no algorithm/, new RegExp(DIGEST)],
+    ["rootfs.checksum", undefined, /^rootfs\.checksum is missing/, /sha256:/],
+    ["rootfs.checksum", "", /^rootfs\.checksum is missing/, /sha256:/],
+    ["disks", [{ name: "a", source: "b", checksum: DIGEST.slice(7) }], /^disks\[0\]\.checksum names no/, /sha256:/],
+    ["network", { mode: "vsock" }, /^network\.mode is "vsock": .* cannot start/, /bridged/],
+    ["workload.entrypoint", ["nginx", "-g"], /^workload\.entrypoint\[0\] is "nginx": on a disk .* no PATH/, /absolute/],
+    ["workload.workdir", "/srv ", /^workload\.workdir is "\/srv ": Volant trims it$/, /^undefined$/],
+  ])("accepts and warns of %s %j", (path, value, message, hint) => {
+    const { problems, warnings } = checkManifest(patched(minimal(), path, value));
+    expect(problems).toEqual([]);
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]?.message).toMatch(message);
+    expect(String(warnings[0]?.hint)).toMatch(hint);
+  });
+
+  it("leaves a bare name in an initramfs alone, where the init sets a PATH", () => {
+    const { rootfs: _, ...document } = minimal();
+    const workload = { ...minimal().workload, entrypoint: ["web"] };
+    const initramfs = { url: "web.cpio.gz", checksum: DIGEST };
+    expect(checkManifest({ ...document, workload, initramfs }).warnings).toEqual([]);
+  });
+
   it("reports the budget", () => {
     const random = [..."abcdefgh"].map((letter) => sha256(letter).slice(7)).join("");
     const check = checkManifest(patched(minimal(), "labels", { big: random.repeat(1) + sha256("x") }));
@@ -138,6 +162,12 @@ describe("checkManifestFile", () => {
         column: 5,
       },
     ]);
+  });
+
+  it("compares bare hex with the artifact", async () => {
+    await writeFile(join(folder, "web-rootfs.img"), "the artifact");
+    await save(patched(minimal(), "rootfs.checksum", DIGEST.slice(7).toUpperCase()));
+    expect((await checkManifestFile(file, { artifacts: true })).problems).toEqual([]);
   });
 
   it("offers the checksum that is missing, of an initramfs too", async () => {

@@ -21,6 +21,10 @@ const ACCEPTED: Row[] = [
   ["rootfs.url", "./out/web.img"],
   ["rootfs.checksum", DIGEST.toUpperCase().replace("SHA", "sha")],
   ["rootfs.checksum", undefined],
+  ["rootfs.checksum", ""],
+  ["rootfs.checksum", DIGEST.slice(7)],
+  ["schema_version", "1.0"],
+  ["schema_version", ""],
   ["rootfs.format", "raw"],
   ["rootfs.format", "qcow2"],
   ["rootfs.format", undefined],
@@ -54,7 +58,6 @@ const ARGUMENTS = "arguments belong in workload.entrypoint, after the program";
 
 const REFUSED: Refusal[] = [
   ["schema_version", undefined, "schema_version is missing"],
-  ["schema_version", "1.0", 'schema_version must be "v1", the only version Volant reads, not "1.0"'],
   ["name", undefined, "name is missing"],
   ["name", " ", "name must not be empty"],
   ["name", 5, "name must be a string, not 5"],
@@ -124,7 +127,7 @@ const REFUSED: Refusal[] = [
   ],
   ["rootfs.url", "s3://a/b", 'rootfs.url "s3://a/b": Volant opens http://, https:// and plain paths, not s3:'],
   ["rootfs.url", "http:web.img", 'rootfs.url "http:web.img" is not a valid URL'],
-  ["rootfs.checksum", DIGEST.slice(7), `rootfs.checksum ${CHECKSUM}`],
+  ["rootfs.checksum", DIGEST.slice(8), `rootfs.checksum ${CHECKSUM}`],
   ["rootfs.checksum", "sha256:abc", `rootfs.checksum ${CHECKSUM}`],
   ["rootfs.checksum", `sha512:${"0".repeat(128)}`, `rootfs.checksum ${CHECKSUM}`],
   [

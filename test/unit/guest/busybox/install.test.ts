@@ -57,3 +57,20 @@ it("follows a /bin that is a link, as merged systems have it", () => {
   });
   expect(rootfs.readdir("/usr/bin")).toEqual(["busybox", "sh", "wget"]);
 });
+
+it("lists each folder once, however many applets go into it", () => {
+  const listed: unknown[] = [];
+  class CountingTree extends RootfsTree {
+    override readdir(path: string): string[] {
+      listed.push(path);
+      return super.readdir(path);
+    }
+  }
+  const path = join(tempDir(), "box");
+  writeFileSync(path, "box");
+  const applets = Array.from({ length: 300 }, (_, index) => ({ name: `applet-${index}`, dir: "/usr/bin" as const }));
+  const rootfs = new CountingTree();
+  rootfs.mkdir("/usr/bin");
+  installBusybox(rootfs, { path, digest: sha256("box"), applets });
+  expect(listed).toEqual(["/usr/bin"]);
+});
