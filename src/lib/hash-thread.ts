@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { Worker } from "node:worker_threads";
-import { type Digest, digestOf } from "./digest.ts";
+import { type Digest, digestFromHex, digestOf } from "./digest.ts";
+import { FledgeError } from "./errors.ts";
 
 /** SHA-256 of bytes that are given one after the other. Close it in any case, or the process does not end. */
 export interface Hasher {
@@ -66,7 +67,10 @@ class HashThread implements Hasher {
   }
 
   async digest(): Promise<Digest> {
-    return `sha256:${await this.#ask(null)}`;
+    const hex = await this.#ask(null);
+    const digest = digestFromHex(hex);
+    if (digest === undefined) throw new FledgeError("internal", `a hash is "${hex}"`);
+    return digest;
   }
 
   async close(): Promise<void> {

@@ -1,7 +1,7 @@
 import { STATUS_CODES } from "node:http";
 import type { Env } from "./context.ts";
 import { errnoOf, FledgeError, messageOf } from "./errors.ts";
-import { isLoopback, proxySettings, proxyVariable } from "./proxy.ts";
+import { isExcluded, isLoopback, proxyFor, proxyVariable } from "./proxy.ts";
 
 /** A URL as it may be shown: without `user:password@`, and without the query, where signed URLs keep their secrets. */
 export function safeUrl(url: string | URL): string {
@@ -11,10 +11,16 @@ export function safeUrl(url: string | URL): string {
 }
 
 /** The error for an answer that is not what was asked for. */
-export function statusError(method: string, url: URL, status: number, waitMs?: number): FledgeError {
+export function statusError(
+  method: string,
+  url: URL,
+  status: number,
+  { waitMs, words }: { readonly waitMs?: number | undefined; readonly words?: string | undefined } = {},
+): FledgeError {
   const text = STATUS_CODES[status] === undefined ? "" : ` ${STATUS_CODES[status]}`;
+  const said = words === undefined ? "" : ` (${words})`;
   const wait = waitMs === undefined ? "" : `; the server asks to wait ${Math.ceil(waitMs / 1000)} s`;
-  return new FledgeError("download", `${method} ${safeUrl(url)}: ${status}${text}${wait}`, {
+  return new FledgeError("download", `${method} ${safeUrl(url)}: ${status}${text}${said}${wait}`, {
     hint: statusHint(status),
   });
 }
@@ -24,7 +30,7 @@ export function connectionError(method: string, url: URL, thrown: unknown, env: 
   const refused = proxyStatus(thrown);
   if (refused !== undefined) {
     const message = `${method} ${safeUrl(url)}: the proxy answered ${refused}`;
-    const hint = refused === 407 ? statusHint(407) : connectionHint("UND_ERR_ABORTED", url, env);
+    const hint = refused === 407 ? proxyLoginHint(url, env) : connectionHint("UND_ERR_ABORTED", url, env);
     return new FledgeError("download", message, { hint, cause: thrown });
   }
   const code = codeOf(thrown);
@@ -67,24 +73,34 @@ const UNREACHED = new Set([
 function statusHint(status: number): string {
   if (status === 401 || status === 403) return "the server wants credentials that may read this";
   if (status === 404 || status === 410) return "check the URL";
-  if (status === 407) return "the proxy wants credentials: http_proxy=http://USER:PASSWORD@HOST:PORT";
-  if (status === 408 || status === 429 || status >= 500) return "the server is busy or in trouble: try again later";
+  if (status === 407) return PROXY_LOGIN;
+  if (status === 429) return "it has had enough requests for now: try again later, or log in where that allows more";
+  if (status === 408 || status >= 500) return "the server is busy or in trouble: try again later";
   return "check the URL, and what the server expects";
+}
+
+const PROXY_LOGIN = "the proxy wants credentials: http_proxy=http://USER:PASSWORD@HOST:PORT";
+
+function proxyLoginHint(url: URL, env: Env): string {
+  const hasLogin = new URL(proxyFor(url, env) ?? url).username !== "";
+  return hasLogin ? `the proxy does not take the credentials in ${proxyVariable(url)}` : PROXY_LOGIN;
 }
 
 function connectionHint(code: string, url: URL, env: Env): string {
   if (isTlsFailure(code)) {
-    return "if you trust the server, NODE_EXTRA_CA_CERTS=FILE.pem adds its certificate authority";
+    return env.NODE_EXTRA_CA_CERTS
+      ? `no authority in ${env.NODE_EXTRA_CA_CERTS} (NODE_EXTRA_CA_CERTS) has signed its certificate: add the one that did`
+      : "if you trust the server, NODE_EXTRA_CA_CERTS=FILE.pem adds its certificate authority";
   }
   if (!UNREACHED.has(code)) return "try again; the server or the network is in trouble";
-  const settings = proxySettings(env);
   const variable = proxyVariable(url);
-  const proxy = variable === "https_proxy" ? settings.https : settings.http;
-  if (proxy !== undefined && !isLoopback(url)) {
+  const proxy = proxyFor(url, env);
+  if (proxy !== undefined) {
     const shown = safeUrl(proxy).replace(/\/$/, "");
     return `the proxy ${shown} is set (${variable}): check it, or add ${url.hostname} to no_proxy`;
   }
   if (isLoopback(url)) return "is the server running?";
+  if (isExcluded(url, env)) return "check the host name and the network; it is in no_proxy, so no proxy was asked";
   return `check the host name and the network; behind a proxy, set ${variable}`;
 }
 

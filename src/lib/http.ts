@@ -1,10 +1,10 @@
 import { rootCertificates } from "node:tls";
-import { Agent, type Dispatcher, EnvHttpProxyAgent, request } from "undici";
+import { Agent, type Dispatcher, ProxyAgent, request } from "undici";
 import { abortedError, type Env, throwIfAborted } from "./context.ts";
 import { FledgeError, isFledgeError } from "./errors.ts";
 import { connectionError, isPassingFailure, safeUrl, statusError } from "./http-errors.ts";
 import { firstStep, nextStep, redirectTarget, type Step } from "./http-step.ts";
-import { isLoopback, proxySettings } from "./proxy.ts";
+import { proxyFor } from "./proxy.ts";
 import { backoffMs, isPassingStatus, LONGEST_WAIT_MS, retryAfterMs, sleep } from "./retry.ts";
 
 export type HttpOptions = {
@@ -30,6 +30,13 @@ export type HttpOptions = {
   readonly retryDelayMs?: number;
   /** Longest wait for the headers, and between two pieces of the body. Default 60,000. */
   readonly idleTimeoutMs?: number;
+  /**
+   * A body that comes slower than this, over as long as `idleTimeoutMs`, is broken off like one that stands still.
+   * Default 1024; 0 waits on.
+   */
+  readonly minBytesPerSecond?: number | undefined;
+  /** What the server says of itself in the answer to what failed. */
+  readonly wordsOf?: (response: HttpResponse) => Promise<string | undefined>;
   /** Told about each try that failed and will be repeated. */
   readonly log?: (message: string) => void;
 };
@@ -43,9 +50,18 @@ export type HttpResponse = {
   /** Where the answer came from, after redirects; without `user:password@`. */
   readonly url: string;
   discard(): Promise<void>;
+  /** The beginning of the body, as far as it comes soon; for answers that are errors. The rest is discarded. */
+  peek(): Promise<Buffer>;
 };
 
 const CONNECT_TIMEOUT_MS = 15_000;
+const IDLE_TIMEOUT_MS = 60_000;
+const MIN_BYTES_PER_SECOND = 1024;
+/** What is read of an answer that nobody wanted, and how long, so that its connection can be used again. */
+const LEFTOVER_BYTES = 16_384;
+const LEFTOVER_MS = 5_000;
+/** The longest that a small answer may take. */
+const WHOLE_BODY_MS = 300_000;
 // Sent twice they may act twice (RFC 9110, 9.2.2); a caller that knows better sets `tries`.
 const NOT_IDEMPOTENT = new Set(["POST", "PATCH"]);
 
@@ -74,8 +90,18 @@ export async function openHttp(url: string, options: HttpOptions): Promise<HttpR
 export async function readBody(response: HttpResponse, maxBytes: number): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   let size = 0;
+  const end = performance.now() + WHOLE_BODY_MS;
   for await (const chunk of response.body) {
     size += chunk.length;
+    if (performance.now() > end) {
+      throw new FledgeError(
+        "download",
+        `${safeUrl(response.url)}: only ${size} bytes came in ${WHOLE_BODY_MS / 1000} s`,
+        {
+          hint: "the server or the network is too slow: try again later",
+        },
+      );
+    }
     if (size > maxBytes) {
       throw new FledgeError("download", `${safeUrl(response.url)}: the answer is longer than ${maxBytes} bytes`, {
         hint: "check the URL: this is not the kind of answer that was expected",
@@ -119,13 +145,15 @@ async function accept(step: Step, response: HttpResponse, options: HttpOptions, 
   const { status } = response;
   const wanted = (status >= 200 && status < 300) || (options.allowStatus ?? []).includes(status);
   if (wanted || redirectTarget(response) !== undefined) return response;
+  const words = await options.wordsOf?.(response);
   await response.discard();
-  throw statusError(step.method, step.url, status, isPassingStatus(status) ? waitMs : undefined);
+  throw statusError(step.method, step.url, status, { waitMs: isPassingStatus(status) ? waitMs : undefined, words });
 }
 
 /** One request on the wire; a failed connection comes back as the error it will be if no try succeeds. */
 async function sendOnce(step: Step, options: HttpOptions): Promise<HttpResponse | FledgeError> {
-  const idleMs = options.idleTimeoutMs ?? 60_000;
+  const idleMs = options.idleTimeoutMs ?? IDLE_TIMEOUT_MS;
+  const { minBytesPerSecond = MIN_BYTES_PER_SECOND } = options;
   const bare = new URL(step.url);
   bare.username = bare.password = "";
   const fail = (thrown: unknown) =>
@@ -145,8 +173,9 @@ async function sendOnce(step: Step, options: HttpOptions): Promise<HttpResponse 
       status: statusCode,
       headers: flat(headers),
       url: bare.href,
-      body: withErrors(body, fail),
-      discard: async () => void (await body.dump({ limit: 16_384 }).catch(() => {})),
+      body: withErrors(body, { fail, pace: new Pace(minBytesPerSecond, idleMs, `${step.method} ${safeUrl(bare)}`) }),
+      discard: () => discard(body),
+      peek: () => peek(body),
     };
   } catch (thrown) {
     const error = fail(thrown);
@@ -155,14 +184,72 @@ async function sendOnce(step: Step, options: HttpOptions): Promise<HttpResponse 
   }
 }
 
-async function* withErrors(body: AsyncIterable<Uint8Array>, fail: (thrown: unknown) => FledgeError) {
+type Body = Dispatcher.ResponseData["body"];
+
+async function discard(body: Body): Promise<void> {
+  await body.dump({ limit: LEFTOVER_BYTES, signal: AbortSignal.timeout(LEFTOVER_MS) }).catch(() => {});
+}
+
+async function peek(body: Body): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  const timer = setTimeout(() => body.destroy(), LEFTOVER_MS);
+  try {
+    let size = 0;
+    for await (const chunk of body as AsyncIterable<Uint8Array>) {
+      chunks.push(chunk);
+      size += chunk.length;
+      if (size >= LEFTOVER_BYTES) break;
+    }
+  } catch {
+    // What has come is all there is.
+  } finally {
+    clearTimeout(timer);
+  }
+  return Buffer.concat(chunks).subarray(0, LEFTOVER_BYTES);
+}
+
+/** Measures how fast bytes come, by the time that was spent on waiting for them. */
+class Pace {
+  readonly #least: number;
+  readonly #windowMs: number;
+  readonly #label: string;
+  #waitedMs = 0;
+  #bytes = 0;
+
+  constructor(least: number, windowMs: number, label: string) {
+    this.#least = least;
+    this.#windowMs = windowMs;
+    this.#label = label;
+  }
+
+  /** Throws a `download` error when too little came over a whole window. */
+  add(waitedMs: number, bytes: number): void {
+    this.#waitedMs += waitedMs;
+    this.#bytes += bytes;
+    if (this.#waitedMs < this.#windowMs) return;
+    const seconds = this.#waitedMs / 1000;
+    if (this.#bytes < this.#least * seconds) {
+      throw new FledgeError("download", `${this.#label}: only ${this.#bytes} bytes in ${seconds.toFixed(0)} s`, {
+        hint: "the server or the network is too slow: try again later; limits.minBytesPerSecond says what is",
+      });
+    }
+    this.#waitedMs = this.#bytes = 0;
+  }
+}
+
+async function* withErrors(
+  body: AsyncIterable<Uint8Array>,
+  { fail, pace }: { readonly fail: (thrown: unknown) => FledgeError; readonly pace: Pace },
+) {
   const chunks = body[Symbol.asyncIterator]();
   try {
     for (;;) {
+      const asked = performance.now();
       const next = await chunks.next().catch((thrown) => {
         throw fail(thrown);
       });
       if (next.done === true) return;
+      pace.add(performance.now() - asked, next.value.length);
       yield next.value;
     }
   } finally {
@@ -183,11 +270,8 @@ function flat(headers: Readonly<Record<string, string | string[] | undefined>>):
 const dispatchers = new WeakMap<Env, Map<string, Dispatcher>>();
 
 function dispatcherFor(url: URL, options: HttpOptions): Dispatcher {
-  const proxies = proxySettings(options.env);
-  // undici sends https through http_proxy when https_proxy is not set; curl and Go do not, nor do they use a proxy
-  // for the machine itself.
-  const direct = isLoopback(url) || (url.protocol === "https:" ? proxies.https : proxies.http) === undefined;
-  const key = JSON.stringify([direct, options.insecure ?? false, options.ca ?? ""]);
+  const proxy = proxyFor(url, options.env);
+  const key = JSON.stringify([proxy ?? null, options.insecure ?? false, options.ca ?? ""]);
   const open = dispatchers.get(options.env) ?? new Map<string, Dispatcher>();
   dispatchers.set(options.env, open);
   const known = open.get(key);
@@ -197,18 +281,16 @@ function dispatcherFor(url: URL, options: HttpOptions): Dispatcher {
     ...(options.ca === undefined ? {} : { ca: [...rootCertificates, options.ca] }),
   };
   const connect = { ...tls, timeout: CONNECT_TIMEOUT_MS };
-  const dispatcher = direct
-    ? new Agent({ connect })
-    : new EnvHttpProxyAgent({
-        // An empty text keeps undici from looking at process.env.
-        httpProxy: proxies.http ?? "",
-        httpsProxy: proxies.https ?? "",
-        noProxy: proxies.none,
-        proxyTunnel: false, // plain http goes to the proxy as it is: many refuse CONNECT to port 80
-        requestTls: tls,
-        proxyTls: connect,
-        connect,
-      });
+  const dispatcher =
+    proxy === undefined
+      ? new Agent({ connect })
+      : new ProxyAgent({
+          uri: proxy,
+          proxyTunnel: false, // plain http goes to the proxy as it is: many refuse CONNECT to port 80
+          requestTls: tls,
+          proxyTls: connect,
+          connect,
+        });
   open.set(key, dispatcher);
   return dispatcher;
 }

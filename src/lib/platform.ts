@@ -1,5 +1,6 @@
 import { arch } from "node:process";
 import { FledgeError } from "./errors.ts";
+import { shortened } from "./shortened.ts";
 
 /** What an image runs on, in the words of the Go toolchain (image-spec, image-index.md). */
 export type Platform = { readonly os: string; readonly architecture: string; readonly variant?: string };
@@ -16,9 +17,17 @@ const ARCHITECTURES: Readonly<Record<string, string>> = {
   armel: "arm",
 };
 
-// containerd/platforms: what an absent variant means. arm64 has only v8 in practice, amd64's v1 is the baseline.
+/** What names of an architecture say of its variant. */
+const IMPLIED_VARIANTS: Readonly<Record<string, string>> = { armhf: "v7", armel: "v6" };
+
+// What an absent variant means, as in containerd's platforms: the baseline, and on 32-bit ARM what people have.
 const DEFAULT_VARIANTS: Readonly<Record<string, string>> = { arm64: "v8", arm: "v7", amd64: "v1" };
-const ARM_VARIANTS = ["v8", "v7", "v6", "v5"];
+
+const LOWEST_ARM = 5;
+/** Arm's v9.N has all of v8.(N+5). */
+const ARM_V9_OFFSET = 5;
+/** The last of the v8 line. */
+const HIGHEST_ARM_V8_MINOR = 9;
 
 /** `linux/arm64`, `linux/arm/v7` or just `arm64`. Throws a `config` error for anything else. */
 export function parsePlatform(text: string): Platform {
@@ -29,10 +38,11 @@ export function parsePlatform(text: string): Platform {
       hint: 'write it like "linux/amd64", "linux/arm64" or "linux/arm/v7"',
     });
   }
+  const said = variant ?? IMPLIED_VARIANTS[architecture];
   return {
     os,
     architecture: ARCHITECTURES[architecture] ?? architecture,
-    ...(variant !== undefined && { variant }),
+    ...(said !== undefined && { variant: said }),
   };
 }
 
@@ -43,36 +53,67 @@ export function hostPlatform(): Platform {
 
 export function formatPlatform(platform: Platform): string {
   const { os, architecture, variant } = platform;
-  return [os, architecture, ...(variant === undefined ? [] : [variant])].join("/");
+  return [os, architecture, ...(variant === undefined ? [] : [variant])].map((part) => shortened(part, 40)).join("/");
 }
 
 /**
- * The best of `candidates` for `wanted`, or undefined. The variant asked for comes first; 32-bit ARM also runs what was
- * made for older variants; without any variant in the index, what there is is taken.
+ * The best of `candidates` for `wanted`, or undefined: of the variants that it runs the newest (containerd, platforms.Only).
+ * Another architecture is never taken, though processors may have it: the guest's kernel decides that.
  */
 export function bestFor<T>(
   wanted: Platform,
   candidates: readonly T[],
   platformOf: (item: T) => Platform,
 ): T | undefined {
-  const sameMachine = candidates.filter((item) => {
-    const { os, architecture } = platformOf(item);
-    return os === wanted.os && (ARCHITECTURES[architecture] ?? architecture) === wanted.architecture;
-  });
-  for (const variant of acceptable(wanted)) {
-    const match = sameMachine.find((item) => (platformOf(item).variant ?? defaultVariant(wanted)) === variant);
-    if (match !== undefined) return match;
+  const own = normalize(wanted);
+  const sameMachine = candidates
+    .map((item) => ({ item, ...normalize(platformOf(item)) }))
+    .filter(({ os, architecture }) => os === own.os && architecture === own.architecture);
+  for (const variant of acceptable(own)) {
+    const match = sameMachine.find((candidate) => candidate.variant === variant);
+    if (match !== undefined) return match.item;
   }
-  return wanted.variant === undefined ? sameMachine.find((item) => platformOf(item).variant === undefined) : undefined;
+  return undefined;
 }
 
-function acceptable(wanted: Platform): string[] {
-  const variant = wanted.variant ?? defaultVariant(wanted);
-  if (variant === undefined) return [];
-  if (wanted.architecture !== "arm") return [variant];
-  return ARM_VARIANTS.slice(Math.max(0, ARM_VARIANTS.indexOf(variant)));
+type Normal = { readonly os: string; readonly architecture: string; readonly variant: string };
+
+function normalize(platform: Platform): Normal {
+  const written = platform.architecture.toLowerCase();
+  const architecture = ARCHITECTURES[written] ?? written;
+  const said = platform.variant?.toLowerCase() || IMPLIED_VARIANTS[written];
+  return { os: platform.os.toLowerCase(), architecture, variant: variantOf(said, architecture) };
 }
 
-function defaultVariant(platform: Platform): string | undefined {
-  return DEFAULT_VARIANTS[platform.architecture];
+/** `8` and `v8.0` are `v8`. */
+function variantOf(said: string | undefined, architecture: string): string {
+  const byDefault = DEFAULT_VARIANTS[architecture];
+  if (byDefault === undefined) return architecture === "386" ? "" : (said ?? "");
+  const number = /^v?(\d+(?:\.[1-9]\d*)?)(?:\.0)?$/.exec(said ?? byDefault)?.[1];
+  return number === undefined ? (said ?? byDefault) : `v${number}`;
+}
+
+/** The variants that a machine runs, the newest first. */
+function acceptable({ architecture, variant }: Normal): string[] {
+  const [, major = "", minor = "0"] = /^v(\d{1,2})(?:\.(\d{1,2}))?$/.exec(variant) ?? [];
+  if (major === "") return variant === "" ? [""] : [variant, ""];
+  switch (architecture) {
+    case "amd64":
+      return down(Number(major), 1).map((n) => `v${n}`);
+    case "arm":
+      return down(Number(major), LOWEST_ARM).map((n) => `v${n}`);
+    case "arm64": {
+      const minors = (of: number, from: number) => down(from, 0).map((n) => (n === 0 ? `v${of}` : `v${of}.${n}`));
+      const own = minors(Number(major), Number(minor));
+      const v8 = Math.min(Number(minor) + ARM_V9_OFFSET, HIGHEST_ARM_V8_MINOR);
+      return major === "9" ? [...own, ...minors(8, v8)] : own;
+    }
+    default:
+      return [variant, ""];
+  }
+}
+
+/** The variant itself comes first, whatever it is. */
+function down(from: number, to: number): number[] {
+  return [from, ...Array.from({ length: Math.max(0, from - to) }, (_, i) => from - 1 - i)];
 }

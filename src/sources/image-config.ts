@@ -1,4 +1,7 @@
+import { type Digest, digestFrom } from "../lib/digest.ts";
 import { FledgeError } from "../lib/errors.ts";
+import { shortened } from "../lib/shortened.ts";
+import type { DocumentLimits } from "./limits/options.ts";
 import { type JsonObject, objectOf, parseJson, stringOf, stringsOf } from "./oci/json.ts";
 import type { ImageConfig } from "./source.ts";
 
@@ -7,8 +10,8 @@ import type { ImageConfig } from "./source.ts";
  * of the wrong type counts as not given: registries hold documents of every age. Throws a `source` error when the bytes
  * are not a JSON object.
  */
-export function parseImageConfig(bytes: Uint8Array, label: string): ImageConfig {
-  const document = parseJson(bytes, label);
+export function parseImageConfig(bytes: Uint8Array, label: string, limits?: DocumentLimits): ImageConfig {
+  const document = parseJson(bytes, label, limits);
   const config = objectOf(document.config) ?? {};
   const workdir = stringOf(config.WorkingDir);
   const user = stringOf(config.User);
@@ -28,15 +31,31 @@ export function parseImageConfig(bytes: Uint8Array, label: string): ImageConfig 
   };
 }
 
-/** The `rootfs.diff_ids` of an image configuration: what each layer hashes to once uncompressed. */
-export function diffIdsOf(bytes: Uint8Array, label: string): readonly string[] {
-  const rootfs = objectOf(parseJson(bytes, label).rootfs);
-  if (rootfs === undefined || !Array.isArray(rootfs.diff_ids)) {
+/**
+ * The `rootfs.diff_ids` of an image configuration: what each layer hashes to once uncompressed. Throws a `source` error for
+ * one that is no digest.
+ */
+export function diffIdsOf(bytes: Uint8Array, label: string, limits?: DocumentLimits): readonly Digest[] {
+  const rootfs = objectOf(parseJson(bytes, label, limits).rootfs);
+  // What Go has none of it writes as null.
+  const listed = rootfs?.diff_ids === null ? [] : rootfs?.diff_ids;
+  if (!Array.isArray(listed)) {
     throw new FledgeError("source", `${label} does not list the layers of a root filesystem (rootfs.diff_ids)`, {
       hint: "it may be an artifact of another kind, such as a Helm chart or a signature",
     });
   }
-  return stringsOf(rootfs.diff_ids);
+  return listed.map((item: unknown) => {
+    const digest = digestFrom(item);
+    if (digest !== undefined) return digest;
+    const written = shortened(JSON.stringify(item) ?? "", 100);
+    throw new FledgeError(
+      "source",
+      `${label} lists a layer by ${written}, which is no sha256 digest (rootfs.diff_ids)`,
+      {
+        hint: "the image is damaged, or was not made by a usual builder: build or fetch it again",
+      },
+    );
+  });
 }
 
 /** A string is what old builders wrote for the shell form. */

@@ -1,7 +1,6 @@
 import { resolve } from "node:path";
 import { assertNever } from "../lib/errors.ts";
 import { parsePlatform } from "../lib/platform.ts";
-import type { LayerLimits } from "../rootfs/limits.ts";
 import { archiveSource } from "./archive/index.ts";
 import { customSource } from "./custom/index.ts";
 import { dirSource } from "./dir/index.ts";
@@ -10,6 +9,7 @@ import { storeSource } from "./engine-store/index.ts";
 import type { Patience } from "./image/auth.ts";
 import { registrySource } from "./image/index.ts";
 import { layoutSource } from "./layout/index.ts";
+import type { SourceLimits } from "./limits/options.ts";
 import type { LocalPath } from "./local.ts";
 import type { SourceOptions } from "./options.ts";
 import { parseReference } from "./reference.ts";
@@ -23,7 +23,7 @@ export type SourceSettings = {
   readonly patience?: Patience;
   /** Of images whose options name none. Default Linux on the host's processor. */
   readonly platform?: string | undefined;
-  readonly limits?: LayerLimits | undefined;
+  readonly limits?: SourceLimits | undefined;
   /** What relative paths start from. Default the working folder. */
   readonly cwd?: string;
 };
@@ -47,7 +47,7 @@ export function openSource(options: SourceOptions, settings: SourceSettings = {}
       return registrySource(written, reference, {
         platform,
         registries: resolveAuthorities(settings.registries ?? {}, cwd),
-        patience,
+        patience: { minBytesPerSecond: limits?.minBytesPerSecond, ...patience },
         limits,
       });
     case "layout":

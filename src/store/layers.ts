@@ -2,7 +2,7 @@ import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { nowMs } from "../lib/clock.ts";
 import { type RunContext, throwIfAborted } from "../lib/context.ts";
-import { type Digest, hexOf } from "../lib/digest.ts";
+import { type Digest, digestFrom, hexOf } from "../lib/digest.ts";
 import { isFledgeError } from "../lib/errors.ts";
 import type { Layer } from "../rootfs/layer.ts";
 import type { LayerLimits } from "../rootfs/limits.ts";
@@ -131,7 +131,7 @@ async function place(
 /** Which layer a blob unpacks to, for archives whose diff_id nobody tells beforehand. */
 async function readBlobMap(cacheDir: string, blob: Digest): Promise<Digest | undefined> {
   const text = await readFile(blobMapFile(cacheDir, blob), "utf8").catch(() => "");
-  return /^sha256:[0-9a-f]{64}\n$/.test(text) ? (text.trim() as Digest) : undefined;
+  return digestFrom(text.trimEnd());
 }
 
 async function writeBlobMap(cacheDir: string, blob: Digest, diffId: Digest, temporary: string): Promise<void> {

@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { nowMs } from "../lib/clock.ts";
-import type { Digest } from "../lib/digest.ts";
+import { type Digest, digestFromHex, hexOf } from "../lib/digest.ts";
 import { errnoOf } from "../lib/errors.ts";
 import { hashFile } from "../lib/hash-file.ts";
 import { INDEX, isWholeIndex, layersFolder, RECORD, readRecord, TAR, unusable } from "./layer-entry.ts";
@@ -39,8 +39,6 @@ export type VerifyResult = {
   readonly checked: number;
   readonly damaged: readonly { readonly item: CacheItem; readonly why: string }[];
 };
-
-const HEX = /^[0-9a-f]{64}$/;
 
 /** What the cache holds, what was used last first. */
 export async function listCache(cacheDir: string): Promise<CacheItem[]> {
@@ -101,7 +99,7 @@ function dueItems(items: readonly CacheItem[], { olderThanMs, maxSizeBytes }: Pr
 
 /** False for a layer in use. A build that comes in between finds the layer whole, or not at all and fetches it. */
 async function remove(cacheDir: string, item: CacheItem): Promise<boolean> {
-  const hex = item.digest.slice("sha256:".length);
+  const hex = hexOf(item.digest);
   const isLeased = async (): Promise<boolean> => (await leasedLayers(cacheDir, nowMs())).has(hex);
   if (item.kind === "layer" && (await isLeased())) return false;
   const trash = join(cacheDir, "staging", ownerName());
@@ -134,11 +132,12 @@ async function removeDeadMaps(cacheDir: string): Promise<void> {
 async function listLayers(cacheDir: string): Promise<CacheItem[]> {
   const items: CacheItem[] = [];
   for (const name of await readdir(layersFolder(cacheDir)).catch(() => [])) {
-    if (!HEX.test(name)) continue;
+    const digest = digestFromHex(name);
+    if (digest === undefined) continue;
     const path = join(layersFolder(cacheDir), name);
     const files = await Promise.all([TAR, INDEX, RECORD].map((file) => stat(join(path, file)).catch(() => undefined)));
     const sizeBytes = files.reduce((sum, file) => sum + (file?.size ?? 0), 0);
-    items.push({ kind: "layer", digest: `sha256:${name}`, sizeBytes, lastUsedMs: files[2]?.mtimeMs ?? 0, path });
+    items.push({ kind: "layer", digest, sizeBytes, lastUsedMs: files[2]?.mtimeMs ?? 0, path });
   }
   return items;
 }
@@ -147,12 +146,13 @@ async function listBlobs(cacheDir: string): Promise<CacheItem[]> {
   const folder = join(cacheDir, "blobs/sha256");
   const items: CacheItem[] = [];
   for (const name of await readdir(folder).catch(() => [])) {
-    if (!HEX.test(name)) continue;
+    const digest = digestFromHex(name);
+    if (digest === undefined) continue;
     const path = join(folder, name);
     const file = await stat(path).catch(() => undefined);
     if (file === undefined) continue;
     const lastUsedMs = Math.max(file.mtimeMs, file.atimeMs);
-    items.push({ kind: "blob", digest: `sha256:${name}`, sizeBytes: file.size, lastUsedMs, path });
+    items.push({ kind: "blob", digest, sizeBytes: file.size, lastUsedMs, path });
   }
   return items;
 }

@@ -92,6 +92,45 @@ describeWith("a Dockerfile", [requireRoot(), requireTools(...ENGINES, "skopeo", 
     expect(again.digest()).toBe(built.digest());
   });
 
+  it.each(ENGINES)("is built anew by %s for another build argument", { timeout: 120_000 }, async (builder) => {
+    const cwd = project({
+      Dockerfile: `FROM localhost/base\nLABEL once=${builder}\nCOPY f /f\nARG V=none\nENV V=$V\nLABEL v=$V\nWORKDIR /srv/$V\nEXPOSE 80\nCMD ["/bin/httpd", "-f"]\n`,
+      f: "",
+    });
+    const before = await store.buildah("images", "--all", "--quiet");
+    for (const V of ["1.0.0", "2.0.0", "1.0.0"]) {
+      const recipe = { strategy: "oci_rootfs", source: { dockerfile: "Dockerfile", builder, buildArgs: { V } } };
+      const { manifest } = await build("web", { name: "web", ...recipe }, options({ cwd }));
+      expect(manifest.workload).toMatchObject({ env: { V }, workdir: `/srv/${V}` });
+    }
+    expect((await store.buildah("images", "--all", "--quiet")).sort()).toEqual(before.sort());
+  });
+
+  it.each(ENGINES)(
+    "is built by %s, whatever its path, context and secrets are called",
+    { timeout: 120_000 },
+    async (builder) => {
+      for (const name of ["Acme, Inc", 'say "hi"', "a=b;c", " é ü ", "x'y$z"]) {
+        const cwd = project({
+          [`${name}/app, ${name}.Dockerfile`]:
+            'FROM localhost/base\nRUN --mount=type=secret,id=key wc -c </run/secrets/key >/size\nCOPY f /f\nEXPOSE 80\nCMD ["/bin/httpd", "-f"]\n',
+          [`${name}/f`]: name,
+          [`${name}/key, 1`]: "12345678",
+        });
+        const dockerfile = `${name}/app, ${name}.Dockerfile`;
+        const recipe = { dockerfile, builder, secrets: { key: { file: `${name}/key, 1` } } };
+        const FLEDGE_CACHE_DIR = join(tempDir(), "a:b, c=d");
+        const built = await build(
+          "web",
+          { name: "web", strategy: "oci_rootfs", source: recipe },
+          options({ cwd, env: { FLEDGE_CACHE_DIR } }),
+        );
+        expect(fileOf(built.artifact, "/f")).toBe(name);
+        expect(fileOf(built.artifact, "/size").trim()).toBe("8");
+      }
+    },
+  );
+
   it("is the base of an initramfs, by the fledge.toml that people have", async () => {
     const agent = join(project({ kestrel: "" }), "kestrel");
     execFileSync("cp", ["/bin/busybox", agent]);

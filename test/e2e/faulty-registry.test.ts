@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -10,9 +10,10 @@ import { listCache } from "../../src/store/manage.ts";
 import type { TestContext } from "../helpers/context.ts";
 import { type FaultyRegistry, startFaultyRegistry } from "../helpers/faulty-registry.ts";
 import { type Answer, noise } from "../helpers/http-server.ts";
-import { makeImage, sampleLayers } from "../helpers/images.ts";
+import { makeImage, sampleLayers, type TestDescriptor } from "../helpers/images.ts";
 import { type Pulled, pull, pullContext } from "../helpers/pull.ts";
 import { tar } from "../helpers/tar-writer.ts";
+import { tempDir } from "../helpers/temp.ts";
 
 const SECRET = "s3cret-of-the-test";
 const TOKEN = "t0ken-of-the-test";
@@ -22,6 +23,10 @@ const bigBytes = image.blobs.get(big?.digest ?? image.config.digest) ?? Buffer.a
 const FAST = { retryDelayMs: 20, idleTimeoutMs: 500 };
 const BLOBS = "/v2/team/app/blobs/";
 const MANIFEST = "/v2/team/app/manifests/";
+/** Stands for the registry's. */
+const HOST = "registry.invalid";
+
+const blobOf = ({ digest }: TestDescriptor): Buffer => image.blobs.get(digest) ?? Buffer.alloc(0);
 
 let registry: FaultyRegistry;
 beforeEach(async () => {
@@ -128,6 +133,45 @@ describe("logging in", () => {
     expect((await failure()).message).toContain(message);
   });
 
+  it.each<[string, Answer, string]>([
+    ["401", { status: 401, body: JSON.stringify({ details: `not ${SECRET}` }) }, "(not ***)"],
+    [
+      "400",
+      { status: 400, body: '{"error":"invalid_grant","error_description":"expired"}' },
+      "(invalid_grant: expired)",
+    ],
+  ])(
+    "says whose credentials were not accepted, and what the token service says of it: %s",
+    async (_, answer, words) => {
+      registry.token(answer);
+      const error = await failure(registry.login(basic));
+      expect(error.message).toContain(`does not accept the credentials ${words}`);
+      expect(error.hint).toMatch(/it was shown the credentials of "user" in .*\.docker\/config\.json: log in again/);
+    },
+  );
+
+  it.each<[string, object | string, string]>([
+    ["a helper that is not there", { credsStore: "absent" }, "docker-credential-absent not found"],
+    ["a helper with no name", { credsStore: "../../evil" }, "is not the name of a credential helper"],
+    ["a helper of another type", { credHelpers: { [HOST]: 7 } }, "is not the name of a credential helper"],
+    ["an empty file", "", "it is not a JSON object"],
+    ["a list", "[]", "it is not a JSON object"],
+    ["an entry that holds nothing of use", { auths: { [HOST]: { auth: "%%%" } } }, "holds no user name and password"],
+  ])("takes %s for a warning where anybody may fetch, and for the reason where not", async (_, config, message) => {
+    const home = tempDir();
+    mkdirSync(join(home, ".docker"));
+    const text = typeof config === "string" ? config : JSON.stringify(config).replaceAll(HOST, registry.host);
+    writeFileSync(join(home, ".docker/config.json"), text);
+    const pulled = await run(pullContext({ HOME: home }));
+    expectRight(pulled);
+    expect(pulled.ctx.warnings).toMatchObject([{ message: expect.stringContaining(message) }]);
+    registry.manifest(registry.challenge);
+    registry.token({ status: 401 });
+    const error = await failure(pullContext({ HOME: home }));
+    expect(error.message).toContain("it wants a login");
+    expect(error.problems).toMatchObject([{ message: expect.stringContaining(message) }]);
+  });
+
   it("says so when the token is not good enough, and asks no more than it must", async () => {
     registry.manifest(registry.challenge, registry.challenge, registry.challenge, registry.challenge);
     const error = await failure(registry.login(basic));
@@ -144,6 +188,7 @@ describe("logging in", () => {
       origin: "https://registry.invalid",
       tls: {},
       patience: FAST,
+      login: { credentials: { kind: "basic", username: "user", password: SECRET } as const, problems: [] },
     };
     const challenge = { scheme: "bearer", params: { realm: `${registry.server.origin}/token` } };
     await expect(authorize([challenge], target, ctx)).rejects.toThrow("is not https");
@@ -156,6 +201,62 @@ describe("logging in", () => {
     registry.server.on("/elsewhere", { status: 401, headers: { "www-authenticate": `Basic realm="${port}"` } });
     await failure(registry.login(basic));
     expect(registry.shown("/elsewhere")).toEqual([undefined]);
+  });
+});
+
+describe("what a registry says", () => {
+  const words = (code: string, message: string, detail?: unknown) =>
+    JSON.stringify({ errors: [{ code, message, ...(detail !== undefined && { detail }) }] });
+
+  it.each<[number, string, string, string]>([
+    [
+      403,
+      words("DENIED", "quarantined by policy 7"),
+      "it answers 403 (DENIED: quarantined by policy 7)",
+      "docker login",
+    ],
+    [
+      429,
+      words("TOOMANYREQUESTS", "pull rate limit", "100 in 6 h"),
+      "429 Too Many Requests (TOOMANYREQUESTS: pull rate limit (100 in 6 h))",
+      "log in",
+    ],
+    [
+      503,
+      words("UNAVAILABLE", "maintenance until 9"),
+      "503 Service Unavailable (UNAVAILABLE: maintenance until 9)",
+      "later",
+    ],
+    [404, words("NAME_UNKNOWN", "repository name not known"), "has no repository team/app", "the name of the image"],
+    [
+      404,
+      words("MANIFEST_UNKNOWN", "manifest unknown", { Tag: "v1" }),
+      '(MANIFEST_UNKNOWN: manifest unknown ({"Tag":"v1"}))',
+      "check the tag",
+    ],
+    [404, "<html>", "has no image team/app:v1", "its name and tag"],
+    [403, "x".repeat(100_000), "it answers 403", "docker login"],
+    [403, words("DENIED", "m".repeat(10_000)), "DENIED: mmm", "docker login"],
+  ])("of %i is shown: %#", async (status, body, message, hint) => {
+    registry.manifest({ status, body }, { status, body }, { status, body }, { status, body });
+    const error = await failure();
+    expect(error.message).toContain(message);
+    expect(error.message.length).toBeLessThan(800);
+    expect(error.hint).toContain(hint);
+  });
+});
+
+describe("a body that trickles", () => {
+  it("is broken off, and taken up where it was", async () => {
+    registry.blob(big, { body: bigBytes, trickleMs: 50 });
+    expectRight(await run());
+    const asked = registry.server.received.filter(({ url }) => url.endsWith(String(big?.digest)));
+    expect(asked.map(({ headers }) => headers.range)).toEqual([undefined, expect.stringMatching(/^bytes=\d+-$/)]);
+  });
+
+  it("is waited for where that is wanted", async () => {
+    registry.blob(image.config, { body: blobOf(image.config), trickleMs: 5 });
+    expectRight(await run(pullContext(), { patience: { ...FAST, minBytesPerSecond: 0 } }));
   });
 });
 

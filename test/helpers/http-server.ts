@@ -18,6 +18,8 @@ export type Answer = {
   readonly ignoreRange?: boolean;
   /** Send the first half, then nothing more. */
   readonly stall?: boolean;
+  /** Send a byte, and so on after so many milliseconds. */
+  readonly trickleMs?: number;
   /** Milliseconds before the headers. */
   readonly delayMs?: number;
 };
@@ -109,6 +111,7 @@ function send(answer: Answer, request: IncomingMessage, response: ServerResponse
     ...answer.headers,
   });
   if (answer.stall) return void response.write(body.subarray(0, body.length >> 1));
+  if (answer.trickleMs !== undefined) return void trickle(body, response, answer.trickleMs);
   if (answer.dropAfter === undefined) {
     // Raw, so that a length that lies is not refused by node:http.
     response.write(body, () =>
@@ -117,6 +120,17 @@ function send(answer: Answer, request: IncomingMessage, response: ServerResponse
     return;
   }
   response.write(body.subarray(0, answer.dropAfter), () => setTimeout(() => request.socket.destroy(), 20));
+}
+
+function trickle(body: Buffer, response: ServerResponse, everyMs: number): void {
+  let at = 0;
+  const timer = setInterval(() => {
+    response.write(body.subarray(at, ++at));
+    if (at < body.length) return;
+    clearInterval(timer);
+    response.end();
+  }, everyMs);
+  response.on("close", () => clearInterval(timer));
 }
 
 function honoured(answer: Answer, request: IncomingMessage, size: number): number | undefined {

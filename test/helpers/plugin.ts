@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ResolvedInitramfs } from "../../src/config/resolve/plugin.ts";
-import { DEFAULT_LIMITS } from "../../src/rootfs/limits.ts";
+import { DEFAULT_SOURCE_LIMITS } from "../../src/sources/limits/options.ts";
 import { tempDir } from "./temp.ts";
 
 /** The least that can be built: an initramfs whose /init is a static program that does nothing. */
@@ -21,7 +21,7 @@ export function smallPlugin(overrides: Partial<ResolvedInitramfs> = {}): Resolve
     platform: { os: "linux", architecture: "amd64" },
     mappings: [{ from: program, to: "/init", key: 'mappings["program"]' }],
     registries: {},
-    limits: DEFAULT_LIMITS,
+    limits: DEFAULT_SOURCE_LIMITS,
     guest: { kernel: "stock" },
     manifest: { workload: { baseUrl: "http://127.0.0.1:8080" } },
     hooks: [],

@@ -13,7 +13,7 @@ import type { Warning } from "../../lib/context.ts";
 import type { Platform } from "../../lib/platform.ts";
 import type { HookLayer } from "../../pipeline/hooks.ts";
 import type { AnyStage } from "../../pipeline/stage.ts";
-import type { LayerLimits } from "../../rootfs/limits.ts";
+import type { SourceLimits } from "../../sources/limits/options.ts";
 import type { GuestOptions, RegistriesOptions, SourceOptions } from "../../sources/options.ts";
 import type { ManifestOptions } from "../../volant/options.ts";
 
@@ -42,7 +42,7 @@ type ResolvedCommon = {
   readonly agent?: AgentOptions;
   readonly source?: SourceOptions;
   readonly registries: RegistriesOptions;
-  readonly limits: LayerLimits;
+  readonly limits: SourceLimits;
   readonly guest: GuestOptions;
   /** What the config says of the manifest; fledge adds the artifact and what the image says. */
   readonly manifest: ManifestOptions;

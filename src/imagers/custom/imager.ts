@@ -1,6 +1,7 @@
+import type { DigestText } from "../../lib/digest.ts";
 import type { Requirement } from "../../lib/requirements.ts";
 import type { SealedTree } from "../../rootfs/seal.ts";
-import type { ArtifactFacts, ImagerContext } from "../imager.ts";
+import type { ImagerContext } from "../imager.ts";
 
 /** An imager of your own: it turns the sealed tree into one file. The same tree should give the same bytes. */
 export interface CustomImager {
@@ -15,7 +16,11 @@ export interface CustomImager {
   /** What `write` and `verify` need of the machine; nothing when absent. */
   requirements?(): readonly Requirement[];
   /** Writes the artifact to `out`, which does not exist yet. fledge renames it into place, and removes it on a failure. */
-  write(tree: SealedTree, out: string, ctx: ImagerContext): Promise<ArtifactFacts>;
+  write(
+    tree: SealedTree,
+    out: string,
+    ctx: ImagerContext,
+  ): Promise<{ readonly sizeBytes: number; readonly digest: DigestText }>;
   /** Reads the artifact back and throws when it is not what the tree says; without it `--verify` warns. */
   verify?(tree: SealedTree, image: string, ctx: ImagerContext): Promise<void>;
 }

@@ -1,16 +1,23 @@
 import { stat } from "node:fs/promises";
 import { attributeError, attributeRequirements } from "../../lib/attribute.ts";
 import { untilAborted } from "../../lib/context.ts";
+import { digestFrom } from "../../lib/digest.ts";
 import { FledgeError } from "../../lib/errors.ts";
 import type { Requirement } from "../../lib/requirements.ts";
 import type { ArtifactFacts, ImagerContext } from "../imager.ts";
 import type { CustomImager } from "./imager.ts";
 
+/** What it returns is what it claims to be. */
+type CheckedImager = Omit<CustomImager, "write" | "requirements"> & {
+  requirements(): readonly Requirement[];
+  write(...args: Parameters<CustomImager["write"]>): Promise<ArtifactFacts>;
+};
+
 /**
  * An imager of the user's: what it throws names it, what it says of the file is looked at, and an abort does not wait for
  * it.
  */
-export function customImager(imager: CustomImager): CustomImager & { requirements(): readonly Requirement[] } {
+export function customImager(imager: CustomImager): CheckedImager {
   const who = `the imager "${imager.name}"`;
   const attempt = async <T>(
     call: () => Promise<T>,
@@ -35,15 +42,20 @@ export function customImager(imager: CustomImager): CustomImager & { requirement
   };
 }
 
-async function checkedFacts(facts: ArtifactFacts, out: string, who: string): Promise<ArtifactFacts> {
+async function checkedFacts(
+  facts: Awaited<ReturnType<CustomImager["write"]>>,
+  out: string,
+  who: string,
+): Promise<ArtifactFacts> {
   const written = await stat(out).catch(() => undefined);
   if (written === undefined) {
     throw new FledgeError("image", `${who} failed: write() left no file at the path that it was given`, {
       hint: "write to `out`, as its second argument says",
     });
   }
-  const isDigest = /^sha256:[0-9a-f]{64}$/.test(String(facts?.digest));
-  if (isDigest && (written.isDirectory() || facts.sizeBytes === written.size)) return facts;
+  const digest = digestFrom(facts?.digest);
+  const { sizeBytes } = facts ?? {};
+  if (digest !== undefined && (written.isDirectory() || sizeBytes === written.size)) return { sizeBytes, digest };
   throw new FledgeError("image", `${who} failed: write() did not return the size and digest of what it wrote`, {
     hint: "return what writeHashed(out, chunks, ctx) or artifactFacts(out, ctx) does",
   });

@@ -1,5 +1,6 @@
 import { attributeError, attributeRequirements } from "../../lib/attribute.ts";
 import { untilAborted } from "../../lib/context.ts";
+import { digestFrom } from "../../lib/digest.ts";
 import { FledgeError } from "../../lib/errors.ts";
 import type { Layer } from "../../rootfs/layer.ts";
 import type { ImageConfig, Pin, Source } from "../source.ts";
@@ -41,13 +42,15 @@ export function customSource(source: CustomSource): Source {
   };
 }
 
-function checkedPin(pin: Pin, who: string): Pin {
+function checkedPin(pin: Awaited<ReturnType<CustomSource["pin"]>>, who: string): Pin {
   const isPin = typeof pin?.reference === "string" && pin.reference !== "";
   if (!isPin) throw malformed(who, "pin() did not return a pin", 'return { reference: "what it is, for people" }');
-  if (pin.digest !== undefined && !/^sha256:[0-9a-f]{64}$/.test(pin.digest)) {
+  if (pin.digest === undefined) return { reference: pin.reference };
+  const digest = digestFrom(pin.digest);
+  if (digest === undefined) {
     throw malformed(who, `"${pin.digest}" is not a digest`, "write sha256: and 64 hex digits, or leave digest out");
   }
-  return pin;
+  return { ...pin, digest };
 }
 
 function checkedLayer(layer: Layer, who: string): Layer {

@@ -1,5 +1,6 @@
 import { basename } from "node:path";
-import type { Digest } from "../../lib/digest.ts";
+import { type DigestText, digestFrom } from "../../lib/digest.ts";
+import { FledgeError } from "../../lib/errors.ts";
 import { hashFile } from "../../lib/hash-file.ts";
 import type { Layer } from "../../rootfs/layer.ts";
 import type { LayerLimits } from "../../rootfs/limits.ts";
@@ -17,7 +18,7 @@ export type LayerFromTarOptions = {
    * Of the stream's bytes as they come. They are checked, and a layer that the store has is taken from there: the stream is
    * then never read. A file is hashed for it.
    */
-  readonly digest?: Digest;
+  readonly digest?: DigestText;
   readonly limits?: LayerLimits;
 };
 
@@ -32,11 +33,16 @@ export async function layerFromTar(
   ctx: SourceContext,
   options: LayerFromTarOptions = {},
 ): Promise<Layer> {
+  const { limits } = options;
+  const digest = digestFrom(options.digest);
+  if (digest === undefined && options.digest !== undefined) {
+    throw new FledgeError("source", `"${options.digest}" is not a digest`, { hint: "write sha256: and 64 hex digits" });
+  }
   if (typeof tar !== "string") {
-    const { label = "a tar", digest, limits } = options;
+    const { label = "a tar" } = options;
     return await openLayer({ label, limits, ...(digest !== undefined && { blob: { digest } }), open: () => tar }, ctx);
   }
-  const { label = basename(tar), digest, limits } = options;
+  const { label = basename(tar) } = options;
   const size = await sizeOfFile(tar);
   const blob = { digest: digest ?? (await hashFile(tar, ctx.signal)), size };
   return await openLayer({ label, limits, blob, open: () => readLocal(tar) }, ctx);

@@ -1,12 +1,12 @@
-import { readFile } from "node:fs/promises";
+import { readFile, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import type { RunContext } from "../../lib/context.ts";
 import { FledgeError } from "../../lib/errors.ts";
 import { capture, follow } from "../../lib/exec.ts";
 import { openStaging } from "../../store/staging.ts";
-import { type BuildRequest, type Engine, idFile } from "./engine.ts";
+import { maskFor } from "../mask.ts";
+import { ARCHIVE, type BuildRequest, type Engine, ID_FILE, type Secret } from "./engine.ts";
 import { removeLeftovers } from "./leftovers.ts";
-import { maskFor } from "./mask.ts";
 import type { Prepared } from "./request.ts";
 
 const CLEAN_TIMEOUT_MS = 30_000;
@@ -21,7 +21,8 @@ export async function buildImage(
   ctx: RunContext,
 ): Promise<string> {
   const { path: folder } = await openStaging(ctx.cacheDir, ctx.disposer);
-  const request: BuildRequest = { ...prepared, folder, archive: join(folder, "image.tar") };
+  const request: BuildRequest = { ...prepared, folder, secrets: await linkSecrets(prepared.secrets, folder) };
+  const archive = join(folder, ARCHIVE);
   const mask = maskFor(hidden);
   const say = (line: string): void => {
     ctx.log(mask(line));
@@ -30,14 +31,14 @@ export async function buildImage(
   const { signal } = ctx;
   const env = { ...ctx.env, ...engine.variables?.(request) };
   const run = async (argv: readonly string[], what: string): Promise<void> => {
-    const { failed, tail } = await follow(path, argv, { signal, env, cwd: prepared.context, onLine: say });
+    const { failed, tail } = await follow(path, argv, { signal, env, cwd: folder, onLine: say });
     if (failed) throw new FledgeError("source", `${engine.name} could not ${what} ${name}:\n${mask(tail)}`);
   };
   try {
     await run(engine.build(request, env), "build");
     if (engine.save !== undefined) {
-      const image = engine.tag?.(request) ?? (await readFile(idFile(request), "utf8")).trim();
-      await run(engine.save(image, request.archive), "save the image of");
+      const image = engine.tag?.(request) ?? (await readFile(join(folder, ID_FILE), "utf8")).trim();
+      await run(engine.save(image, ARCHIVE), "save the image of");
     }
   } catch (error) {
     if (engine.leftovers !== undefined) {
@@ -49,7 +50,22 @@ export async function buildImage(
     const tag = engine.tag?.(request);
     if (tag !== undefined) await clean(path, engine.untag?.(tag), ctx);
   }
-  return request.archive;
+  return archive;
+}
+
+/** Links with plain names, relative to the folder: engines end a path at a comma, and some at a quote. */
+async function linkSecrets(secrets: readonly Secret[], folder: string): Promise<Secret[]> {
+  const linked: Secret[] = [];
+  for (const [i, secret] of secrets.entries()) {
+    if (!("file" in secret)) {
+      linked.push(secret);
+      continue;
+    }
+    const file = `secret-${i}`;
+    await symlink(secret.file, join(folder, file));
+    linked.push({ id: secret.id, file });
+  }
+  return linked;
 }
 
 /** A build that failed early has nothing to take away, so a failure is no news. */

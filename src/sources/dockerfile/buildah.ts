@@ -1,6 +1,6 @@
-import { type BuildRequest, idFile, REASON, type StoringEngine, secretsAndArgs } from "./engine.ts";
+import { type BuildRequest, ID_FILE, ownTag, REASON, type StoringEngine, secretsAndArgs } from "./engine.ts";
 
-/** buildah; the image stays without a name in its store, where it is the last layer of the cache. */
+/** buildah; an image of cached layers stays without a name in its store, where it is the last of them. */
 export const buildah: StoringEngine = {
   name: "buildah",
   tool: {
@@ -10,6 +10,8 @@ export const buildah: StoringEngine = {
     ready: { argv: () => ["info"], fix: "buildah info" },
   },
   build: buildArguments,
+  tag: tagOfUncached,
+  untag: (tag) => ["rmi", tag],
   // Compressing the layers would only be undone.
   save: (image, archive) => ["push", "--disable-compression", image, `oci-archive:${archive}`],
   leftovers: {
@@ -18,28 +20,38 @@ export const buildah: StoringEngine = {
   },
 };
 
+/** Without a cache the image is of no more use once it is saved. */
+export function tagOfUncached(request: BuildRequest): string | undefined {
+  return request.isCacheable ? undefined : ownTag(request);
+}
+
 /** `build` of buildah and of podman, which is the same library. */
 export function buildArguments(request: BuildRequest): string[] {
-  const { dockerfile, context, target, platform, epochSec } = request;
+  const { dockerfile, context, target, platform, epochSec, isCacheable } = request;
+  const tag = tagOfUncached(request);
   return [
     "build",
-    "--layers=true",
+    `--layers=${isCacheable}`,
+    ...(tag === undefined ? [] : [`--tag=${tag}`]),
     "--force-rm=true",
-    `--iidfile=${idFile(request)}`,
-    `--file=${dockerfile}`,
+    `--iidfile=${ID_FILE}`,
+    `--file=${csvField(dockerfile)}`,
     `--platform=${platform}`,
     ...(target === undefined ? [] : [`--target=${target}`]),
     ...(epochSec === undefined ? [] : [`--timestamp=${epochSec}`]),
-    `--secret=${markOf(request)}`,
+    `--secret=${MARK}`,
     ...secretsAndArgs(request),
     context,
   ];
 }
 
 /**
- * A secret that no Dockerfile asks for. The library writes it into the record of each container it works in, and nowhere
- * else: that tells the containers of this build from those of any other.
+ * A secret that no Dockerfile asks for: the folder of this build. The library writes its path into the record of each
+ * container it works in, and nowhere else: that tells the containers of this build from those of any other.
  */
-function markOf(request: BuildRequest): string {
-  return `id=fledge-build,src=${request.folder}`;
+const MARK = "id=fledge-build,src=.";
+
+/** The flag takes a list with commas between, in the notation of CSV (RFC 4180). */
+function csvField(text: string): string {
+  return /[",\r\n]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

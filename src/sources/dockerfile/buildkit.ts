@@ -1,6 +1,6 @@
 import { basename, dirname } from "node:path";
 import type { Env } from "../../lib/context.ts";
-import { type BuildRequest, type Engine, REASON, secretSpec } from "./engine.ts";
+import { ARCHIVE, type BuildRequest, type Engine, REASON, secretSpec } from "./engine.ts";
 
 /** BuildKit by its own client, which has no Debian package; it writes the archive itself. */
 export function buildkit(address?: string): Engine {
@@ -40,9 +40,6 @@ function frontend({ dockerfile, context, target, buildArgs, secrets, platform, e
   ];
 }
 
-/** A comma would end the path, but for the quotes of CSV. */
-function output({ archive, epochSec }: BuildRequest): string {
-  const dest = `dest=${archive}`;
-  const quoted = /[",]/.test(dest) ? `"${dest.replaceAll('"', '""')}"` : dest;
-  return ["type=oci", quoted, ...(epochSec === undefined ? [] : ["rewrite-timestamp=true"])].join(",");
+function output({ epochSec }: BuildRequest): string {
+  return `type=oci,dest=${ARCHIVE}${epochSec === undefined ? "" : ",rewrite-timestamp=true"}`;
 }

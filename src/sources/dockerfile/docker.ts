@@ -1,9 +1,8 @@
-import { basename } from "node:path";
-import { type BuildRequest, REASON, type StoringEngine, secretsAndArgs } from "./engine.ts";
+import { ownTag, REASON, type StoringEngine, secretsAndArgs } from "./engine.ts";
 
 /**
  * Docker, with or without buildx. The image goes through the daemon's store, since its default driver exports to nowhere
- * else; the tag is ours alone, so that taking it away cannot touch an image of the user's.
+ * else; it has a name there for as long as that takes.
  */
 export const docker: StoringEngine = {
   name: "docker",
@@ -17,7 +16,7 @@ export const docker: StoringEngine = {
     "build",
     // Builders of buildx other than the daemon keep the image to themselves; the classic builder does not know the flag.
     ...(env.BUILDX_BUILDER ? ["--load"] : []),
-    `--tag=${tagOf(request)}`,
+    `--tag=${ownTag(request)}`,
     "--force-rm",
     `--file=${request.dockerfile}`,
     `--platform=${request.platform}`,
@@ -31,12 +30,7 @@ export const docker: StoringEngine = {
     // The classic builder knows no secrets.
     ...(secrets.length > 0 && { DOCKER_BUILDKIT: "1" }),
   }),
-  tag: tagOf,
+  tag: ownTag,
   save: (image, archive) => ["save", `--output=${archive}`, image],
   untag: (tag) => ["image", "rm", "--no-prune", tag],
 };
-
-/** The folder's name is like no other. */
-function tagOf({ folder }: BuildRequest): string {
-  return `fledge.invalid/build:${basename(folder)}`;
-}

@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import type { Env } from "../../lib/context.ts";
 import type { Tool } from "../../lib/tools.ts";
 import type { BuilderName } from "./options.ts";
@@ -5,7 +6,7 @@ import type { BuilderName } from "./options.ts";
 /** A secret as builders take it: the place of the value, never the value. */
 export type Secret = { readonly id: string } & ({ readonly file: string } | { readonly env: string });
 
-/** One build, with every path absolute. */
+/** One build. What the user named is absolute; what is fledge's own is relative to `folder`, where the engine runs. */
 export type BuildRequest = {
   readonly dockerfile: string;
   readonly context: string;
@@ -15,10 +16,10 @@ export type BuildRequest = {
   readonly platform: string;
   /** SOURCE_DATE_EPOCH. */
   readonly epochSec?: number;
-  /** A folder of this build's own, empty at first; its name is like no other. */
+  /** False where a layer of another build may look the same and not be it: see `isCacheable`. */
+  readonly isCacheable: boolean;
+  /** A folder of this build's own; its name is like no other. */
   readonly folder: string;
-  /** Where the image archive has to end up. */
-  readonly archive: string;
 };
 
 /** A program that builds Dockerfiles. What it does is in its arguments, which are made without looking at anything. */
@@ -28,9 +29,9 @@ export type Engine = {
   build(request: BuildRequest, env: Env): readonly string[];
   /** Variables that the build needs beside those of the user. */
   variables?(request: BuildRequest): Env;
-  /** The name that a build gives the image; left out where the image has none, but an ID in `idFile`. */
-  tag?(request: BuildRequest): string;
-  /** Writes an image of the engine's store to an archive; left out where the build itself does. */
+  /** The name that a build gives the image; undefined where the image has none, but an ID in `ID_FILE`. */
+  tag?(request: BuildRequest): string | undefined;
+  /** Writes an image of the engine's store to an archive, a path without colons and commas; left out where the build itself does. */
   save?(image: string, archive: string): readonly string[];
   /** Takes a name away again, and nothing of the cache. */
   untag?(tag: string): readonly string[];
@@ -50,9 +51,13 @@ export type Leftovers = {
 
 export const REASON = "build the image of the Dockerfile";
 
-/** The file that the image's ID is written to. */
-export function idFile({ folder }: BuildRequest): string {
-  return `${folder}/image-id`;
+/** The file that the image's ID is written to, and the one that its archive has to end up in. */
+export const ID_FILE = "image-id";
+export const ARCHIVE = "image.tar";
+
+/** A name of this build's own, so that taking it away cannot touch an image of the user's. */
+export function ownTag({ folder }: BuildRequest): string {
+  return `fledge.invalid/build:${basename(folder)}`;
 }
 
 /** `--secret` and `--build-arg`, which all but BuildKit's own client write alike. */
@@ -63,6 +68,7 @@ export function secretsAndArgs({ secrets, buildArgs }: BuildRequest): string[] {
   ];
 }
 
+/** A file is one of `folder`, since a comma would end its path. */
 export function secretSpec(secret: Secret): string {
   return "file" in secret ? `id=${secret.id},src=${secret.file}` : `id=${secret.id},env=${secret.env}`;
 }

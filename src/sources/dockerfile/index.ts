@@ -1,8 +1,8 @@
 import { relative, resolve } from "node:path";
 import type { Platform } from "../../lib/platform.ts";
-import type { LayerLimits } from "../../rootfs/limits.ts";
 import { archiveSource } from "../archive/index.ts";
 import { madeArchive } from "../archive/made.ts";
+import type { SourceLimits } from "../limits/options.ts";
 import type { ImageSource } from "../source.ts";
 import { buildImage } from "./build.ts";
 import { chooseEngine, engineRequirement } from "./engines.ts";
@@ -12,7 +12,7 @@ import { prepare } from "./request.ts";
 export type DockerfileSettings = {
   /** Default Linux on the host's processor. */
   readonly platform: Platform | undefined;
-  readonly limits: LayerLimits | undefined;
+  readonly limits: SourceLimits | undefined;
   readonly cwd: string;
 };
 

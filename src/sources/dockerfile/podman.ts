@@ -1,7 +1,7 @@
-import { buildArguments } from "./buildah.ts";
+import { buildArguments, tagOfUncached } from "./buildah.ts";
 import { REASON, type StoringEngine } from "./engine.ts";
 
-/** Podman; the image stays without a name in its store, where it is the last layer of the cache. */
+/** Podman; as buildah keeps images, so does it. */
 export const podman: StoringEngine = {
   name: "podman",
   tool: {
@@ -11,6 +11,8 @@ export const podman: StoringEngine = {
     ready: { argv: () => ["info"], fix: "podman info" },
   },
   build: buildArguments,
+  tag: tagOfUncached,
+  untag: (tag) => ["rmi", "--no-prune", tag],
   // Compressing the layers would only be undone.
   save: (image, archive) => ["save", "--format=oci-archive", "--uncompressed", `--output=${archive}`, image],
   leftovers: {

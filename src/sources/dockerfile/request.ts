@@ -7,10 +7,10 @@ import { didYouMean } from "../../lib/suggest.ts";
 import { unreadable } from "../local.ts";
 import type { BuildRequest, Secret } from "./engine.ts";
 import type { DockerfileOptions } from "./options.ts";
-import { hasStage, stagesOf } from "./stages.ts";
+import { hasStage, isCacheable, stagesOf } from "./stages.ts";
 
 /** A request and the values of its secrets, which nothing may show. */
-export type Prepared = { readonly request: Omit<BuildRequest, "folder" | "archive">; readonly hidden: string[] };
+export type Prepared = { readonly request: Omit<BuildRequest, "folder">; readonly hidden: string[] };
 
 /** Looks at everything that a build will read. Throws an `io`, `config` or `source` error for what is not there. */
 export async function prepare(
@@ -34,6 +34,7 @@ export async function prepare(
     buildArgs: options.buildArgs ?? {},
     secrets,
     platform: formatPlatform(platform ?? hostPlatform()),
+    isCacheable: isCacheable(text, Object.keys(options.buildArgs ?? {})),
     ...(epoch.ceilingSec !== undefined && { epochSec: epoch.ceilingSec }),
   };
   return { request, hidden };
@@ -87,11 +88,6 @@ async function secretValue(secret: Secret, env: RunContext["env"]): Promise<stri
     if (value !== undefined) return value;
     throw new FledgeError("config", `the secret "${secret.id}" is to come from ${secret.env}, which is not set`, {
       hint: `export ${secret.env} before the build`,
-    });
-  }
-  if (secret.file.includes(",")) {
-    throw new FledgeError("config", `the secret "${secret.id}": ${secret.file} has a comma, which ends a path here`, {
-      hint: "copy it to a file with another name",
     });
   }
   return await readFile(secret.file, "utf8").catch((error: unknown) => {

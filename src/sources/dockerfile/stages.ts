@@ -21,6 +21,25 @@ export function hasStage(stages: readonly string[], target: string): boolean {
   return stages.some((stage) => stage !== "" && stage.toLowerCase() === target.toLowerCase());
 }
 
+/**
+ * Whether two builds that differ in the values of variables differ in the text of an instruction too, or in what a RUN is
+ * known by. The cache of buildah's library goes by nothing else: `ENV A=$B` is to it what it was with another `B`
+ * (buildah 5095, 5501, 5575). An argument that no ARG declares is for those of a base image (ONBUILD), which nobody sees.
+ */
+export function isCacheable(text: string, args: readonly string[]): boolean {
+  const declared = new Set<string>();
+  for (const instruction of instructionsOf(text)) {
+    const [keyword = "", ...words] = instruction.split(/\s+/);
+    const name = keyword.toUpperCase();
+    if (name === "ARG") for (const word of words) declared.add(word.replace(/=.*/s, ""));
+    else if (name !== "RUN" && name !== "FROM" && instruction.includes("$")) return false;
+  }
+  return args.every((name) => declared.has(name) || PREDEFINED_ARG.test(name));
+}
+
+/** Args that need no ARG; they are of no layer. */
+const PREDEFINED_ARG = /^(?:https?|ftp|no|all)_proxy$/i;
+
 /** Instructions, each on one line, without comments. */
 function* instructionsOf(text: string): Generator<string> {
   const continuation = /^(?:#[^\n]*\n)*#\s*escape\s*=\s*`/i.test(text) ? "`" : "\\";

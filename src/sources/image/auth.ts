@@ -1,9 +1,12 @@
 import type { RunContext } from "../../lib/context.ts";
 import { FledgeError, isFledgeError } from "../../lib/errors.ts";
-import { openHttp, readBody } from "../../lib/http.ts";
+import { type HttpResponse, openHttp, readBody } from "../../lib/http.ts";
+import { shortened } from "../../lib/shortened.ts";
+import { maskFor } from "../mask.ts";
 import { parseJson, stringOf } from "../oci/json.ts";
 import type { Challenge } from "./challenge.ts";
-import { type Credentials, findCredentials } from "./credentials.ts";
+import type { Credentials, Login } from "./credentials.ts";
+import { readWords, type Words } from "./words.ts";
 
 /** What a registry is asked for and how it is reached. */
 export type AuthTarget = {
@@ -14,6 +17,7 @@ export type AuthTarget = {
   readonly origin: string;
   readonly tls: { readonly ca?: string; readonly insecure?: boolean };
   readonly patience: Patience;
+  readonly login: Login;
 };
 
 /** How patient to be; the defaults of `openHttp` where left out. */
@@ -22,6 +26,10 @@ export type Patience = {
   readonly idleTimeoutMs?: number;
   /** Wait before the second try; doubles after each. Milliseconds. */
   readonly retryDelayMs?: number;
+  /** The slowest that a body may come. */
+  readonly minBytesPerSecond?: number | undefined;
+  /** Longest wait for a credential helper. Milliseconds. */
+  readonly helperTimeoutMs?: number;
 };
 
 const MAX_TOKEN_BYTES = 1024 * 1024;
@@ -36,7 +44,7 @@ export async function authorize(
   target: AuthTarget,
   ctx: RunContext,
 ): Promise<string> {
-  const credentials = await findCredentials(target.registry, target.repository, ctx.env, ctx.signal);
+  const { credentials } = target.login;
   const bearer = challenges.find(({ scheme }) => scheme === "bearer");
   if (bearer !== undefined) {
     const token =
@@ -45,18 +53,30 @@ export async function authorize(
   }
   if (!challenges.some(({ scheme }) => scheme === "basic")) {
     const offered = challenges.map(({ scheme }) => scheme).join(", ");
-    throw refused(target, `it offers no way to log in that fledge knows (${offered || "none"})`);
+    throw refused(target, `it offers no way to log in that fledge knows (${shortened(offered) || "none"})`);
   }
   if (credentials?.kind !== "basic") throw refused(target, "it wants a user name and password");
   return basicHeader(credentials);
 }
 
-/** The error for a registry that does not let us in. */
-export function refused(target: Pick<AuthTarget, "registry" | "repository">, why: string): FledgeError {
-  const host = target.registry === "docker.io" ? "" : ` ${target.registry}`;
-  return new FledgeError("download", `${target.registry} refuses access to ${target.repository}: ${why}`, {
-    hint: `check the name of the image; if it is private: docker login${host}`,
+/** The error for a registry that does not let us in: in its words, and with whose credentials it was tried. */
+export function refused(target: AuthTarget, why: string, words?: Words): FledgeError {
+  const { registry, repository, login } = target;
+  const text = words && maskedWords(login, words);
+  const said = text === undefined ? "" : ` (${text})`;
+  const command = `docker login${registry === "docker.io" ? "" : ` ${registry}`}`;
+  const shown =
+    login.from !== undefined && `it was shown ${login.from}: log in again with ${command} if they are not right`;
+  return new FledgeError("download", `${registry} refuses access to ${repository}: ${why}${said}`, {
+    hint: `check the name of the image; ${shown || `if it is private: ${command}`}`,
+    problems: login.problems,
   });
+}
+
+/** What a server says, which may repeat what it was shown. */
+export function maskedWords({ credentials }: Login, { text }: Words): string | undefined {
+  if (credentials === undefined || text === undefined) return text;
+  return maskFor([credentials.kind === "basic" ? credentials.password : credentials.token])(text);
 }
 
 async function fetchToken(
@@ -73,9 +93,9 @@ async function fetchToken(
       ? await post(realm, { scope, service, token: credentials.token }, target, ctx)
       : await get(realm, { scope, service, credentials }, target, ctx);
   if (response.status !== 200) {
-    await response.discard();
+    const words = await readWords(response);
     const why = credentials === undefined ? "it wants a login" : "its token service does not accept the credentials";
-    throw refused(target, why);
+    throw refused(target, why, words);
   }
   const label = `the token service of ${target.registry}`;
   const answer = parseSecret(await readBody(response, MAX_TOKEN_BYTES), label);
@@ -90,7 +110,7 @@ function realmOf(challenge: Challenge, target: AuthTarget): URL {
   const realm = URL.canParse(text) ? new URL(text) : undefined;
   const isSafe = realm?.protocol === "https:" || (realm?.protocol === "http:" && target.origin.startsWith("http:"));
   if (realm === undefined || !isSafe)
-    throw refused(target, `its token service "${realm?.origin ?? text}" is not https`);
+    throw refused(target, `its token service "${shortened(realm?.origin ?? text)}" is not https`);
   return realm;
 }
 
@@ -139,6 +159,7 @@ function common(realm: URL, target: AuthTarget, ctx: RunContext) {
     allowStatus: [400, 401, 403, 404, 405],
     log: ctx.log,
     ...target.patience,
+    wordsOf: async (answer: HttpResponse) => maskedWords(target.login, await readWords(answer)),
     ...(ca !== undefined && { ca }),
     // To trust any certificate was said of the registry, not of another host.
     ...(insecure && realm.hostname === new URL(target.origin).hostname && { insecure }),

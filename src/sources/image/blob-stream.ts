@@ -88,9 +88,10 @@ async function* bodyFrom(
 }
 
 async function absent(response: HttpResponse, digest: string, endpoint: Endpoint): Promise<FledgeError> {
-  await response.discard();
+  const { text } = await endpoint.words(response);
+  const said = text === undefined ? "" : ` (${text})`;
   const { host, repository } = endpoint.place;
-  return new FledgeError("download", `${host} has no blob ${digest} in ${repository}`, {
+  return new FledgeError("download", `${host} has no blob ${digest} in ${repository}${said}`, {
     hint: "the image is incomplete there; push it again",
   });
 }

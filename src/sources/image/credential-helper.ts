@@ -7,36 +7,33 @@ import type { Credentials } from "./credentials.ts";
 
 const TIMEOUT_MS = 60_000;
 
+type HelperOptions = { readonly env: Env; readonly signal: AbortSignal; readonly timeoutMs?: number | undefined };
+
 /**
  * Asks `docker-credential-NAME get`, which reads the server's address and prints JSON. Undefined when it has nothing for
- * that server. Its output holds a secret and never gets into an error.
+ * that server. Throws a `tool` error where there is no such program, and a `source` error for one that fails. Its output
+ * holds a secret and never gets into an error.
  */
 export async function askHelper(
   name: string,
   server: string,
-  env: Env,
-  signal: AbortSignal,
+  { env, signal, timeoutMs = TIMEOUT_MS }: HelperOptions,
 ): Promise<Credentials | undefined> {
   const program = `docker-credential-${name}`;
-  if (!/^[\w.-]+$/.test(name)) throw new FledgeError("source", `"${name}" is not the name of a credential helper`);
-  const path = requireTool(
-    {
-      name: program,
-      reason: `log in to ${server}, as your Docker configuration says`,
-      package: "docker-credential-helpers",
-    },
-    env,
-  );
-  const result = await capture(path, ["get"], { input: server, env, signal, timeoutMs: TIMEOUT_MS });
-  if (result.failed) {
-    // The protocol has no exit code for "nothing stored", only this text.
-    if (/credentials not found/i.test(`${result.stdout}${result.stderr}`)) return undefined;
-    const why = result.timedOut ? "it did not answer within a minute" : `exit code ${result.exitCode ?? "unknown"}`;
-    throw new FledgeError("source", `${program} could not give the credentials for ${server}: ${why}`, {
-      hint: `try it by hand: echo ${server} | ${program} get`,
-    });
-  }
-  return credentialsFrom(result.stdout, program);
+  const instead = "install what it comes with";
+  const path = requireTool({ name: program, reason: `log in to ${server}`, instead }, env);
+  const result = await capture(path, ["get"], { input: server, env, signal, timeoutMs });
+  if (!result.failed) return credentialsFrom(result.stdout, program);
+  // The protocol has no exit code for "nothing stored", only this text.
+  if (/credentials not found/i.test(`${result.stdout}${result.stderr}`)) return undefined;
+  const why = result.timedOut
+    ? `it did not answer within ${timeoutMs / 1000} s`
+    : result.exitCode === undefined
+      ? "it could not be run"
+      : `exit code ${result.exitCode}`;
+  throw new FledgeError("source", `${program} could not give the credentials for ${server}: ${why}`, {
+    hint: `try it by hand: echo ${server} | ${program} get`,
+  });
 }
 
 function credentialsFrom(stdout: string, program: string): Credentials | undefined {

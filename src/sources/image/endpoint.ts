@@ -4,8 +4,10 @@ import { errnoOf, FledgeError, isFledgeError, messageOf } from "../../lib/errors
 import { type HttpResponse, openHttp } from "../../lib/http.ts";
 import { isLoopback } from "../../lib/proxy.ts";
 import type { RegistriesOptions } from "../registries-options.ts";
-import { type AuthTarget, authorize, type Patience, refused } from "./auth.ts";
+import { type AuthTarget, authorize, maskedWords, type Patience, refused } from "./auth.ts";
 import { parseChallenges } from "./challenge.ts";
+import { findLogin, type Login } from "./credentials.ts";
+import { readWords, type Words } from "./words.ts";
 
 /** Where a repository is asked for: the registry itself, or a mirror of it. */
 export type Place = {
@@ -31,6 +33,7 @@ export class Endpoint {
   readonly #ctx: RunContext;
   #reached: Promise<Reached> | undefined;
   #authorization: Promise<string> | undefined;
+  #login: Promise<Login> | undefined;
 
   constructor(place: Place, options: EndpointOptions, ctx: RunContext) {
     this.place = place;
@@ -57,17 +60,26 @@ export class Endpoint {
       });
       const { status } = response;
       if (status !== 401 && status !== 403) return response;
-      await response.discard();
+      const words = await readWords(response);
       const isOwn = new URL(response.url).origin === reached.origin;
       // Once without credentials, once with, and once more when the token had run out.
-      if (status === 403 || !isOwn || round >= 2) throw refused(this.#target(reached), `it answers ${status}`);
+      if (status === 403 || !isOwn || round >= 2) {
+        const login = shown === undefined ? NOBODY : await this.#findLogin();
+        throw refused(this.#target(reached, login), `it answers ${status}`, words);
+      }
       if (this.#authorization === shown) this.#authorization = this.#authorize(response, reached);
     }
   }
 
+  /** What a registry says in an answer. */
+  async words(response: HttpResponse): Promise<Words> {
+    const words = await readWords(response);
+    return { ...words, text: maskedWords((await this.#login) ?? NOBODY, words) };
+  }
+
   #authorize(response: HttpResponse, reached: Reached): Promise<string> {
     const challenges = parseChallenges(response.headers["www-authenticate"]);
-    const promise = authorize(challenges, this.#target(reached), this.#ctx);
+    const promise = this.#findLogin().then((login) => authorize(challenges, this.#target(reached, login), this.#ctx));
     // Whoever comes next asks anew instead of failing for ever.
     promise.catch(() => {
       if (this.#authorization === promise) this.#authorization = undefined;
@@ -75,9 +87,22 @@ export class Endpoint {
     return promise;
   }
 
-  #target(reached: Reached): AuthTarget {
+  /** Once: a helper may ask its user. What cannot be used is no harm to what anybody may fetch. */
+  #findLogin(): Promise<Login> {
+    const { env, signal, warn } = this.#ctx;
     const { host, repository } = this.place;
-    return { registry: host, repository, patience: this.#options.patience, ...reached };
+    const { helperTimeoutMs } = this.#options.patience;
+    this.#login ??= findLogin(host, repository, { env, signal, helperTimeoutMs }).then((login) => {
+      const without = login.credentials === undefined ? "; going on without a login" : "";
+      for (const { message, hint } of login.problems) warn({ message: `${message}${without}`, ...(hint && { hint }) });
+      return login;
+    });
+    return this.#login;
+  }
+
+  #target(reached: Reached, login: Login): AuthTarget {
+    const { host, repository } = this.place;
+    return { registry: host, repository, patience: this.#options.patience, login, ...reached };
   }
 
   /** TLS where it is spoken. Plain HTTP only on the machine itself or when the config says `insecure`. */
@@ -110,10 +135,13 @@ export class Endpoint {
       log: this.#ctx.log,
       ...this.#options.patience,
       ...(tries !== undefined && { tries }),
+      wordsOf: async (response: HttpResponse) => (await this.words(response)).text,
       ...tls,
     };
   }
 }
+
+const NOBODY: Login = { problems: [] };
 
 const ANY = [400, 401, 403, 404, 405, 408, 429, 500, 502, 503, 504];
 

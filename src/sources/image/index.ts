@@ -1,5 +1,5 @@
 import type { Platform } from "../../lib/platform.ts";
-import type { LayerLimits } from "../../rootfs/limits.ts";
+import type { SourceLimits } from "../limits/options.ts";
 import { imageSource } from "../oci/image-source.ts";
 import { resolveImage } from "../oci/resolve.ts";
 import type { RegistryReference } from "../reference.ts";
@@ -9,7 +9,7 @@ import { openRepository } from "./registry.ts";
 
 export type RegistrySourceOptions = EndpointOptions & {
   readonly platform: Platform | undefined;
-  readonly limits: LayerLimits | undefined;
+  readonly limits: SourceLimits | undefined;
 };
 
 /** An image of a registry; `written` is the reference as the config has it. */

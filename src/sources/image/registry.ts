@@ -1,16 +1,18 @@
 import { readFile, writeFile } from "node:fs/promises";
 import type { RunContext } from "../../lib/context.ts";
-import { type Digest, sha256 } from "../../lib/digest.ts";
+import { type Digest, digestFrom, sha256 } from "../../lib/digest.ts";
 import { FledgeError, isFledgeError, type Problem, withHint } from "../../lib/errors.ts";
 import { readBody } from "../../lib/http.ts";
 import { ensureBlob } from "../../store/blobs.ts";
-import { INDEX_TYPES, MANIFEST_TYPES, MAX_MANIFEST_BYTES, parseManifest } from "../oci/manifest.ts";
+import { DEFAULT_IMAGE_LIMITS, type DocumentLimits } from "../limits/options.ts";
+import { INDEX_TYPES, MANIFEST_TYPES, parseManifest } from "../oci/manifest.ts";
 import { checkDigest, type ImageStorage } from "../oci/storage.ts";
 import type { RegistryReference } from "../reference.ts";
 import { formatReference } from "../reference.ts";
 import { streamBlob } from "./blob-stream.ts";
 import { Endpoint, type EndpointOptions, type Place } from "./endpoint.ts";
 import { placesOf } from "./mirrors.ts";
+import type { Words } from "./words.ts";
 
 // Old registries convert to schema 1 unless they are told what is understood; that one is listed for the error it gets.
 const ACCEPT = [...MANIFEST_TYPES, ...INDEX_TYPES, "application/vnd.docker.distribution.manifest.v1+prettyjws;q=0.1"];
@@ -18,13 +20,17 @@ const ACCEPT = [...MANIFEST_TYPES, ...INDEX_TYPES, "application/vnd.docker.distr
 type Served = { readonly bytes: Uint8Array; readonly mediaType: string | undefined };
 
 /** A repository, asked for at its mirrors first, then at its registry. */
-export function openRepository(reference: RegistryReference, options: EndpointOptions, ctx: RunContext): ImageStorage {
+export function openRepository(
+  reference: RegistryReference,
+  { limits = DEFAULT_IMAGE_LIMITS, ...options }: EndpointOptions & { readonly limits?: DocumentLimits | undefined },
+  ctx: RunContext,
+): ImageStorage {
   const { registry } = reference;
   const endpoints = placesOf(reference, options.registries, ctx.env).map((place) => new Endpoint(place, options, ctx));
   return {
     label: formatReference(reference),
     places: endpoints.length,
-    manifest: (name) => firstOf(endpoints, (endpoint) => readManifest(endpoint, name), { registry, ctx }),
+    manifest: (name) => firstOf(endpoints, (endpoint) => readManifest(endpoint, name, limits), { registry, ctx }),
     keep: (digest, fetch) => keepDocument(digest, fetch, ctx),
     blob: (descriptor, place) => streamBlob(endpoints.slice(place), descriptor, ctx),
   };
@@ -62,9 +68,9 @@ async function firstOf<T>(
 }
 
 /** What was not there is as wrong as before; what could not be asked for may be elsewhere. */
-function unanswered(error: FledgeError, registry: string, mirrors: readonly Problem[]): FledgeError {
-  const { code, message, hint, cause, problems } =
-    error.code === "download" && mirrors.length === 0 ? withHint(error, otherPlaces(registry)) : error;
+function unanswered(failed: FledgeError, registry: string, mirrors: readonly Problem[]): FledgeError {
+  const error = failed.code === "download" && mirrors.length === 0 ? withHint(failed, otherPlaces(registry)) : failed;
+  const { code, message, hint, cause, problems } = error;
   return new FledgeError(code, message, { hint, cause, problems: [...problems, ...mirrors] });
 }
 
@@ -72,22 +78,29 @@ function otherPlaces(registry: string): string {
   return `FLEDGE_REGISTRY_MIRRORS=${registry}=HOST names a mirror, source.archive or source.layout an image of this machine`;
 }
 
-async function readManifest(endpoint: Endpoint, name: string): Promise<Served> {
+async function readManifest(endpoint: Endpoint, name: string, limits: DocumentLimits): Promise<Served> {
   const response = await endpoint.get(`manifests/${name}`, { accept: ACCEPT.join(", ") }, [404]);
   if (response.status === 404) {
-    await response.discard();
-    throw missing(endpoint.place, name);
+    throw missing(endpoint.place, name, await endpoint.words(response));
   }
-  const bytes = await readBody(response, MAX_MANIFEST_BYTES);
+  const bytes = await readBody(response, limits.maxDocumentBytes);
   const mediaType = response.headers["content-type"]?.split(";")[0]?.trim();
   const label = `manifest ${name} of ${endpoint.place.host}/${endpoint.place.repository}`;
   // Checked here too, so that a mirror that is wrong does not keep the registry from being asked.
-  if (name.startsWith("sha256:")) checkDigest(bytes, name as Digest, label);
-  parseManifest(bytes, label, mediaType);
+  const expected = digestFrom(name);
+  if (expected !== undefined) checkDigest(bytes, expected, label);
+  parseManifest(bytes, label, { servedAs: mediaType, limits });
   return { bytes, mediaType };
 }
 
-function missing({ host, repository }: Place, name: string): FledgeError {
-  const shown = name.startsWith("sha256:") ? `${repository}@${name}` : `${repository}:${name}`;
-  return new FledgeError("source", `${host} has no image ${shown}`, { hint: "check its name and tag" });
+/** A registry may tell whether it is the repository that it does not know, or what is looked for in it. */
+function missing({ host, repository }: Place, name: string, { codes, text }: Words): FledgeError {
+  const shown = digestFrom(name) === undefined ? `${repository}:${name}` : `${repository}@${name}`;
+  const said = text === undefined ? "" : ` (${text})`;
+  const [what, hint] = codes.includes("NAME_UNKNOWN")
+    ? [`no repository ${repository}, and so no image ${shown}`, "check the name of the image"]
+    : codes.includes("MANIFEST_UNKNOWN")
+      ? [`no image ${shown}, though it may have others in ${repository}`, "check the tag, or the digest"]
+      : [`no image ${shown}`, "check its name and tag"];
+  return new FledgeError("source", `${host} has ${what}${said}`, { hint });
 }

@@ -1,6 +1,9 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
+import type { DocumentLimits } from "../limits/options.ts";
+import { DEFAULT_IMAGE_LIMITS } from "../limits/options.ts";
 import { readLocal, requireFolder } from "../local.ts";
+import { tooLarge } from "../oci/json.ts";
 
 /** The files of an image layout, be it a folder or an archive of one. */
 export type FileSet = {
@@ -24,10 +27,15 @@ export async function folderFiles(path: string): Promise<FileSet> {
   };
 }
 
-/** A whole document, undefined where it is missing or larger than any real one. */
-export async function readDocument(files: FileSet, name: string, maxBytes: number): Promise<Uint8Array | undefined> {
+/** A whole document, undefined where it is missing. Throws a `source` error for one that is larger than the limit. */
+export async function readDocument(
+  files: FileSet,
+  name: string,
+  { maxDocumentBytes }: DocumentLimits = DEFAULT_IMAGE_LIMITS,
+): Promise<Uint8Array | undefined> {
   const size = await files.size(name);
-  if (size === undefined || size > maxBytes) return undefined;
+  if (size === undefined) return undefined;
+  if (size > maxDocumentBytes) throw tooLarge(`${name} of ${files.label}`, size, maxDocumentBytes);
   const chunks: Uint8Array[] = [];
   for await (const chunk of files.read(name)) chunks.push(chunk);
   return Buffer.concat(chunks);

@@ -1,13 +1,17 @@
 import type { RunContext } from "../../lib/context.ts";
-import { type Digest, sha256 } from "../../lib/digest.ts";
+import type { Digest } from "../../lib/digest.ts";
 import { FledgeError } from "../../lib/errors.ts";
 import { bestFor, formatPlatform, hostPlatform, type Platform } from "../../lib/platform.ts";
-import type { LayerLimits } from "../../rootfs/limits.ts";
+import { shortened } from "../../lib/shortened.ts";
 import type { WantedLayer } from "../../store/layers.ts";
 import { diffIdsOf, parseImageConfig } from "../image-config.ts";
+import { DEFAULT_IMAGE_LIMITS } from "../limits/options.ts";
 import type { ImageConfig } from "../source.ts";
-import { type Descriptor, MAX_MANIFEST_BYTES, type Manifest, parseManifest } from "./manifest.ts";
-import { checkDigest, type ImageStorage, readBlob } from "./storage.ts";
+import { type ChooseOptions, chooseImage } from "./choose.ts";
+import { artifactIn } from "./kinds.ts";
+import { checkLayerType, foreignLayer, isForeign } from "./layer-types.ts";
+import type { ImageManifest } from "./manifest.ts";
+import { type ImageStorage, readBlob, readManifest } from "./storage.ts";
 
 /** One image, its layers not yet fetched. */
 export type ImageContents = {
@@ -18,14 +22,7 @@ export type ImageContents = {
   readonly layers: readonly WantedLayer[];
 };
 
-export type ResolveOptions = {
-  /** Undefined: the host's. */
-  readonly platform: Platform | undefined;
-  readonly limits: LayerLimits | undefined;
-};
-
-/** An index may hold indexes; real ones are one deep. */
-const MAX_DEPTH = 4;
+export type ResolveOptions = ChooseOptions;
 
 /**
  * Follows a tag or digest to one image: through indexes by platform, then to the config, every document verified.
@@ -37,56 +34,23 @@ export async function resolveImage(
   options: ResolveOptions,
   ctx: RunContext,
 ): Promise<ImageContents> {
-  let { bytes, manifest } = await readManifest(storage, name);
-  for (let depth = 0; manifest.kind === "index"; depth++) {
-    if (depth >= MAX_DEPTH) throw new FledgeError("source", `${storage.label}: its indexes are nested too deeply`);
-    const chosen = choose(manifest.manifests, options.platform, storage.label);
-    ({ bytes, manifest } = await readManifest(storage, chosen.digest));
+  const { platform, limits } = options;
+  const { label } = storage;
+  const top = await readManifest(storage, name, limits);
+  const { digest, manifest } =
+    top.manifest.kind === "index"
+      ? await chooseImage(storage, top.manifest, options)
+      : { digest: top.digest, manifest: top.manifest };
+  const artifact = artifactIn(manifest);
+  if (artifact !== undefined) {
+    throw new FledgeError("source", `${label} is not an image, but an artifact of the type ${shortened(artifact)}`, {
+      hint: "name the image that it belongs to",
+    });
   }
-  const config = parseImageConfig(
-    await readBlob(storage, manifest.config, MAX_MANIFEST_BYTES),
-    `the config of ${storage.label}`,
-  );
-  checkPlatform(config, options.platform, storage.label, ctx);
-  return {
-    digest: sha256(bytes),
-    config,
-    layers: wantedLayers(storage, manifest, config, options.limits),
-  };
-}
-
-/** The manifest for a platform out of an index; attestations and the like, for `unknown/unknown`, do not count. */
-export function choose(manifests: readonly Descriptor[], wanted: Platform | undefined, label: string): Descriptor {
-  const images = manifests.filter(({ platform }) => platform === undefined || platform.os !== "unknown");
-  const [only] = images;
-  // Tools that make an index of one image often leave the platform to its config.
-  if (only !== undefined && images.length === 1 && only.platform === undefined) return only;
-  const named = images.filter((item) => item.platform !== undefined);
-  const platform = wanted ?? hostPlatform();
-  const match = bestFor(platform, named, (item) => item.platform as Platform);
-  if (match !== undefined) return match;
-  const there = [...new Set(named.map((item) => formatPlatform(item.platform as Platform)))].join(", ");
-  throw new FledgeError("source", `${label} has no image for ${formatPlatform(platform)}; it has ${there || "none"}`, {
-    hint: there === "" ? undefined : "set source.platform to one of them, or use another image",
-  });
-}
-
-async function readManifest(storage: ImageStorage, name: string): Promise<{ bytes: Uint8Array; manifest: Manifest }> {
-  const label = `manifest ${name} of ${storage.label}`;
-  if (!name.startsWith("sha256:")) {
-    const { bytes, mediaType } = await storage.manifest(name);
-    await storage.keep?.(sha256(bytes), async () => bytes);
-    return { bytes, manifest: parseManifest(bytes, label, mediaType) };
-  }
-  let servedAs: string | undefined;
-  const fetch = async (): Promise<Uint8Array> => {
-    const { bytes, mediaType } = await storage.manifest(name);
-    servedAs = mediaType;
-    checkDigest(bytes, name as Digest, label);
-    return bytes;
-  };
-  const bytes = storage.keep === undefined ? await fetch() : await storage.keep(name as Digest, fetch);
-  return { bytes, manifest: parseManifest(bytes, label, servedAs) };
+  const bytes = await readBlob(storage, manifest.config, limits);
+  const config = parseImageConfig(bytes, `the config of ${label}`, limits);
+  checkPlatform(config, platform, label, ctx);
+  return { digest, config, layers: wantedLayers(storage, manifest, config, options) };
 }
 
 /** Throws, or warns when no platform was asked for, when the only image there is runs on something else. */
@@ -104,23 +68,39 @@ export function checkPlatform(config: ImageConfig, wanted: Platform | undefined,
 
 function wantedLayers(
   storage: ImageStorage,
-  manifest: Extract<Manifest, { kind: "image" }>,
+  { layers }: ImageManifest,
   config: ImageConfig,
-  limits: LayerLimits | undefined,
+  { limits }: ResolveOptions,
 ): WantedLayer[] {
-  const diffIds = diffIdsOf(config.raw, `the config of ${storage.label}`);
-  if (diffIds.length !== manifest.layers.length) {
-    throw new FledgeError(
-      "source",
-      `${storage.label} has ${manifest.layers.length} layers, but its config lists ${diffIds.length}`,
-    );
+  const { label } = storage;
+  checkLayerCount(layers.length, limits, label);
+  const diffIds = diffIdsOf(config.raw, `the config of ${label}`, limits);
+  if (diffIds.length !== layers.length) {
+    throw new FledgeError("source", `${label} has ${layers.length} layers, but its config lists ${diffIds.length}`);
   }
-  return manifest.layers.map((descriptor, i) => ({
-    label: `layer ${descriptor.digest} of ${storage.label}`,
-    blob: { digest: descriptor.digest, size: descriptor.size },
-    diffId: diffIds[i] as Digest,
-    limits,
-    attempts: storage.places,
-    open: (attempt: number) => storage.blob(descriptor, attempt),
-  }));
+  return layers.map((descriptor, i) => {
+    checkLayerType(descriptor, label);
+    const { digest, size, mediaType } = descriptor;
+    const diffId = diffIds[i];
+    return {
+      label: `layer ${digest} of ${label}`,
+      blob: { digest, size },
+      ...(diffId !== undefined && { diffId }),
+      limits,
+      attempts: storage.places,
+      open: (attempt: number) => {
+        const stream = storage.blob(descriptor, attempt);
+        return isForeign(mediaType) ? foreignLayer(descriptor, label, stream) : stream;
+      },
+    };
+  });
+}
+
+/** Throws a `source` error for an image of more layers than the limit. */
+export function checkLayerCount(count: number, limits: ResolveOptions["limits"], label: string): void {
+  const { maxLayers } = limits ?? DEFAULT_IMAGE_LIMITS;
+  if (count <= maxLayers) return;
+  throw new FledgeError("source", `${label} has ${count} layers, the limit maxLayers is ${maxLayers}`, {
+    hint: `set limits.maxLayers to ${count} if you trust the image`,
+  });
 }

@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto";
-import { type Digest, digestOf, sha256 } from "../../lib/digest.ts";
+import { type Digest, digestFrom, digestOf, sha256 } from "../../lib/digest.ts";
 import { FledgeError, isFledgeError } from "../../lib/errors.ts";
-import type { Descriptor } from "./manifest.ts";
+import { DEFAULT_IMAGE_LIMITS, type DocumentLimits } from "../limits/options.ts";
+import { tooLarge } from "./json.ts";
+import { type Descriptor, type Manifest, parseManifest } from "./manifest.ts";
 
 /** Where the parts of an image come from: a registry, a layout folder, an archive. */
 export type ImageStorage = {
@@ -15,15 +17,47 @@ export type ImageStorage = {
   readonly places: number;
   /** Keeps manifests and configs for later builds, by digest. Left out where they are at hand anyway. */
   readonly keep?: (digest: Digest, fetch: () => Promise<Uint8Array>) => Promise<Uint8Array>;
+  /** Whether there is such a blob, where that is soon told; what has all that it lists leaves it out. */
+  readonly has?: (digest: Digest) => Promise<boolean>;
 };
 
-/** A whole blob in memory, verified; for configs. Throws what `storage` throws, and a `checksum` error for wrong bytes. */
-export async function readBlob(storage: ImageStorage, descriptor: Descriptor, maxBytes: number): Promise<Uint8Array> {
+/** A document and what it says. */
+export type StoredManifest<M extends Manifest = Manifest> = {
+  readonly digest: Digest;
+  readonly manifest: M;
+};
+
+/** The manifest or index of a tag or digest, verified when it is a digest. */
+export async function readManifest(
+  storage: ImageStorage,
+  name: string,
+  limits: DocumentLimits | undefined,
+): Promise<StoredManifest> {
+  const label = `manifest ${name} of ${storage.label}`;
+  const expected = digestFrom(name);
+  let servedAs: string | undefined;
+  const fetch = async (): Promise<Uint8Array> => {
+    const { bytes, mediaType } = await storage.manifest(name);
+    servedAs = mediaType;
+    if (expected !== undefined) checkDigest(bytes, expected, label);
+    return bytes;
+  };
+  const isKept = expected !== undefined && storage.keep !== undefined;
+  const bytes = isKept ? await storage.keep(expected, fetch) : await fetch();
+  const digest = expected ?? sha256(bytes);
+  if (!isKept) await storage.keep?.(digest, async () => bytes);
+  return { digest, manifest: parseManifest(bytes, label, { servedAs, limits }) };
+}
+
+/** A whole config in memory, verified. Throws what `storage` throws, and a `checksum` error for wrong bytes. */
+export async function readBlob(
+  storage: ImageStorage,
+  descriptor: Descriptor,
+  { maxDocumentBytes }: DocumentLimits = DEFAULT_IMAGE_LIMITS,
+): Promise<Uint8Array> {
   const label = `blob ${descriptor.digest} of ${storage.label}`;
   const fetch = (): Promise<Uint8Array> => fetchBlob(storage, descriptor, label);
-  if (descriptor.size > maxBytes) {
-    throw new FledgeError("source", `${label} has ${descriptor.size} bytes; an image's config has at most ${maxBytes}`);
-  }
+  if (descriptor.size > maxDocumentBytes) throw tooLarge(label, descriptor.size, maxDocumentBytes);
   return storage.keep === undefined ? fetch() : storage.keep(descriptor.digest, fetch);
 }
 

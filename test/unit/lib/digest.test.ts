@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { hexOf, parseDigest, sha256 } from "../../../src/lib/digest.ts";
+import { digestFrom, digestFromHex, hexOf, parseDigest, sha256 } from "../../../src/lib/digest.ts";
 
 const HEX = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"; // of "abc", FIPS 180-2
 
@@ -26,4 +26,32 @@ describe("parseDigest", () => {
       );
     },
   );
+});
+
+describe("digestFrom", () => {
+  it("takes what is a digest letter for letter", () => {
+    expect(digestFrom(`sha256:${HEX}`)).toBe(`sha256:${HEX}`);
+    expect(digestFromHex(HEX)).toBe(`sha256:${HEX}`);
+  });
+
+  it.each([
+    "",
+    HEX,
+    "sha256:",
+    `sha256:${HEX.toUpperCase()}`,
+    `sha256:${HEX}\n`,
+    ` sha256:${HEX}`,
+    `sha256:${HEX}/../x`,
+    `sha256:../../${HEX.slice(6)}`,
+    `sha256:\0${HEX.slice(1)}`,
+    `sha512:${HEX}${HEX}`,
+    `sha256:${"a".repeat(5000)}`,
+    undefined,
+    null,
+    7,
+    [`sha256:${HEX}`],
+    { toString: () => `sha256:${HEX}` },
+  ])("knows nothing else: %j", (text) => {
+    expect(digestFrom(text)).toBeUndefined();
+  });
 });

@@ -13,8 +13,8 @@ const least: BuildRequest = {
   buildArgs: {},
   secrets: [],
   platform: "linux/amd64",
+  isCacheable: true,
   folder: "/cache/staging/boot-1-2-abc",
-  archive: "/cache/staging/boot-1-2-abc/image.tar",
 };
 
 const most: BuildRequest = {
@@ -23,7 +23,7 @@ const most: BuildRequest = {
   target: "app",
   buildArgs: { VERSION: "1.2 3", EMPTY: "" },
   secrets: [
-    { id: "npm", file: "/home/me/.npmrc" },
+    { id: "npm", file: "secret-0" },
     { id: "token", env: "TOKEN" },
   ],
   platform: "linux/arm64",
@@ -39,7 +39,7 @@ describe("what each engine is told to build", () => {
       "--local=dockerfile=/src",
       "--opt=filename=Dockerfile",
       "--opt=platform=linux/amd64",
-      "--output=type=oci,dest=/cache/staging/boot-1-2-abc/image.tar",
+      "--output=type=oci,dest=image.tar",
       "--progress=plain",
     ]);
     expect(buildkit("tcp://builder:1234").build(most, { FLEDGE_BUILDKIT_ADDR: "tcp://other" })).toEqual([
@@ -54,13 +54,11 @@ describe("what each engine is told to build", () => {
       "--opt=build-arg:SOURCE_DATE_EPOCH=1700000000",
       "--opt=build-arg:VERSION=1.2 3",
       "--opt=build-arg:EMPTY=",
-      "--secret=id=npm,src=/home/me/.npmrc",
+      "--secret=id=npm,src=secret-0",
       "--secret=id=token,env=TOKEN",
-      "--output=type=oci,dest=/cache/staging/boot-1-2-abc/image.tar,rewrite-timestamp=true",
+      "--output=type=oci,dest=image.tar,rewrite-timestamp=true",
       "--progress=plain",
     ]);
-    const odd = { ...least, archive: '/a,"b"/image.tar' };
-    expect(buildkit().build(odd, {})).toContain('--output=type=oci,"dest=/a,""b""/image.tar"');
     expect(buildkit().build(least, { FLEDGE_BUILDKIT_ADDR: "unix:///run/b.sock" })[0]).toBe(
       "--addr=unix:///run/b.sock",
     );
@@ -84,7 +82,7 @@ describe("what each engine is told to build", () => {
       "--file=/src/docker/app.Dockerfile",
       "--platform=linux/arm64",
       "--target=app",
-      "--secret=id=npm,src=/home/me/.npmrc",
+      "--secret=id=npm,src=secret-0",
       "--secret=id=token,env=TOKEN",
       "--build-arg=VERSION=1.2 3",
       "--build-arg=EMPTY=",
@@ -102,28 +100,56 @@ describe("what each engine is told to build", () => {
       "build",
       "--layers=true",
       "--force-rm=true",
-      "--iidfile=/cache/staging/boot-1-2-abc/image-id",
+      "--iidfile=image-id",
       "--file=/src/Dockerfile",
       "--platform=linux/amd64",
-      "--secret=id=fledge-build,src=/cache/staging/boot-1-2-abc",
+      "--secret=id=fledge-build,src=.",
       "/src",
     ]);
     expect(engine.build(most, {})).toEqual([
       "build",
       "--layers=true",
       "--force-rm=true",
-      "--iidfile=/cache/staging/boot-1-2-abc/image-id",
+      "--iidfile=image-id",
       "--file=/src/docker/app.Dockerfile",
       "--platform=linux/arm64",
       "--target=app",
       "--timestamp=1700000000",
-      "--secret=id=fledge-build,src=/cache/staging/boot-1-2-abc",
-      "--secret=id=npm,src=/home/me/.npmrc",
+      "--secret=id=fledge-build,src=.",
+      "--secret=id=npm,src=secret-0",
       "--secret=id=token,env=TOKEN",
       "--build-arg=VERSION=1.2 3",
       "--build-arg=EMPTY=",
       "/src",
     ]);
+  });
+
+  it.each([
+    ["/src/a, b/Dockerfile", '"/src/a, b/Dockerfile"'],
+    ['/src/"q"/Dockerfile', '"/src/""q""/Dockerfile"'],
+    ["/src/a=b c/Dockerfile", "/src/a=b c/Dockerfile"],
+  ])("buildah and podman: %s, in a list", (dockerfile, written) => {
+    for (const engine of [buildah, podman]) {
+      expect(engine.build({ ...least, dockerfile }, {})).toContain(`--file=${written}`);
+    }
+    expect(docker.build({ ...least, dockerfile }, {})).toContain(`--file=${dockerfile}`);
+  });
+
+  it("buildah and podman take no layer from a cache that does not know what it holds, and keep none", () => {
+    const uncached = { ...least, isCacheable: false };
+    const tag = "fledge.invalid/build:boot-1-2-abc";
+    for (const engine of [buildah, podman]) {
+      expect(engine.build(uncached, {}).slice(0, 4)).toEqual([
+        "build",
+        "--layers=false",
+        `--tag=${tag}`,
+        "--force-rm=true",
+      ]);
+      expect(engine.tag?.(uncached)).toBe(tag);
+      expect(engine.tag?.(least)).toBeUndefined();
+    }
+    expect(buildah.untag?.(tag)).toEqual(["rmi", tag]);
+    expect(podman.untag?.(tag)).toEqual(["rmi", "--no-prune", tag]);
   });
 
   it("buildah and podman save alike, and do not compress", () => {

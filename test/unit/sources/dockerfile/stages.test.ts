@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { hasStage, stagesOf } from "../../../../src/sources/dockerfile/stages.ts";
+import { hasStage, isCacheable, stagesOf } from "../../../../src/sources/dockerfile/stages.ts";
 
 describe("stagesOf", () => {
   it.each([
@@ -25,4 +25,21 @@ it("a target is a name in any case, or a number", () => {
   const stages = ["build", "", "App"];
   expect(["build", "BUILD", "app", "0", "2"].every((target) => hasStage(stages, target))).toBe(true);
   expect(["", "biuld", "3"].some((target) => hasStage(stages, target))).toBe(false);
+});
+
+describe("isCacheable", () => {
+  it.each<[string, string[], boolean]>([
+    ["FROM debian\nCOPY a /b\nENV A=1\n", [], true],
+    ["ARG B=debian\nFROM $B\nARG V\nRUN make $V\n", ["B", "V"], true],
+    ["FROM debian\nARG V=1\nENV A=$V\n", [], false],
+    ["FROM debian\nARG V=1\nlabel v=\\\n  $V\n", ["V"], false],
+    ["FROM debian\nARG V\nWORKDIR /srv/$V\n", ["V"], false],
+    ["FROM debian\nARG V\nCOPY a /b-$V\n", ["V"], false],
+    ["FROM debian\nARG V\nUSER $V\n", ["V"], false],
+    ["FROM debian\nRUN make\n", ["OF_THE_BASE"], false],
+    ["FROM debian\nRUN make\n", ["HTTP_PROXY", "no_proxy"], true],
+    ["FROM debian\n# ENV A=$V\nRUN make\n", [], true],
+  ])("%j with %j: %s", (text, args, expected) => {
+    expect(isCacheable(text, args)).toBe(expected);
+  });
 });

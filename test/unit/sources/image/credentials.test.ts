@@ -1,14 +1,23 @@
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { isFledgeError } from "../../../../src/lib/errors.ts";
-import { findCredentials } from "../../../../src/sources/image/credentials.ts";
+import { type Credentials, findLogin, type Login } from "../../../../src/sources/image/credentials.ts";
 import { tempDir } from "../../../helpers/temp.ts";
 
 const SECRET = "s3cret-of-the-test";
 const auth = Buffer.from(`user:${SECRET}`).toString("base64");
 const basic = { kind: "basic", username: "user", password: SECRET };
 const signal = new AbortController().signal;
+
+const login = (registry: string, repository: string, env: Record<string, string>): Promise<Login> =>
+  findLogin(registry, repository, { env, signal, helperTimeoutMs: 10_000 });
+
+/** Where nothing is wrong. */
+async function findCredentials(...args: Parameters<typeof login>): Promise<Credentials | undefined> {
+  const { credentials, problems } = await login(...args);
+  expect(problems).toEqual([]);
+  return credentials;
+}
 
 function dockerConfig(document: unknown): { HOME: string; PATH: string } {
   const home = tempDir();
@@ -37,7 +46,7 @@ describe("findCredentials in auths", () => {
     ["docker.io", "docker.io"],
   ])("for %s under the key %s", async (registry, key) => {
     const env = dockerConfig({ auths: { [key]: { auth } } });
-    expect(await findCredentials(registry, "team/app", env, signal)).toEqual(basic);
+    expect(await findCredentials(registry, "team/app", env)).toEqual(basic);
   });
 
   it.each([
@@ -48,14 +57,14 @@ describe("findCredentials in auths", () => {
     ["r.example.com", "https://r.example.com.evil.org/v1/"],
   ])("not for %s under the key %s", async (registry, key) => {
     const env = dockerConfig({ auths: { [key]: { auth } } });
-    expect(await findCredentials(registry, "team/app", env, signal)).toBeUndefined();
+    expect(await findCredentials(registry, "team/app", env)).toBeUndefined();
   });
 
   it("prefers the most specific key", async () => {
     const team = Buffer.from("team:x").toString("base64");
     const env = dockerConfig({ auths: { "r.example.com": { auth }, "r.example.com/team": { auth: team } } });
-    expect(await findCredentials("r.example.com", "team/app", env, signal)).toMatchObject({ username: "team" });
-    expect(await findCredentials("r.example.com", "other", env, signal)).toEqual(basic);
+    expect(await findCredentials("r.example.com", "team/app", env)).toMatchObject({ username: "team" });
+    expect(await findCredentials("r.example.com", "other", env)).toEqual(basic);
   });
 
   it("knows identity and registry tokens, colons in passwords and entries that say nothing", async () => {
@@ -68,11 +77,11 @@ describe("findCredentials in auths", () => {
         e: null,
       },
     });
-    expect(await findCredentials("a", "x", env, signal)).toEqual({ kind: "identity", token: SECRET });
-    expect(await findCredentials("b", "x", env, signal)).toEqual({ kind: "bearer", token: SECRET });
-    expect(await findCredentials("c", "x", env, signal)).toMatchObject({ password: "a:b" });
-    expect(await findCredentials("d", "x", env, signal)).toBeUndefined();
-    expect(await findCredentials("e", "x", env, signal)).toBeUndefined();
+    expect(await findCredentials("a", "x", env)).toEqual({ kind: "identity", token: SECRET });
+    expect(await findCredentials("b", "x", env)).toEqual({ kind: "bearer", token: SECRET });
+    expect(await findCredentials("c", "x", env)).toMatchObject({ password: "a:b" });
+    expect(await findCredentials("d", "x", env)).toBeUndefined();
+    expect(await findCredentials("e", "x", env)).toBeUndefined();
   });
 });
 
@@ -82,25 +91,53 @@ describe("findCredentials in files", () => {
     const other = join(env.HOME, "auth.json");
     writeFileSync(other, JSON.stringify({ auths: { s: { auth: Buffer.from("s:s").toString("base64") } } }));
     const both = { ...env, REGISTRY_AUTH_FILE: other };
-    expect(await findCredentials("s", "x", both, signal)).toMatchObject({ username: "s" });
-    expect(await findCredentials("r", "x", both, signal)).toEqual(basic);
+    expect(await findCredentials("s", "x", both)).toMatchObject({ username: "s" });
+    expect(await findCredentials("r", "x", both)).toEqual(basic);
   });
 
   it("reads DOCKER_CONFIG and podman's files", async () => {
     const env = dockerConfig({ auths: { r: { auth } } });
-    expect(await findCredentials("r", "x", { DOCKER_CONFIG: join(env.HOME, ".docker") }, signal)).toEqual(basic);
+    expect(await findCredentials("r", "x", { DOCKER_CONFIG: join(env.HOME, ".docker") })).toEqual(basic);
     const runtime = tempDir();
     mkdirSync(join(runtime, "containers"));
     writeFileSync(join(runtime, "containers/auth.json"), JSON.stringify({ auths: { r: { auth } } }));
-    expect(await findCredentials("r", "x", { XDG_RUNTIME_DIR: runtime }, signal)).toEqual(basic);
-    expect(await findCredentials("r", "x", {}, signal)).toBeUndefined();
+    expect(await findCredentials("r", "x", { XDG_RUNTIME_DIR: runtime })).toEqual(basic);
+    expect(await findCredentials("r", "x", {})).toBeUndefined();
   });
 
   it("does not quote a broken file", async () => {
     const env = dockerConfig(`{"auths": {"r": {"auth": "${auth}"`);
-    const error = await findCredentials("r", "x", env, signal).catch((thrown: unknown) => thrown);
-    expect(isFledgeError(error) && error.message).toContain("config.json cannot be read");
-    expect(textOf(error)).not.toContain(auth);
+    const { credentials, problems } = await login("r", "x", env);
+    expect(credentials).toBeUndefined();
+    expect(problems).toMatchObject([{ message: expect.stringContaining("config.json cannot be read") }]);
+    expect(JSON.stringify(problems)).not.toContain(auth);
+  });
+
+  it("goes on after one that is broken, and says whose credentials it found", async () => {
+    const env = dockerConfig({ auths: { r: { auth } } });
+    const broken = join(env.HOME, "auth.json");
+    writeFileSync(broken, "");
+    const found = await login("r", "x", { ...env, REGISTRY_AUTH_FILE: broken });
+    expect(found).toMatchObject({ credentials: basic, problems: [{ message: expect.stringContaining(broken) }] });
+    expect(found.from).toBe(`the credentials of "user" in ${env.HOME}/.docker/config.json`);
+  });
+
+  it.each(["", "[]", "7", "null", "{", "\ufeff"])("takes %j for no file, with a word", async (text) => {
+    const { credentials, problems } = await login("r", "x", dockerConfig(text));
+    expect(credentials).toBeUndefined();
+    expect(problems).toHaveLength(1);
+  });
+
+  it.each([{ auths: [] }, { auths: "r" }, { auths: { r: 7 } }, { auths: { r: {} } }, { credHelpers: [] }])(
+    "passes what is of another type by: %j",
+    async (document) => {
+      expect(await findCredentials("r", "x", dockerConfig(document))).toBeUndefined();
+    },
+  );
+
+  it("says so of an entry that holds nothing of use", async () => {
+    const { problems } = await login("r", "x", dockerConfig({ auths: { r: { auth: "bm9ib2R5" } } }));
+    expect(problems).toMatchObject([{ message: expect.stringContaining("the entry for r in") }]);
   });
 });
 
@@ -108,7 +145,7 @@ describe("findCredentials from helpers", () => {
   it("gives the server on stdin and prefers the registry's own helper", async () => {
     const env = dockerConfig({ credHelpers: { r: "one" }, credsStore: "two", auths: { r: { auth } } });
     helper(env, "one", `read -r server; echo "{\\"Username\\":\\"$1-$server\\",\\"Secret\\":\\"${SECRET}\\"}"`);
-    expect(await findCredentials("r", "x", env, signal)).toEqual({ ...basic, username: "get-r" });
+    expect(await findCredentials("r", "x", env)).toEqual({ ...basic, username: "get-r" });
   });
 
   it("asks the store for Docker Hub by its old address, and takes an identity token", async () => {
@@ -118,37 +155,50 @@ describe("findCredentials from helpers", () => {
       "two",
       `read -r server; test "$server" = https://index.docker.io/v1/ && echo '{"Username":"<token>","Secret":"${SECRET}"}'`,
     );
-    expect(await findCredentials("docker.io", "library/x", env, signal)).toEqual({ kind: "identity", token: SECRET });
+    expect(await findCredentials("docker.io", "library/x", env)).toEqual({ kind: "identity", token: SECRET });
   });
 
   it("takes `credentials not found` for none", async () => {
     const env = dockerConfig({ credsStore: "two" });
     helper(env, "two", "echo 'credentials not found in native keychain'; exit 1");
-    expect(await findCredentials("r", "x", env, signal)).toBeUndefined();
+    expect(await findCredentials("r", "x", env)).toBeUndefined();
   });
 
   it.each([
     ["fails", `echo ${SECRET}; echo ${SECRET} >&2; exit 3`, "exit code 3"],
     ["prints no JSON", `echo ${SECRET}`, "not JSON"],
+    ["prints nothing", "", "not JSON"],
+    ["prints a list", "echo []", "not JSON"],
+    ["is killed", "kill -9 $$", "could not give the credentials"],
   ])("says so when one %s, without its output", async (_, script, message) => {
     const env = dockerConfig({ credsStore: "bad" });
     helper(env, "bad", script);
-    const error = await findCredentials("r", "x", env, signal).catch((thrown: unknown) => thrown);
-    expect(isFledgeError(error) && error.message).toContain(message);
-    expect(textOf(error)).not.toContain(SECRET);
+    const { credentials, problems } = await login("r", "x", env);
+    expect(credentials).toBeUndefined();
+    expect(problems).toMatchObject([
+      { message: expect.stringContaining(message), hint: expect.stringContaining("credsStore in") },
+    ]);
+    expect(JSON.stringify(problems)).not.toContain(SECRET);
+  });
+
+  it("does not wait for one for ever", async () => {
+    const env = dockerConfig({ credsStore: "slow" });
+    helper(env, "slow", "exec /bin/sleep 600");
+    const { problems } = await findLogin("r", "x", { env, signal, helperTimeoutMs: 200 });
+    expect(problems).toMatchObject([{ message: expect.stringContaining("did not answer within 0.2 s") }]);
   });
 
   it("names a helper that is missing, and refuses a path for a name", async () => {
-    await expect(findCredentials("r", "x", dockerConfig({ credsStore: "absent" }), signal)).rejects.toThrow(
-      "docker-credential-absent not found",
-    );
-    await expect(findCredentials("r", "x", dockerConfig({ credsStore: "../../evil" }), signal)).rejects.toThrow(
-      "not the name of a credential helper",
-    );
+    expect((await login("r", "x", dockerConfig({ credsStore: "absent" }))).problems).toMatchObject([
+      {
+        message: "docker-credential-absent not found; needed to log in to r",
+        hint: expect.stringContaining("credsStore"),
+      },
+    ]);
+    for (const name of ["../../evil", "a b", 7, {}]) {
+      expect((await login("r", "x", dockerConfig({ credsStore: name }))).problems).toMatchObject([
+        { message: expect.stringContaining("not the name of a credential helper") },
+      ]);
+    }
   });
 });
-
-function textOf(error: unknown): string {
-  const { message, hint, stack, cause } = error as Error & { hint?: string };
-  return [message, hint, stack, cause === undefined ? "" : textOf(cause)].join("\n");
-}

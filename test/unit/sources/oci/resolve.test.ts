@@ -1,10 +1,14 @@
 import { describe, expect, it } from "vitest";
+import { sha256 } from "../../../../src/lib/digest.ts";
+import { FledgeError } from "../../../../src/lib/errors.ts";
 import { parsePlatform } from "../../../../src/lib/platform.ts";
-import type { Descriptor } from "../../../../src/sources/oci/manifest.ts";
-import { choose, resolveImage } from "../../../../src/sources/oci/resolve.ts";
+import { DEFAULT_SOURCE_LIMITS, type SourceLimits } from "../../../../src/sources/limits/options.ts";
+import { parseJson } from "../../../../src/sources/oci/json.ts";
+import { resolveImage } from "../../../../src/sources/oci/resolve.ts";
 import { checkDigest, type ImageStorage } from "../../../../src/sources/oci/storage.ts";
-import { makeImage, makeIndex, sampleLayers, type TestImage } from "../../../helpers/images.ts";
+import { makeImage, makeIndex, sampleLayers, type TestDescriptor, type TestImage } from "../../../helpers/images.ts";
 import { pullContext } from "../../../helpers/pull.ts";
+import { END } from "../../../helpers/tar-writer.ts";
 
 const image = makeImage({ layers: sampleLayers() });
 const arm = makeImage({ layers: sampleLayers(), architecture: "arm", variant: "v7" });
@@ -67,28 +71,114 @@ describe("resolveImage", () => {
   });
 });
 
-describe("choose", () => {
-  const item = (os?: string, architecture = "amd64"): Descriptor => ({
-    mediaType: "",
-    digest: image.descriptor.digest,
-    size: 1,
-    annotations: {},
-    ...(os !== undefined && { platform: { os, architecture } }),
-  });
-
-  it("passes attestations by, and takes an only image whose platform is not told", () => {
-    const only = item();
-    expect(choose([item("unknown", "unknown"), only], parsePlatform("arm64"), "x")).toBe(only);
-  });
-
-  it("names what there is", () => {
-    const images = [item("unknown", "unknown"), item("windows"), item("linux", "arm64")];
-    expect(() => choose(images, parsePlatform("amd64"), "x")).toThrow(
-      "x has no image for linux/amd64; it has windows/amd64, linux/arm64",
+describe("what is refused by name", () => {
+  const [layer = END] = sampleLayers();
+  const withLayers = (edit: (layer: TestDescriptor) => object) => {
+    const made = makeImage({ layers: [layer] });
+    const manifest = Buffer.from(
+      JSON.stringify({ ...JSON.parse(made.manifest.toString()), layers: made.layers.map(edit) }),
     );
-    expect(() => choose([], parsePlatform("amd64"), "x")).toThrow("it has none");
+    const digest = sha256(manifest);
+    const blobs = new Map([...made.blobs, [digest, manifest]]);
+    return { descriptor: { ...made.descriptor, digest, size: manifest.length }, blobs };
+  };
+  const OCI = "application/vnd.oci.image.layer";
+
+  it.each([
+    [`${OCI}.v1.tar+gzip+encrypted`, "is encrypted", "skopeo copy --decryption-key"],
+    [`${OCI}.v1.tar+encrypted`, "is encrypted", "skopeo copy --decryption-key"],
+    [`${OCI}.v1.tar+lz4`, "is compressed with lz4", "--dest-compress-format gzip"],
+    [`${OCI}.v1.tar+br`, "is compressed with br", "--dest-compress-format gzip"],
+    ["application/vnd.docker.image.rootfs.diff.tar.lzma", "is compressed with lzma", "--dest-compress-format gzip"],
+    [`${OCI}.v1.squashfs`, "is no tar, but of the type", "whose layers are tars"],
+    [`${OCI}.nydus.blob.v1`, "is no tar, but of the type", "whose layers are tars"],
+    ["application/vnd.wasm.content.layer.v1+wasm", "not an image, but an artifact of the type", "that it belongs to"],
+    ["application/vnd.in-toto+json", "not an image, but an artifact of the type", "that it belongs to"],
+  ])("a layer of the type %s", async (mediaType, message, hint) => {
+    const found = resolve(
+      withLayers((item) => ({ ...item, mediaType })),
+      "amd64",
+    );
+    await expect(found).rejects.toMatchObject({
+      code: "source",
+      message: expect.stringMatching(new RegExp(`${message}.*${mediaType.replaceAll("+", "\\+")}`)),
+      hint: expect.stringContaining(hint),
+    });
+    await expect(found).rejects.not.toThrow("layer layer");
+  });
+
+  it.each(["", `${OCI}.v1.tar`, `${OCI}.v1.tar+zstd`, `${OCI}.v1.tar+xz`, "application/octet-stream"])(
+    "not a layer of the type %j",
+    async (mediaType) => {
+      const { layers } = await resolve(
+        withLayers((item) => ({ ...item, mediaType })),
+        "amd64",
+      );
+      expect(layers).toHaveLength(1);
+    },
+  );
+
+  it("a foreign layer, where it cannot be had", async () => {
+    const top = withLayers((item) => ({ ...item, mediaType: `${OCI}.nondistributable.v1.tar+gzip` }));
+    const storage = storageOf(top);
+    const absent: ImageStorage = {
+      ...storage,
+      blob: (descriptor, place) =>
+        descriptor.mediaType.includes("nondistributable") ? throwing() : storage.blob(descriptor, place),
+    };
+    const options = { platform: parsePlatform("amd64"), limits: undefined };
+    const { layers } = await resolveImage(absent, "top", options, pullContext());
+    await expect(layers[0]?.open(0)[Symbol.asyncIterator]().next()).rejects.toMatchObject({
+      message: expect.stringContaining("cannot be had: it is not there"),
+      hint: expect.stringContaining("foreign layer"),
+    });
+  });
+
+  it.each([
+    ["../../x/pwned", "sha256:../../x/pwned"],
+    ["nothing", ""],
+    ["5,000 letters", "a".repeat(5000)],
+    ["NUL", `sha256:\0${"0".repeat(63)}`],
+    ["another case", `sha256:${"A".repeat(64)}`],
+    ["a number", 7],
+    ["null", null],
+    ["an object", {}],
+  ])("a diff_id that is %s", async (_, diffId) => {
+    const found = resolve(makeImage({ layers: [layer], diffIds: [diffId as never] }), "amd64");
+    await expect(found).rejects.toMatchObject({
+      code: "source",
+      message: expect.stringContaining("is no sha256 digest (rootfs.diff_ids)"),
+    });
+    expect(((await found.catch((error: Error) => error)) as Error).message.length).toBeLessThan(400);
+  });
+
+  it("more than its limits allow, by the limit's name", async () => {
+    const limited = (limits: Partial<SourceLimits>) =>
+      resolveImage(
+        storageOf(image),
+        "top",
+        { platform: parsePlatform("amd64"), limits: { ...DEFAULT_SOURCE_LIMITS, ...limits } },
+        pullContext(),
+      );
+    await expect(limited({ maxLayers: 1 })).rejects.toThrow("has 2 layers, the limit maxLayers is 1");
+    await expect(limited({ maxDocumentBytes: 300 })).rejects.toThrow("the limit maxDocumentBytes is 300 B");
+    await expect(limited({ maxDocumentDepth: 2 })).rejects.toThrow(
+      "nested more than 2 deep, the limit maxDocumentDepth",
+    );
+    await expect(limited({ maxLayers: 2, maxDocumentDepth: 4 })).resolves.toBeDefined();
+  });
+
+  it("a config that is nested without end, at once", async () => {
+    const bytes = Buffer.from(`{"x":${"[".repeat(1_500_000)}"]}`);
+    expect(() => parseJson(bytes, "it")).toThrow("nested more than 100 deep");
+    expect(parseJson(Buffer.from(`{"x":"${'[{\\"'.repeat(500)}"}`), "it")).toHaveProperty("x");
   });
 });
+
+async function* throwing(): AsyncGenerator<Uint8Array> {
+  yield* [];
+  throw new FledgeError("source", "it is not there");
+}
 
 it("checkDigest names both digests", () => {
   expect(() => checkDigest(Buffer.from("x"), image.descriptor.digest, "it")).toThrow(image.descriptor.digest);
