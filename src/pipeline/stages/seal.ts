@@ -13,6 +13,8 @@ export function sealStage({ strategy }: ResolvedPlugin): Step {
     run: (state, { epoch }) => {
       if (strategy === "initramfs") ensureConsole(state.rootfs);
       state.tree = sealTree(state.rootfs.root, epoch.ceilingSec);
+      // What a hook has kept of the tree is of no use to it any more.
+      for (const { node } of state.tree.inodes) Object.freeze(node);
     },
   };
 }

@@ -1,12 +1,12 @@
 import { z } from "zod";
-import { parseSize } from "../../lib/bytes.ts";
+import { parseSize, SIZE } from "../../lib/bytes.ts";
 import { DEFAULT_LIMITS, type LayerLimits } from "../../rootfs/limits.ts";
 
 /** What a layer may ask for, against archives made to exhaust memory or disk. */
 export const limitsOptions = z.strictObject({
   maxEntries: z.int().positive().optional().describe("files and folders in one layer. Default: 2000000"),
   maxUnpackedBytes: z
-    .union([z.string().min(1), z.int().positive()])
+    .union([z.string().regex(SIZE, 'write a size like "64G"'), z.int().positive()])
     .optional()
     .describe('size of one layer once unpacked, e.g. "64G" (the default)'),
   maxPathBytes: z.int().positive().optional().describe("length of a path. Default: 4096"),
