@@ -34,7 +34,6 @@ const OWNERS: Readonly<Record<string, RegExp>> = {
   exsolve: /^config\//,
   "smol-toml": /^config\//,
   "toml-eslint-parser": /^config\//,
-  hookable: /^pipeline\/fire\.ts$/,
   picomatch: /^lib\/pattern\.ts$/,
   execa: /^lib\/exec\.ts$/,
   undici: /^lib\/http\.ts$/,

@@ -40,6 +40,9 @@ export function compareBytes(a: string, b: string): number {
 
 const UNITS: Readonly<Record<string, number>> = { "": 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 };
 
+/** What `parseSize` takes for a size, in the form that a JSON Schema can hold. */
+export const SIZE: RegExp = /^\s*\d+(\.\d+(?=\s*[KMGTkmgt]))?\s*[KMGTkmgt]?([iI]?[bB])?\s*$/;
+
 /**
  * Bytes of a size such as `64M`, `1.5G`, `512KiB` or `4096`; K, M, G and T are powers of 1024.
  * Throws a `config` error for anything else.

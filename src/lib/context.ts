@@ -2,8 +2,12 @@ import type { Disposer } from "./dispose.ts";
 import { FledgeError, isFledgeError } from "./errors.ts";
 import type { JsonValue } from "./json.ts";
 
-/** Something that is worth knowing and stops nothing; `hint` says what to do about it. */
-export type Warning = { readonly message: string; readonly hint?: string | undefined };
+/** Something that is worth knowing and stops nothing; `hint` says what to do about it, `from` whose hook or stage it is from. */
+export type Warning = {
+  readonly message: string;
+  readonly hint?: string | undefined;
+  readonly from?: string | undefined;
+};
 
 /** The environment as read once at the start; nothing below the CLI reads `process.env`. */
 export type Env = Readonly<Record<string, string | undefined>>;

@@ -1,8 +1,10 @@
 import type { StageLayer } from "../config/resolve/plugin.ts";
 import { FledgeError } from "../lib/errors.ts";
 import { didYouMean } from "../lib/suggest.ts";
+import { lend } from "./lend.ts";
 import { type AnyStage, PHASES, type Phase, type Phases, type Stage, stageContext } from "./stage.ts";
 import { type BuildState, need, type Step } from "./step.ts";
+import { type Call, runUserCode } from "./user-code.ts";
 
 /**
  * Puts the user's stages among fledge's: where `before`, `after` or `replaces` says, else at the end of their phase,
@@ -47,18 +49,21 @@ function toStep<P extends Phase>(stage: Stage<P>, origin: string): Step {
     title: `Run the stage "${stage.name}" of ${origin}`,
     origins: [origin],
     run: async (state, ctx) => {
-      await stage.run(viewOf(stage.phase, state), stageContext(ctx));
+      const owner = { who: `stage "${stage.name}" of ${origin}`, code: "stage" } as const;
+      await runUserCode(owner, state.guard, async (call) => {
+        await stage.run(viewOf(stage.phase, state, call), lend(stageContext(ctx, owner.who), "", call));
+      });
     },
   };
 }
 
-/** What a phase lets its stages and hooks touch. */
-export function viewOf<P extends Phase>(phase: P, state: BuildState): Phases[P] {
+/** What a phase lets its stages and hooks touch, for as long as they run. */
+export function viewOf<P extends Phase>(phase: P, state: BuildState, call: Call): Phases[P] {
   const { plugin, rootfs, pin, image } = state;
   const views: { [K in Phase]: () => Phases[K] } = {
     source: () => ({ plugin }),
-    rootfs: () => ({ plugin, rootfs, ...(pin && { pin }), ...(image && { image }) }),
-    image: () => ({ plugin, tree: need(state, "tree") }),
+    rootfs: () => ({ plugin, rootfs: lend(rootfs, "rootfs", call), ...(pin && { pin }), ...(image && { image }) }),
+    image: () => ({ plugin, tree: lend(need(state, "tree"), "tree", call) }),
     artifact: () => ({ plugin, artifact: need(state, "artifact") }),
   };
   return views[phase]();

@@ -1,50 +1,43 @@
-import { createHooks } from "hookable";
 import type { RunContext } from "../lib/context.ts";
-import { type FledgeError, isFledgeError } from "../lib/errors.ts";
-import { type FledgeHooks, HOOK_NAMES, type HookLayer, type HookName } from "./hooks.ts";
-import { type StageContext, stageContext } from "./stage.ts";
-import { userFailure } from "./user-failure.ts";
-
-export type Fire = <N extends HookName>(name: N, context: HookContext<N>, ctx: RunContext) => Promise<void>;
+import type { FledgeHooks, HookLayer, HookName } from "./hooks.ts";
+import { lend } from "./lend.ts";
+import { type Awaitable, type StageContext, stageContext } from "./stage.ts";
+import { type BuildGuard, type Call, runUserCode } from "./user-code.ts";
 
 /** What a hook is handed beside the stage context. */
-type HookContext<N extends HookName> = Omit<Parameters<FledgeHooks[N]>[0], keyof StageContext>;
+export type HookContext<N extends HookName> = Omit<Parameters<FledgeHooks[N]>[0], keyof StageContext>;
 
-type Call = (name: HookName, context: object) => Promise<void> | undefined;
-
-type Handler = (context: object) => void | Promise<void>;
+export type Firing<N extends HookName> = {
+  readonly layers: readonly HookLayer[];
+  readonly guard: BuildGuard;
+  /** Made anew for each hook, so that what one is handed is its own. */
+  contextFor(call: Call): HookContext<N>;
+  /** Called when a hook has done with its context. */
+  done?(context: HookContext<N>): void;
+};
 
 /**
- * Registers the hooks of every layer, low layer first; the returned function runs all of one name, in that order.
- * What a hook throws becomes a `hook` error that names the hook and whose it is.
+ * Runs the hooks of one name, one after the other, those of low layers first. What a hook throws becomes a `hook` error
+ * that names the hook and whose it is, and keeps the others from running.
  */
-export function hookRunner(layers: readonly HookLayer[]): Fire {
-  const registry = createHooks<Record<HookName, Handler>>();
+export async function fire<N extends HookName>(
+  name: N,
+  { layers, guard, contextFor, done }: Firing<N>,
+  ctx: RunContext,
+): Promise<void> {
   for (const { origin, hooks } of layers) {
-    for (const name of HOOK_NAMES) {
-      const handler = hooks[name] as Handler | undefined;
-      if (handler === undefined) continue;
-      registry.hook(name, async (context) => {
-        try {
-          await handler(context);
-        } catch (error) {
-          throw attributed(error, name, origin);
-        }
-      });
-    }
+    const hook = hooks[name] as ((context: HookContext<N> & StageContext) => Awaitable<void>) | undefined;
+    if (hook === undefined) continue;
+    const owner = { who: `hook "${name}" of ${origin}`, code: "hook" } as const;
+    await runUserCode(owner, guard, async (call) => {
+      const context = contextFor(call);
+      await hook({ ...context, ...lend(stageContext(ctx, owner.who), "", call) });
+      done?.(context);
+    });
   }
-  return async (name, context, ctx) => {
-    // hookable infers the arguments from the name, which is still generic here.
-    await (registry.callHook as Call)(name, { ...context, ...stageContext(ctx) });
-  };
 }
 
 /** Whose hooks of a name there are. */
 export function originsOf(layers: readonly HookLayer[], name: HookName): string[] {
   return layers.filter(({ hooks }) => hooks[name] !== undefined).map(({ origin }) => origin);
-}
-
-function attributed(error: unknown, name: HookName, origin: string): FledgeError {
-  if (isFledgeError(error) && error.code === "aborted") return error;
-  return userFailure(error, "hook", `hook "${name}" of ${origin}`);
 }

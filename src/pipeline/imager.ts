@@ -13,6 +13,7 @@ import { assertNever } from "../lib/errors.ts";
 import type { Requirement } from "../lib/requirements.ts";
 import type { SealedTree } from "../rootfs/seal.ts";
 import type { BootMedium } from "../volant/kernels.ts";
+import type { Owner } from "./user-code.ts";
 
 /** How the guest's kernel will meet the artifact; undefined for what no kernel is meant to. */
 export function bootMedium(plugin: ResolvedPlugin, { isBootable }: BoundImager): BootMedium | undefined {
@@ -47,6 +48,8 @@ export type BoundImager = {
   readonly name: string;
   readonly suffix: string;
   readonly isBootable: boolean;
+  /** Whose code it is, when it is not fledge's. */
+  readonly owner?: Owner;
   requirements(): readonly Requirement[];
   /** Absent where reading an artifact back takes nothing. */
   verifyRequirements?(): readonly Requirement[];
@@ -74,7 +77,10 @@ export function imagerFor(plugin: ResolvedPlugin): BoundImager {
     case "dir":
       return bind(dirImager, filesystem);
     case "custom":
-      return customImager(filesystem.imager);
+      return {
+        ...customImager(filesystem.imager),
+        owner: { who: `the imager "${filesystem.imager.name}"`, code: "image" },
+      };
     default:
       return assertNever(filesystem);
   }

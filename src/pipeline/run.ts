@@ -1,14 +1,15 @@
 import { performance } from "node:perf_hooks";
-import { abortedError, type RunContext, throwIfAborted, untilAborted, type Warning } from "../lib/context.ts";
+import { type RunContext, throwIfAborted, untilAborted, type Warning } from "../lib/context.ts";
 import { messageOf } from "../lib/errors.ts";
 import { RootfsTree } from "../rootfs/tree.ts";
 import type { EventSink } from "./events.ts";
 import { FactBook } from "./facts.ts";
-import { hookRunner } from "./fire.ts";
+import { fire } from "./fire.ts";
+import { lend } from "./lend.ts";
 import type { Plan } from "./plan.ts";
 import type { BuildResult, StageTiming } from "./result.ts";
 import { type BuildState, need, type Step } from "./step.ts";
-import { userFailure } from "./user-failure.ts";
+import { BuildGuard, runUserCode } from "./user-code.ts";
 
 /** The part of the context that lives as long as the build; progress, warnings, facts and logs go through `onEvent`. */
 export type RunOptions = Omit<RunContext, "progress" | "warn" | "fact" | "log"> & { readonly onEvent: EventSink };
@@ -19,15 +20,19 @@ export type RunOptions = Omit<RunContext, "progress" | "warn" | "fact" | "log"> 
  */
 export async function runPlan(plan: Plan, options: RunOptions): Promise<BuildResult> {
   const { plugin } = plan;
+  const { onEvent } = options;
   const started = performance.now();
   const said: Said = { warnings: [], facts: new FactBook() };
   const stages: StageTiming[] = [];
-  const fire = hookRunner(plugin.hooks);
+  const guard = new BuildGuard(options.signal, ({ message, hint }) =>
+    onEvent({ type: "warning", plugin: plugin.name, message, hint }),
+  );
+  const { signal } = guard;
   const rootfs = new RootfsTree({ sec: options.epoch.stampSec, nsec: 0 }, (warning) =>
     contextFor("rootfs").warn(warning),
   );
-  const state: BuildState = { plugin, rootfs };
-  const contextFor = (step: string): RunContext => contextOf(plugin.name, step, options, said);
+  const state: BuildState = { plugin, rootfs, guard };
+  const contextFor = (step: string): RunContext => contextOf(plugin.name, step, { ...options, signal }, said);
   const cleanUp = async (): Promise<void> => {
     const failures = await options.disposer.dispose();
     for (const failure of failures) contextFor("cleanup").warn({ message: `could not clean up: ${failure}` });
@@ -35,7 +40,7 @@ export async function runPlan(plan: Plan, options: RunOptions): Promise<BuildRes
 
   try {
     for (const warning of plan.warnings) contextFor("plan").warn(warning);
-    for (const step of plan.steps) stages.push(await runStep(step, state, contextFor(step.name), plugin.name, options));
+    for (const step of plan.steps) stages.push(await runStep(step, state, contextFor(step.name), onEvent));
     const result: BuildResult = {
       name: plugin.name,
       artifact: need(state, "artifact"),
@@ -46,38 +51,42 @@ export async function runPlan(plan: Plan, options: RunOptions): Promise<BuildRes
       stages,
       durationMs: performance.now() - started,
     };
-    await fire("build:done", { plugin, result }, contextFor("build:done"));
+    const firing = { layers: plugin.hooks, guard };
+    const done = fire("build:done", { ...firing, contextFor: () => ({ plugin, result }) }, contextFor("build:done"));
+    await untilAborted(done, signal);
     state.keep?.();
+    guard.end();
     await cleanUp();
-    options.onEvent({ type: "build:done", plugin: plugin.name, result });
+    onEvent({ type: "build:done", plugin: plugin.name, result });
     return result;
-  } catch (error) {
+  } catch (thrown) {
+    const error = guard.causeOf(thrown);
+    guard.end();
     await cleanUp();
-    await reportFailure(
-      error,
-      () => fire("build:error", { plugin, error }, contextFor("build:error")),
-      contextFor("build:error"),
-    );
+    const firing = { layers: plugin.hooks, guard, contextFor: () => ({ plugin, error }) };
+    await reportFailure(error, () => fire("build:error", firing, contextFor("build:error")), contextFor("build:error"));
     throw error;
   }
 }
 
-async function runStep(
-  step: Step,
-  state: BuildState,
-  ctx: RunContext,
-  plugin: string,
-  { signal, onEvent }: RunOptions,
-): Promise<StageTiming> {
+async function runStep(step: Step, state: BuildState, ctx: RunContext, onEvent: EventSink): Promise<StageTiming> {
+  const { guard } = state;
+  const { signal } = guard;
+  const plugin = state.plugin.name;
   throwIfAborted(signal);
   const started = performance.now();
   onEvent({ type: "stage:start", plugin, stage: step.name, title: step.title });
   try {
-    const running = Promise.resolve(step.run(state, ctx));
+    const { owner } = step;
+    const running = Promise.resolve(
+      owner === undefined
+        ? step.run(state, ctx)
+        : runUserCode(owner, guard, (call) => step.run(state, lend(ctx, "ctx", call))),
+    );
     await (step.origins === undefined ? running : untilAborted(running, signal));
     throwIfAborted(signal);
   } catch (error) {
-    const failure = attributed(error, step, signal);
+    const failure = guard.causeOf(error);
     const durationMs = performance.now() - started;
     onEvent({ type: "stage:failed", plugin, stage: step.name, durationMs, message: messageOf(failure) });
     throw failure;
@@ -85,13 +94,6 @@ async function runStep(
   const durationMs = performance.now() - started;
   onEvent({ type: "stage:done", plugin, stage: step.name, durationMs });
   return { stage: step.name, durationMs };
-}
-
-/** An abort is reported as such, whatever the code that it stopped made of it; an error of a user's stage names it. */
-function attributed(error: unknown, step: Step, signal: AbortSignal): unknown {
-  if (signal.aborted) return abortedError(signal);
-  if (step.kind === "hooks" || step.origins === undefined) return error;
-  return userFailure(error, "stage", `stage "${step.name}" of ${step.origins.join(", ")}`);
 }
 
 /** The hook's own failure must not hide what it was told of. */

@@ -1,6 +1,7 @@
 import type { ResolvedPlugin } from "../config/resolve/plugin.ts";
 import type { RunContext } from "../lib/context.ts";
 import type { Digest } from "../lib/digest.ts";
+import { FledgeError } from "../lib/errors.ts";
 import type { SealedTree } from "../rootfs/seal.ts";
 import type { RootfsTree } from "../rootfs/tree.ts";
 import type { ImageConfig, Pin } from "../sources/source.ts";
@@ -33,9 +34,21 @@ export const PHASES: readonly Phase[] = ["source", "rootfs", "image", "artifact"
 /** How to stop, and how to say what is going on. Each hook and stage is handed it beside what it may touch. */
 export type StageContext = Pick<RunContext, "signal" | "progress" | "warn" | "fact" | "log">;
 
-/** The part of a run's context that the user's code is handed. */
-export function stageContext({ signal, progress, warn, fact, log }: RunContext): StageContext {
-  return { signal, progress, warn, fact, log };
+/** The part of a run's context that the user's code is handed; `from` is who a warning is from. */
+export function stageContext({ signal, progress, warn, fact, log }: RunContext, from: string): StageContext {
+  return {
+    signal,
+    progress,
+    warn: (warning) =>
+      warn({ message: textOf(warning?.message, "warn", "{ message, hint? }"), hint: warning.hint, from }),
+    fact,
+    log: (message) => log(textOf(message, "log", "a text")),
+  };
+}
+
+function textOf(text: unknown, name: string, form: string): string {
+  if (typeof text === "string") return text;
+  throw new FledgeError("config", `${name}() takes ${form}`);
 }
 
 /**

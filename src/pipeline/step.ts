@@ -8,11 +8,14 @@ import type { FoundCommand } from "../volant/input.ts";
 import type { Manifest } from "../volant/schema.ts";
 import type { WrittenManifest } from "./result.ts";
 import type { Artifact, Awaitable, Phase } from "./stage.ts";
+import type { BuildGuard, Owner } from "./user-code.ts";
 
 /** What the steps of one build hand on to each other. A step may count on what the steps before it have set. */
 export type BuildState = {
   readonly plugin: ResolvedPlugin;
   readonly rootfs: RootfsTree;
+  /** What code of the user's runs under. */
+  readonly guard: BuildGuard;
   pin?: Pin;
   image?: ImageConfig;
   /** What the mappings put into the tree. */
@@ -36,6 +39,8 @@ export type Step = {
   readonly title: string;
   /** The config or presets that it comes from; absent for fledge's own. */
   readonly origins?: readonly string[];
+  /** Whose code one of fledge's own calls: a source, an imager. */
+  readonly owner?: Owner | undefined;
   /** Stages of the user's that name no place go ahead of it. */
   readonly closesPhase?: boolean;
   /** What it makes is needed by the steps after it, and nothing of the user's can make it. */

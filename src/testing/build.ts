@@ -12,6 +12,7 @@ import { plan } from "../pipeline/plan.ts";
 import { preflight } from "../pipeline/preflight.ts";
 import type { BuildResult } from "../pipeline/result.ts";
 import { runPlan } from "../pipeline/run.ts";
+import type { Step } from "../pipeline/step.ts";
 import type { RootfsTree } from "../rootfs/tree.ts";
 import { resolveCacheDir } from "../store/cache-dir.ts";
 import type { Manifest } from "../volant/schema.ts";
@@ -116,15 +117,15 @@ async function run(
 ): Promise<Omit<TestBuild, "plugin" | "cleanup" | typeof Symbol.asyncDispose>> {
   let tree: RootfsTree | undefined;
   const logs: string[] = [];
-  const seen: ResolvedPlugin["hooks"][number] = {
-    origin: "@volantvm/fledge/testing",
-    hooks: {
-      "rootfs:ready": ({ rootfs }) => {
-        tree = rootfs;
-      },
+  const planned = plan(plugin);
+  const steps = planned.steps.map((step) => ({
+    ...step,
+    run: (...[state, ctx]: Parameters<Step["run"]>) => {
+      tree = state.rootfs;
+      return step.run(state, ctx);
     },
-  };
-  const whole = plan({ ...plugin, hooks: [...plugin.hooks, seen] });
+  }));
+  const whole = { ...planned, steps };
   if (write) await preflight(whole, { env, signal });
   const result = await runPlan(write ? whole : inMemory(whole), {
     ...{ env, signal, disposer, epoch: epochFrom(env), cacheDir: resolveCacheDir(env, cacheDir) },
@@ -134,7 +135,7 @@ async function run(
   });
   const { manifest, warnings, facts, stages } = result;
   return {
-    // The hook has run, or the build would have failed.
+    // A plan has steps, and each sees the same tree.
     tree: tree as RootfsTree,
     ...(manifest !== undefined && { manifest: manifest.document }),
     ...{ warnings, facts, logs },

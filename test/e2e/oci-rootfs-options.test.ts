@@ -30,7 +30,7 @@ describeWith("a disk of a real image", [needsRealImages(), requireTools("e2fsck"
   test("that is too small says by how much, and with that much more it is large enough", async () => {
     const small = await tryBuild(recipe({ filesystem: { size: "100M" } }), { env });
     expect(small.code).not.toBe(0);
-    expect(small.stderr).toMatch(/the files do not fit in 100\.0 MiB: \d+ bytes \([\d.]+ MiB\) are missing/);
+    expect(small.stderr).toMatch(/the files do not fit in 100\.0 MiB: they need [\d.]+ MiB more \(\d+ bytes\)/);
     const missing = Number(/(\d+) bytes/.exec(small.stderr)?.[1]);
 
     const least = 100 * MIB + missing;
@@ -38,7 +38,7 @@ describeWith("a disk of a real image", [needsRealImages(), requireTools("e2fsck"
     expect(statSync(fitting.artifact).size).toBe(least);
     fsck(fitting.artifact);
     const tight = await tryBuild(recipe({ filesystem: { size: least - 4096 } }), { env });
-    expect(tight.stderr).toContain("4096 bytes (4.0 KiB) are missing");
+    expect(tight.stderr).toContain("they need 4.0 KiB more (4096 bytes)");
   });
 
   test("has its headroom free for the guest, and takes no more", async () => {

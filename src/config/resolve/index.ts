@@ -1,8 +1,8 @@
 import { dirname } from "node:path";
+import { deepFreeze } from "../../lib/freeze.ts";
 import { resolveLimits } from "../../sources/limits/options.ts";
 import { configError } from "../problems.ts";
 import type { Strategy } from "../schema.ts";
-import { deepFreeze } from "./freeze.ts";
 import { resolveAgent, resolveBusybox, resolveInit, resolveMappings } from "./guest.ts";
 import { resolveName, resolveStrategy, resolveVersion } from "./identity.ts";
 import { resolveArchive, resolveFilesystem, resolveOutputs } from "./outputs.ts";

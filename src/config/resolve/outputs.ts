@@ -1,5 +1,5 @@
 import { dirname } from "node:path";
-import type { ResolvedCpioOptions } from "../../imagers/cpio/options.ts";
+import { type ResolvedCpioOptions, resolveCpioOptions } from "../../imagers/cpio/options.ts";
 import { resolveCustomOptions } from "../../imagers/custom/options.ts";
 import { resolveExt4Options } from "../../imagers/ext4/options.ts";
 import { resolveMountedOptions } from "../../imagers/loop/options.ts";
@@ -21,7 +21,7 @@ export function resolveOutputs(
 
 export function resolveArchive({ values: { archive } }: ResolveInput, report: Report): ResolvedCpioOptions {
   const compression = archive?.compression ?? report.note("archive.compression", "gzip", "default");
-  return archive?.level === undefined ? { compression } : { compression, level: archive.level };
+  return report.attempt(() => resolveCpioOptions(compression, archive?.level)) ?? { compression };
 }
 
 export function resolveFilesystem(
@@ -29,7 +29,14 @@ export function resolveFilesystem(
   { name }: { name: string },
   report: Report,
 ): ResolvedFilesystem {
-  const options = filesystem ?? { type: report.note("filesystem.type", "ext4" as const, "default") };
+  const options: FilesystemOptions = filesystem ?? { type: report.note("filesystem.type", "ext4" as const, "default") };
+  // With a problem there is no plugin.
+  return report.attempt(() => resolveFormat(options, name)) ?? { type: "dir" };
+}
+
+type FilesystemOptions = NonNullable<ResolveInput["values"]["filesystem"]> | { readonly type: "ext4" };
+
+function resolveFormat(options: FilesystemOptions, name: string): ResolvedFilesystem {
   switch (options.type) {
     case "ext4":
     case undefined:

@@ -1,5 +1,5 @@
 import type { Warning } from "../../lib/context.ts";
-import type { Problem } from "../../lib/errors.ts";
+import { isFledgeError, type Problem } from "../../lib/errors.ts";
 import type { Layer } from "../layer.ts";
 import type { Merged } from "../merge.ts";
 import type { LayerOutput } from "../schema.ts";
@@ -32,6 +32,16 @@ export class Report {
   note<T>(key: string, value: T, from: string): T {
     this.notes.push({ key, value, from });
     return value;
+  }
+
+  /** What `resolve` returns; a `config` error that it throws is a problem among the others. */
+  attempt<T>(resolve: () => T): T | undefined {
+    try {
+      return resolve();
+    } catch (error) {
+      if (!isFledgeError(error) || error.code !== "config") throw error;
+      return this.problem(error.message, error.hint);
+    }
   }
 
   problem(message: string, hint?: string): undefined {

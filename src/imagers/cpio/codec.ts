@@ -1,13 +1,12 @@
 import { pipeThrough } from "../../lib/exec.ts";
 import { requireTool, type Tool } from "../../lib/tools.ts";
 import type { ImagerContext } from "../imager.ts";
-import type { Compression, ResolvedCpioOptions } from "./options.ts";
+import { levelOf } from "../levels.ts";
+import { type Compression, LEVELS, type ResolvedCpioOptions } from "./options.ts";
 import { pgzip } from "./pgzip.ts";
 
 type Codec = {
   readonly extension: string;
-  readonly levels: readonly [min: number, max: number];
-  readonly defaultLevel: number;
   /** The argv of the program that compresses stdin to stdout; absent for what is built in. */
   readonly argv?: (level: number) => readonly string[];
   readonly package?: string;
@@ -18,29 +17,23 @@ type Codec = {
  * xz: the kernel's decoder checks CRC32 only. lz4: the kernel reads the legacy frame only.
  */
 export const CODECS: Readonly<Record<Compression, Codec>> = {
-  gzip: { extension: ".gz", levels: [0, 9], defaultLevel: 6 },
+  gzip: { extension: ".gz" },
   zstd: {
     extension: ".zst",
-    levels: [1, 19],
-    defaultLevel: 9,
     argv: (level) => ["-q", "-c", "-T2", `-${level}`],
     package: "zstd",
   },
   xz: {
     extension: ".xz",
-    levels: [0, 9],
-    defaultLevel: 6,
     argv: (level) => ["-q", "-c", "-T2", "--block-size=16MiB", "--check=crc32", `-${level}`],
     package: "xz-utils",
   },
   lz4: {
     extension: ".lz4",
-    levels: [1, 12],
-    defaultLevel: 9,
     argv: (level) => ["-q", "-c", "-l", `-${level}`],
     package: "lz4",
   },
-  none: { extension: "", levels: [0, 0], defaultLevel: 0 },
+  none: { extension: "" },
 };
 
 /** The program that a codec calls. */
@@ -57,8 +50,8 @@ export function compress(
   ctx: ImagerContext,
 ): AsyncIterable<Uint8Array> {
   const codec = CODECS[options.compression];
-  const level = options.level ?? codec.defaultLevel;
-  if (options.compression === "none") return blocks;
+  const level = levelOf(options.compression, options.level, LEVELS, "archive.level");
+  if (level === undefined) return blocks;
   if (codec.argv === undefined) return pgzip(blocks, { level });
   const [tool] = codecTools(options);
   return pipeThrough(requireTool(tool as Tool, ctx.env), codec.argv(level), blocks, ctx);

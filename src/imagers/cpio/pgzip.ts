@@ -33,7 +33,9 @@ export async function* pgzip(
     for await (const block of blocks) {
       const dictionary = previous?.subarray(Math.max(0, previous.length - WINDOW_BYTES));
       const options = { level, memLevel: 9, finishFlush: constants.Z_SYNC_FLUSH, chunkSize: 256 * 1024 };
-      queue.push(deflate(block, dictionary === undefined ? options : { ...options, dictionary }));
+      const deflated = deflate(block, dictionary === undefined ? options : { ...options, dictionary });
+      deflated.catch(() => {}); // it is waited for in its turn, which may be after it has failed
+      queue.push(deflated);
       checksum = crc32(block, checksum);
       size += block.length;
       previous = block;

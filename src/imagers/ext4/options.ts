@@ -1,10 +1,17 @@
 import { z } from "zod";
-import { parseSize } from "../../lib/bytes.ts";
+import { formatSize, parseSize, SIZE } from "../../lib/bytes.ts";
+import { FledgeError } from "../../lib/errors.ts";
 
 const size = z.union([
-  z.string().regex(/^\s*\d+(\.\d+)?\s*[KMGTkmgt]?([iI]?[bB])?\s*$/, 'write a size like "64M", "1.5G" or 4096 (bytes)'),
+  z.string().regex(SIZE, 'write a size like "64M", "1.5G" or 4096 (bytes)'),
   z.number().int().nonnegative(),
 ]);
+
+/** Programs take it as an argument, and show it on a line. */
+export const volumeLabel = z
+  .string()
+  .min(1)
+  .regex(/^[^\x00-\x1f\x7f]*$/, "holds a control character");
 
 /** `filesystem` of a plugin when its type is ext4. */
 export const ext4Options = z.strictObject({
@@ -21,7 +28,7 @@ export const ext4Options = z.strictObject({
     .describe("fixed size of the image instead of an exact fit with headroom; an error when the files do not fit"),
   journal: z.boolean().default(true).describe("keep a journal; without it the image is at least 4 MiB smaller"),
   preallocate: z.boolean().default(false).describe("write the image file without holes"),
-  label: z.string().min(1).optional().describe("volume label, cut to 16 bytes; the plugin's name unless given"),
+  label: volumeLabel.optional().describe("volume label, cut to 16 bytes; the plugin's name unless given"),
   uuid: z
     .string()
     .regex(/^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/, "write a UUID as 8-4-4-4-12 hex digits")
@@ -46,14 +53,47 @@ export type ResolvedExt4Options = {
   readonly uuid: string | undefined;
 };
 
+/** What a filesystem can be: between what its mkfs makes at least and what it can address, in bytes. */
+export type SizeRange = { readonly minBytes: number; readonly maxBytes: number };
+
+const MIB = 2 ** 20;
+const TIB = 2 ** 40;
+
+/**
+ * ext4: 32-bit block numbers of 4 KiB. xfs: see `xfs.ts`. Of xfs and btrfs the end is that of numbers in JavaScript, which
+ * no file system that an image could be written to reaches.
+ */
+export const SIZES: Readonly<Record<"ext4" | "xfs" | "btrfs", SizeRange>> = {
+  ext4: { minBytes: 0, maxBytes: 16 * TIB - 4096 },
+  xfs: { minBytes: 300 * MIB, maxBytes: 2 ** 53 - 1 },
+  btrfs: { minBytes: 16 * MIB, maxBytes: 2 ** 53 - 1 },
+};
+
+type Sizes = { readonly headroom: string | number; readonly size?: string | number | undefined };
+
+/** In bytes. Throws a `config` error for what no image of the type can have. */
+export function resolveSizes({ headroom, size }: Sizes, { minBytes, maxBytes }: SizeRange) {
+  const headroomBytes = parseSize(headroom);
+  const sizeBytes = size === undefined ? undefined : parseSize(size);
+  const tooLarge =
+    headroomBytes > maxBytes ? "headroom" : sizeBytes !== undefined && sizeBytes > maxBytes ? "size" : undefined;
+  if (tooLarge !== undefined)
+    throw new FledgeError("config", `filesystem.${tooLarge}: it ends at ${formatSize(maxBytes)}`);
+  if (sizeBytes !== undefined && sizeBytes < minBytes) {
+    throw new FledgeError("config", `filesystem.size: ${formatSize(sizeBytes)} is less than it can be made with`, {
+      hint: `${formatSize(minBytes)} at least`,
+    });
+  }
+  return { headroomBytes, sizeBytes };
+}
+
 /** Applies the defaults; `pluginName` labels the volume unless `label` does. Throws a `config` error for a bad size. */
 export function resolveExt4Options(options: Ext4Options, pluginName: string): ResolvedExt4Options {
   const parsed = ext4Options.parse(options);
   return {
     type: "ext4",
     engine: parsed.engine,
-    headroomBytes: parseSize(parsed.headroom),
-    sizeBytes: parsed.size === undefined ? undefined : parseSize(parsed.size),
+    ...resolveSizes(parsed, SIZES.ext4),
     journal: parsed.journal,
     preallocate: parsed.preallocate,
     label: parsed.label ?? pluginName,

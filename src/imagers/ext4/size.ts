@@ -45,9 +45,9 @@ function chooseFixed(usage: Usage, sizeBytes: number): Geometry {
     const missing = (exact.totalBlocks - totalBlocks) * BLOCK_BYTES;
     throw new FledgeError(
       "image",
-      `the files do not fit in ${formatSize(sizeBytes)}: ${missing} bytes (${formatSize(missing)}) are missing`,
+      `the files do not fit in ${formatSize(sizeBytes)}: they need ${formatSize(missing)} more (${missing} bytes)`,
       {
-        hint: "raise filesystem.size, or leave it out for an exact fit plus headroom",
+        hint: `filesystem.size = "${Math.ceil((sizeBytes + missing) / 2 ** 20)}M" at least, or leave it out for an exact fit plus headroom`,
       },
     );
   }

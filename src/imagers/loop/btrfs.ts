@@ -1,3 +1,4 @@
+import { SIZES } from "../ext4/options.ts";
 import { cutLabel, type LoopFilesystem } from "./filesystem.ts";
 
 const MIB = 2 ** 20;
@@ -26,7 +27,7 @@ export const btrfs: LoopFilesystem = {
   readOptions: "defaults",
   // A target is one inline extent in a leaf.
   limits: { targetBytes: 3949, majors: 2 ** 12, minors: 2 ** 20, earliestSec: -(2 ** 53), latestSec: 2 ** 53 },
-  minBytes: 16 * MIB,
+  minBytes: SIZES.btrfs.minBytes,
   sizeFor: (usage, freeBytes) => {
     const { inodes, extents, smallFiles, smallBytes, names, nameBytes, targetBytes, xattrs, xattrBytes } = usage;
     const dataBlocks = usage.dataBlocks - smallFiles;

@@ -1,6 +1,5 @@
 import { z } from "zod";
-import { parseSize } from "../../lib/bytes.ts";
-import { ext4Options, type ResolvedExt4Options } from "../ext4/options.ts";
+import { ext4Options, type ResolvedExt4Options, resolveSizes, SIZES, volumeLabel } from "../ext4/options.ts";
 
 const { headroom, size, uuid, preallocate } = ext4Options.shape;
 const shared = { headroom, size, uuid, preallocate };
@@ -11,7 +10,7 @@ export const xfsOptions = z.strictObject({
     .literal("xfs")
     .describe("xfs, through mkfs and a mount: needs root, is 300 MiB at least, not the same bytes twice"),
   ...shared,
-  label: z.string().min(1).optional().describe("volume label, cut to 12 bytes; the plugin's name unless given"),
+  label: volumeLabel.optional().describe("volume label, cut to 12 bytes; the plugin's name unless given"),
 });
 
 /** `filesystem` of a plugin when its type is btrfs. */
@@ -20,7 +19,7 @@ export const btrfsOptions = z.strictObject({
     .literal("btrfs")
     .describe("btrfs (mixed, as small ones should be), through mkfs and a mount: needs root, not the same bytes twice"),
   ...shared,
-  label: z.string().min(1).optional().describe("volume label, cut to 255 bytes; the plugin's name unless given"),
+  label: volumeLabel.optional().describe("volume label, cut to 255 bytes; the plugin's name unless given"),
 });
 
 /** As a person writes them. */
@@ -41,8 +40,7 @@ export function resolveMountedOptions(options: MountedOptions, pluginName: strin
   const parsed = mountedOptions.parse(options);
   return {
     type: parsed.type,
-    headroomBytes: parseSize(parsed.headroom),
-    sizeBytes: parsed.size === undefined ? undefined : parseSize(parsed.size),
+    ...resolveSizes(parsed, SIZES[parsed.type]),
     preallocate: parsed.preallocate,
     label: parsed.label ?? pluginName,
     uuid: parsed.uuid?.toLowerCase(),

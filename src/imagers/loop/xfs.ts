@@ -1,4 +1,5 @@
 import { VERSION_BY_V } from "../../lib/tools.ts";
+import { SIZES } from "../ext4/options.ts";
 import { cutLabel, type LoopFilesystem } from "./filesystem.ts";
 
 const MIB = 2 ** 20;
@@ -22,7 +23,7 @@ export const xfs: LoopFilesystem = {
   readOptions: "nouuid,norecovery",
   // XFS_SYMLINK_MAXLEN, xfs_vn_mknod(), and the range of bigtime.
   limits: { targetBytes: 1023, majors: 2 ** 9, minors: 2 ** 18, earliestSec: -(2 ** 31), latestSec: 16_299_260_424 },
-  minBytes: 300 * MIB,
+  minBytes: SIZES.xfs.minBytes,
   sizeFor: (
     { inodes, directories, dataBlocks, extents, names, nameBytes, symlinks, xattrs, xattrBytes },
     freeBytes,

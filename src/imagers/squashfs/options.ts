@@ -1,10 +1,11 @@
 import { z } from "zod";
-import { formatSize, parseSize } from "../../lib/bytes.ts";
+import { formatSize, parseSize, SIZE } from "../../lib/bytes.ts";
 import { FledgeError } from "../../lib/errors.ts";
+import { describeLevels, levelOf, rangeOf } from "../levels.ts";
 import { COMPRESSIONS, LEVELS, type SquashfsCompression } from "./codec.ts";
 
 const size = z.union([
-  z.string().regex(/^\s*\d+(\.\d+)?\s*[KMGTkmgt]?([iI]?[bB])?\s*$/, 'write a size like "512K", "1M" or 131072 (bytes)'),
+  z.string().regex(SIZE, 'write a size like "512K", "1M" or 131072 (bytes)'),
   z.number().int().positive(),
 ]);
 
@@ -16,10 +17,10 @@ export const squashfsOptions = z.strictObject({
   compression: z.enum(COMPRESSIONS).default("zstd").describe("codec of the image; the guest's kernel must have it"),
   compressionLevel: z
     .int()
-    .min(1)
-    .max(22)
+    .min(rangeOf(LEVELS).min)
+    .max(rangeOf(LEVELS).max)
     .optional()
-    .describe("zstd 1-22 (default 9), gzip 1-9 (default 9), lzo 1-9 (default 8); xz and lz4 have none"),
+    .describe(describeLevels(LEVELS)),
   blockSize: size
     .default("512K")
     .describe(
@@ -54,27 +55,17 @@ export function resolveSquashfsOptions(options: SquashfsOptions): ResolvedSquash
       hint: "a power of two from 4K to 1M; 512K unless given",
     });
   }
+  const overlayBytes = overlaySize === undefined ? undefined : parseSize(overlaySize);
+  // To tmpfs, which it is for, 0 means without limit.
+  if (overlayBytes === 0)
+    throw new FledgeError("config", "filesystem.overlaySize: 0 leaves the guest nothing to write to");
   return {
     type: "squashfs",
     compression,
-    level: levelOf(compression, compressionLevel),
+    level: levelOf(compression, compressionLevel, LEVELS, "filesystem.compressionLevel"),
     blockBytes,
-    overlayBytes: overlaySize === undefined ? undefined : parseSize(overlaySize),
+    overlayBytes,
   };
-}
-
-function levelOf(compression: SquashfsCompression, level: number | undefined): number | undefined {
-  const levels = LEVELS[compression];
-  if (level === undefined) return levels?.usual;
-  if (levels !== undefined && level <= levels.max) return level;
-  const most = levels === undefined ? "has no levels" : `has the levels 1 to ${levels.max}`;
-  throw new FledgeError(
-    "config",
-    `filesystem.compressionLevel: ${level} is no level of ${compression}, which ${most}`,
-    {
-      hint: 'leave it out, or filesystem.compression = "zstd", which has the levels 1 to 22',
-    },
-  );
 }
 
 function isBlockSize(bytes: number): boolean {

@@ -1,8 +1,11 @@
+import { deepFreeze } from "../../lib/freeze.ts";
+import type { Manifest } from "../../volant/schema.ts";
 import { viewOf } from "../arrange.ts";
-import { type Fire, hookRunner } from "../fire.ts";
+import { fire, type HookContext } from "../fire.ts";
 import type { HookLayer, HookName } from "../hooks.ts";
 import type { Phase } from "../stage.ts";
 import { type BuildState, need, type Step } from "../step.ts";
+import type { Call } from "../user-code.ts";
 
 /** All hooks of one name, as a step of the plan. */
 export function hooksStep(
@@ -20,14 +23,27 @@ export function hooksStep(
     origins,
     closesPhase,
     run: async (state, ctx) => {
-      await (hookRunner(layers) as Fire)(name, contextOf(name, phase, state), ctx);
+      const { guard } = state;
+      if (name === "manifest:ready") return await fire(name, { layers, guard, ...manifestOf(state) }, ctx);
+      // The phase and the name say the same of what there is.
+      const contextFor = (call: Call) => contextOf(name, phase, state, call) as HookContext<typeof name>;
+      await fire(name, { layers, guard, contextFor }, ctx);
     },
   };
 }
 
-function contextOf(name: HookName, phase: Phase, state: BuildState): never {
+function contextOf(name: HookName, phase: Phase, state: BuildState, call: Call): object {
+  return name === "source:pinned" ? { plugin: state.plugin, pin: need(state, "pin") } : viewOf(phase, state, call);
+}
+
+/** Each hook changes a copy, which counts from its end on; a change that comes later finds it frozen. */
+function manifestOf(state: BuildState) {
   const { plugin } = state;
-  if (name === "source:pinned") return { plugin, pin: need(state, "pin") } as never;
-  if (name === "manifest:ready") return { plugin, manifest: need(state, "manifest") } as never;
-  return viewOf(phase, state) as never;
+  return {
+    contextFor: () => ({ plugin, manifest: structuredClone(need(state, "manifest")) }),
+    done: ({ manifest }: { manifest: Manifest }) => {
+      state.manifest = structuredClone(manifest);
+      deepFreeze(manifest);
+    },
+  };
 }

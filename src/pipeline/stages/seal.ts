@@ -20,6 +20,8 @@ export function sealStage({ strategy }: ResolvedPlugin, { isBootable }: BoundIma
       if (strategy === "initramfs") ensureConsole(state.rootfs);
       await findHoles(state.rootfs.root, ctx.signal);
       state.tree = sealTree(state.rootfs.root, ctx.epoch.ceilingSec);
+      // What a hook has kept of the tree is of no use to it any more.
+      for (const { node } of state.tree.inodes) Object.freeze(node);
     },
   };
 }

@@ -5,6 +5,7 @@ import { openSource } from "../../sources/index.ts";
 import type { Source } from "../../sources/source.ts";
 import { referenceOf } from "../inputs.ts";
 import { need, type Step } from "../step.ts";
+import type { Owner } from "../user-code.ts";
 
 /** Opens what the recipe starts from; nothing is read yet. Throws a `config` error for a reference that is none. */
 export function sourceOf({ source, registries, platform, limits, baseDir }: ResolvedPlugin): Source | undefined {
@@ -20,6 +21,8 @@ export function pinStage(source: Source | undefined, plugin: ResolvedPlugin): St
     name: "pin",
     phase: "source",
     kind: "stage",
+    isEssential: true,
+    owner: ownerOf(plugin),
     title: isBuilt ? `Build the image of ${reference}` : `Find out what ${reference} is`,
     run: async (state, ctx) => {
       state.pin = await source.pin(ctx);
@@ -30,12 +33,20 @@ export function pinStage(source: Source | undefined, plugin: ResolvedPlugin): St
   };
 }
 
-export function layersStage(source: Source | undefined, { limits }: ResolvedPlugin): Step | undefined {
+/** Whose code a source of the config's own is. */
+function ownerOf({ source }: ResolvedPlugin): Owner | undefined {
+  if (source === undefined || !("custom" in source)) return undefined;
+  return { who: `the source "${source.custom.name}"`, code: "source" };
+}
+
+export function layersStage(source: Source | undefined, plugin: ResolvedPlugin): Step | undefined {
   if (source === undefined) return undefined;
+  const { limits } = plugin;
   return {
     name: "layers",
     phase: "rootfs",
     kind: "stage",
+    owner: ownerOf(plugin),
     title: "Fetch the layers and merge them",
     run: async (state, ctx) => {
       const { signal, warn } = ctx;

@@ -6,6 +6,7 @@ export function verifyStage(imager: BoundImager): Step {
     name: "verify",
     phase: "image",
     kind: "stage",
+    owner: imager.owner,
     title: "Read the image back and compare it with the tree",
     run: async (state, ctx) => {
       if (imager.verify !== undefined) {

@@ -13,6 +13,7 @@ export function writeStage(imager: BoundImager, { artifact }: Outputs): Step {
     name: "write",
     phase: "image",
     kind: "stage",
+    owner: imager.owner,
     isEssential: true,
     title: `Write the ${imager.name} image`,
     run: async (state, ctx) => {

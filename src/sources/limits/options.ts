@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { parseSize } from "../../lib/bytes.ts";
+import { parseSize, SIZE } from "../../lib/bytes.ts";
 import { DEFAULT_LIMITS, type LayerLimits } from "../../rootfs/limits.ts";
 
-const size = z.union([z.string().min(1), z.int().positive()]).optional();
+const size = z.union([z.string().regex(SIZE, 'write a size like "64G"'), z.int().positive()]).optional();
 
 /** What an image may ask for, against archives made to exhaust memory or disk. */
 export const limitsOptions = z.strictObject({

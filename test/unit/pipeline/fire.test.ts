@@ -1,10 +1,19 @@
 import { describe, expect, it } from "vitest";
 import { FledgeError } from "../../../src/lib/errors.ts";
-import { hookRunner, originsOf } from "../../../src/pipeline/fire.ts";
+import { fire as fireHooks, type HookContext, originsOf } from "../../../src/pipeline/fire.ts";
+import type { HookLayer, HookName } from "../../../src/pipeline/hooks.ts";
+import { BuildGuard } from "../../../src/pipeline/user-code.ts";
 import { testContext } from "../../helpers/context.ts";
 import { smallPlugin } from "../../helpers/plugin.ts";
 
-describe("hookRunner", () => {
+/** Fires hooks of layers as a build does. */
+function hookRunner(layers: readonly HookLayer[]) {
+  const guard = new BuildGuard(new AbortController().signal, () => {});
+  return <N extends HookName>(name: N, context: HookContext<N>, ctx: ReturnType<typeof testContext>) =>
+    fireHooks(name, { layers, guard, contextFor: () => context }, ctx);
+}
+
+describe("fire", () => {
   it("runs one after the other, the low layer first, with the context", async () => {
     const said: string[] = [];
     const ctx = testContext();

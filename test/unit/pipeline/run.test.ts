@@ -1,16 +1,14 @@
-import { copyFileSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import type { ResolvedInitramfs, ResolvedOciRootfs, ResolvedPlugin } from "../../../src/config/resolve/plugin.ts";
+import type { ResolvedInitramfs, ResolvedOciRootfs } from "../../../src/config/resolve/plugin.ts";
 import { resolveExt4Options } from "../../../src/imagers/ext4/options.ts";
 import { Disposer } from "../../../src/lib/dispose.ts";
 import { FledgeError } from "../../../src/lib/errors.ts";
-import type { BuildEvent } from "../../../src/pipeline/events.ts";
 import { type FledgeHooks, HOOK_NAMES, type HookName } from "../../../src/pipeline/hooks.ts";
-import { plan } from "../../../src/pipeline/plan.ts";
-import { runPlan } from "../../../src/pipeline/run.ts";
 import type { AnyStage } from "../../../src/pipeline/stage.ts";
 import { smallPlugin } from "../../helpers/plugin.ts";
+import { runPlugin } from "../../helpers/run-plugin.ts";
 import { tempDir } from "../../helpers/temp.ts";
 
 /** Builds and says how it went; nothing is thrown. */
@@ -19,28 +17,6 @@ async function run(
   more: { signal?: AbortSignal; disposer?: Disposer } = {},
 ) {
   return await runPlugin(smallPlugin(overrides), more);
-}
-
-async function runPlugin<P extends ResolvedPlugin>(
-  plugin: P,
-  more: { signal?: AbortSignal; disposer?: Disposer } = {},
-) {
-  const events: BuildEvent[] = [];
-  const outcome = await runPlan(plan(plugin), {
-    env: {},
-    signal: new AbortController().signal,
-    epoch: { stampSec: 0, ceilingSec: undefined },
-    cacheDir: join(tempDir(), "cache"),
-    disposer: new Disposer(),
-    onEvent: (event) => events.push(event),
-    ...more,
-  }).then(
-    (result) => ({ result, error: undefined }),
-    (error: unknown) => ({ result: undefined, error }),
-  );
-  const left = existsSync(plugin.outDir) ? readdirSync(plugin.outDir).sort() : [];
-  const warnings = events.flatMap((event) => (event.type === "warning" ? [event.message] : []));
-  return { plugin, events, left, warnings, ...outcome };
 }
 
 /** A hook for each name, which notes that it fired. */

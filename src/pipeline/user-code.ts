@@ -1,0 +1,140 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import { abortedError, throwIfAborted } from "../lib/context.ts";
+import { type ErrorCode, FledgeError, isFledgeError } from "../lib/errors.ts";
+import type { Awaitable } from "./stage.ts";
+import { strayFailure, userFailure } from "./user-failure.ts";
+
+/** Whose code runs: `hook "rootfs:ready" of /p/fledge.config.ts`, and the code of the errors that it causes. */
+export type Owner = { readonly who: string; readonly code: Extract<ErrorCode, "hook" | "stage" | "source" | "image"> };
+
+/** One run of a hook or stage. What it was lent works until `isOver`. */
+export type Call = { readonly owner: Owner; readonly guard: BuildGuard; isOver: boolean };
+
+/**
+ * Ends one build when code of the user's fails where nobody waits for it: a promise without `await`, a timer, an event.
+ * What comes after the end of a build is a warning.
+ */
+export class BuildGuard {
+  /** Fires with the build's own signal, and when the guard ends the build. */
+  readonly signal: AbortSignal;
+  /** Why the guard has ended the build. */
+  failure: unknown;
+  readonly #controller = new AbortController();
+  readonly #warnLate: (error: FledgeError) => void;
+  #isOver = false;
+
+  constructor(signal: AbortSignal, warnLate: (error: FledgeError) => void) {
+    this.signal = AbortSignal.any([signal, this.#controller.signal]);
+    this.#warnLate = warnLate;
+    builds.add(this);
+  }
+
+  /** What a build that was stopped says of it; what its own work fails with then is but a consequence. */
+  fail(error: unknown): void {
+    if (this.signal.aborted) return;
+    if (this.#isOver) {
+      if (isFledgeError(error)) this.#warnLate(error);
+      return;
+    }
+    this.failure = error;
+    this.#controller.abort(error);
+  }
+
+  /** The error that a build ends with, when `error` ended it. */
+  causeOf(error: unknown): unknown {
+    if (this.failure !== undefined) return this.failure;
+    return this.signal.aborted ? abortedError(this.signal) : error;
+  }
+
+  /** The build has come to its end, whatever that is. */
+  end(): void {
+    this.#isOver = true;
+    builds.delete(this);
+  }
+}
+
+const calls = new AsyncLocalStorage<Call>();
+const running = new Set<Call>();
+const builds = new Set<BuildGuard>();
+
+/**
+ * Runs code of the user's, and knows from then on what it has started. What it throws names it; what fails in it where
+ * nobody waits ends the build.
+ */
+export async function runUserCode<T>(owner: Owner, guard: BuildGuard, body: (call: Call) => Awaitable<T>): Promise<T> {
+  listen();
+  const call: Call = { owner, guard, isOver: false };
+  const isEnding = guard.signal.aborted;
+  running.add(call);
+  try {
+    const result = await calls.run(call, async () => await body(call));
+    call.isOver = true;
+    // Node tells of a rejection that nobody waits for once all that is settled by now has been seen to.
+    await new Promise(setImmediate);
+    if (!isEnding) throwIfAborted(guard.signal);
+    return result;
+  } catch (error) {
+    if (isFledgeError(error) && (error.code === "aborted" || !isHookOrStage(owner))) throw error;
+    throw userFailure(error, owner);
+  } finally {
+    call.isOver = true;
+    running.delete(call);
+  }
+}
+
+/** Sources and imagers name themselves in what they throw. */
+function isHookOrStage({ code }: Owner): boolean {
+  return code === "hook" || code === "stage";
+}
+
+let isListening = false;
+
+function listen(): void {
+  if (isListening) return;
+  isListening = true;
+  process.on("unhandledRejection", onRejection);
+  process.on("uncaughtException", onException);
+  process.on("beforeExit", onStandstill);
+}
+
+function onRejection(error: unknown): void {
+  // Thrown again, it is an uncaught exception, as without a listener.
+  if (!blame(error, "rejection", "unhandledRejection")) throw error;
+}
+
+function onException(error: unknown): void {
+  if (blame(error, "exception", "uncaughtException")) return;
+  process.off("uncaughtException", onException);
+  process.nextTick(() => {
+    throw error;
+  });
+}
+
+/** Finds the build that an error belongs to. False when it is no build's, and nobody else listens for such errors. */
+function blame(error: unknown, kind: "rejection" | "exception", event: string): boolean {
+  const call = calls.getStore();
+  if (call !== undefined) {
+    call.guard.fail(strayFailure(error, call.owner, kind));
+    return true;
+  }
+  if (process.listenerCount(event) > 1) return true;
+  // It could be any build's, so each that runs ends with it and cleans up.
+  const concerned = [...builds];
+  for (const guard of concerned) guard.fail(error);
+  return concerned.length > 0;
+}
+
+/** Nothing is left that could go on, so what is being waited for will not come. */
+function onStandstill(): void {
+  for (const { owner, guard } of running) {
+    guard.fail(
+      new FledgeError(
+        owner.code,
+        `${owner.who} never ends: nothing is left that could settle the promise it returned`,
+        {
+          hint: "look for a promise whose resolve() is never called, or an event that does not come",
+        },
+      ),
+    );
+  }
+}
