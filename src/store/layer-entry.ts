@@ -4,9 +4,9 @@ import type { Warning } from "../lib/context.ts";
 import { type Digest, hexOf } from "../lib/digest.ts";
 import { errnoOf, FledgeError, messageOf } from "../lib/errors.ts";
 import { hashFile } from "../lib/hash-file.ts";
+import { bootId, ownerName } from "../lib/owner.ts";
 import type { Layer } from "../rootfs/layer.ts";
 import { decodeIndex } from "../rootfs/layer-index.ts";
-import { bootId, ownerName } from "./owner.ts";
 
 // CACHE/layers/sha256/HEX/  one layer, HEX being its diff_id
 //   layer.tar     the archive, uncompressed
