@@ -1,7 +1,8 @@
 import { type BigIntStats, type Dirent, lstatSync, readdirSync, readlinkSync, realpathSync } from "node:fs";
 import { basename } from "node:path";
 import { type ByteString, compareBytes, toByteString, toText } from "../lib/bytes.ts";
-import { errnoOf, FledgeError, messageOf } from "../lib/errors.ts";
+import { FledgeError } from "../lib/errors.ts";
+import { ioError } from "../lib/io-error.ts";
 import { deviceNumbersOf, hostContent, leftOut } from "./host-file.ts";
 import type { GuestPath, Ownership, RootfsTree } from "./tree.ts";
 
@@ -113,7 +114,7 @@ function readFolder(hostPath: Buffer): Dirent<Buffer>[] {
     const entries = readdirSync(hostPath, { withFileTypes: true, encoding: "buffer" });
     return entries.sort((a, b) => compareBytes(a.name.toString("latin1"), b.name.toString("latin1")));
   } catch (error) {
-    throw unreadable(hostPath, error);
+    throw ioError(error, "copy", hostPath);
   }
 }
 
@@ -122,7 +123,7 @@ function realPath(hostPath: string): Buffer {
   try {
     return realpathSync(hostPath, { encoding: "buffer" });
   } catch (error) {
-    throw unreadable(hostPath, error);
+    throw ioError(error, "copy", hostPath);
   }
 }
 
@@ -130,15 +131,8 @@ function statHost(hostPath: Buffer): BigIntStats {
   try {
     return lstatSync(hostPath, { bigint: true });
   } catch (error) {
-    throw unreadable(hostPath, error);
+    throw ioError(error, "copy", hostPath);
   }
-}
-
-function unreadable(hostPath: string | Buffer, error: unknown): FledgeError {
-  const errno = errnoOf(error);
-  const why =
-    errno === "ENOENT" ? "no such file or folder" : errno === "EACCES" ? "permission denied" : messageOf(error);
-  return new FledgeError("io", `cannot copy ${hostPath}: ${why}`, { cause: error });
 }
 
 function notCopyable(hostPath: string | Buffer): FledgeError {

@@ -2,10 +2,10 @@ import { open, readdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { RunContext } from "../lib/context.ts";
 import { type Digest, hexOf } from "../lib/digest.ts";
-import { errnoOf, FledgeError, isFledgeError, messageOf } from "../lib/errors.ts";
+import { errnoOf, FledgeError, messageOf } from "../lib/errors.ts";
 import { hashFile } from "../lib/hash-file.ts";
 import { isLeftover, ownerName } from "../lib/owner.ts";
-import { ensureCacheFolder } from "./cache-dir.ts";
+import { cacheError, ensureCacheFolder } from "./cache-dir.ts";
 import { takeLease } from "./leases.ts";
 import { type LockContext, withLock } from "./lock.ts";
 
@@ -70,11 +70,7 @@ async function ingest(ctx: StoreContext, fetch: FetchBlob, expected?: Digest): P
     await publish(temporary, path);
     return { digest, path };
   } catch (error) {
-    if (isFledgeError(error) || errnoOf(error) === undefined) throw error;
-    throw new FledgeError("store", `cannot write to the cache folder ${ctx.cacheDir}: ${messageOf(error)}`, {
-      hint: "check its free space and permissions, or choose another with --cache-dir DIR",
-      cause: error,
-    });
+    throw errnoOf(error) === undefined ? error : cacheError(error, "write to", ctx.cacheDir);
   } finally {
     await rm(temporary, { force: true });
   }

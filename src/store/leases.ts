@@ -29,7 +29,8 @@ export async function isLeased(cacheDir: string, digest: Digest): Promise<boolea
   for (const name of await readdir(folder).catch(() => [])) {
     const [hex = "", owner = ""] = name.split(".");
     const path = join(folder, name);
-    if (await isLeftover(path, owner)) await rm(path, { force: true }).catch(() => {}); // Another user's: theirs to remove.
+    if (await isLeftover(path, owner))
+      await rm(path, { force: true }).catch(() => {}); // Another user's: theirs to remove.
     else if (hex === hexOf(digest)) isInUse = true;
   }
   return isInUse;

@@ -163,7 +163,11 @@ async function inFolder<T>(
   folder: string,
   work: (at: (name: string) => string, keepOpen: () => () => Promise<void>) => Promise<T>,
 ): Promise<T> {
-  if (process.platform !== "linux") return await work((name) => join(folder, name), () => async () => {});
+  if (process.platform !== "linux")
+    return await work(
+      (name) => join(folder, name),
+      () => async () => {},
+    );
   const handle: FileHandle = await open(folder, "r");
   let isLent = false;
   try {

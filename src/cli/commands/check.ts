@@ -4,6 +4,7 @@ import type { Warning } from "../../lib/context.ts";
 import { FledgeError, isFledgeError, type Problem } from "../../lib/errors.ts";
 import type { Command } from "../commands.ts";
 import { problemLines } from "../render/error.ts";
+import { line, print, printJson, say } from "../terminal.ts";
 
 export const check: Command = {
   meta: { name: "check", description: "Apply Volant's rules to manifests" },
@@ -33,16 +34,14 @@ export const check: Command = {
     );
     const failed = reports.some(({ problems }) => problems.length > 0);
     if (args.json) {
-      process.stdout.write(`${JSON.stringify(reports, undefined, 2)}\n`);
+      printJson(reports, 2);
       return failed ? 1 : 0;
     }
     for (const { file, problems, warnings } of reports) {
-      if (problems.length === 0 && !args.quiet) process.stdout.write(`${file}: Volant accepts it\n`);
-      for (const problem of problems) process.stderr.write(`${problemLines({ file, ...problem }).join("\n")}\n`);
+      if (problems.length === 0 && !args.quiet) print([line`${file}: Volant accepts it`]);
+      for (const problem of problems) say(problemLines({ file, ...problem }));
       for (const { message, hint } of warnings) {
-        process.stderr.write(
-          `${problemLines({ file, message: `warning: ${message}`, ...(hint && { hint }) }).join("\n")}\n`,
-        );
+        say(problemLines({ file, message: `warning: ${message}`, ...(hint && { hint }) }));
       }
     }
     return failed ? 1 : 0;
