@@ -37,8 +37,8 @@ export async function temporarySibling(path: string): Promise<string> {
   return siblingOf(path, "tmp");
 }
 
-/** `tmp` is nobody's once its owner is dead; `undo` holds what an unfinished build has set aside. */
-export type SiblingKind = "tmp" | "undo";
+/** What is new, what is old, and the mark of a build that is not done: the old is to come back. */
+export type SiblingKind = "tmp" | "old" | "undo";
 
 /** A hidden name beside `path` that says whose it is. */
 export function siblingOf(path: string, kind: SiblingKind, owner: string = ownerName()): string {
@@ -63,7 +63,7 @@ export async function leftoversOf(path: string, kind: SiblingKind): Promise<{ pa
 
 /** Whether a file's name is one that `siblingOf` gives. */
 export function isSibling(name: string): boolean {
-  return /^\..+\.fledge-[\w-]+\.(?:tmp|undo)$/s.test(name);
+  return /^\..+\.fledge-[\w-]+\.(?:tmp|old|undo)$/s.test(name);
 }
 
 /** Longer names would leave no room for the rest: a file system takes 255 bytes. */
