@@ -1,6 +1,5 @@
-import { lstatSync, realpathSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
 import { FledgeError } from "../lib/errors.ts";
+import { placeOf, realOf } from "./outputs.ts";
 import type { Plan } from "./plan.ts";
 import { assertReplaceable } from "./replace.ts";
 import { watchedPaths } from "./watched.ts";
@@ -19,20 +18,6 @@ export async function assertOutputs({ plugin, outputs }: Plan): Promise<void> {
     throw new FledgeError("config", `the ${key} ${output} would replace ${input}, from which it is built`, {
       hint: "write elsewhere: fledge build -o FOLDER, or outDir",
     });
-  }
-}
-
-/** Its name in the folder where it really is; a symlink stays one, since that is what would be replaced. */
-function placeOf(path: string): string {
-  return join(realOf(dirname(path)), basename(path));
-}
-
-function realOf(path: string): string {
-  if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return path === dirname(path) ? path : placeOf(path);
-  try {
-    return realpathSync(path);
-  } catch {
-    return path; // a dangling symlink
   }
 }
 

@@ -50,8 +50,8 @@ export function plan(plugin: ResolvedPlugin, options: PlanOptions = {}): Plan {
   const imager = imagerFor(plugin);
   if (imager.isBootable) assertEntrypoint(plugin);
   const medium = bootMedium(plugin, imager);
-  const source = sourceOf(plugin);
   const outputs = outputsOf(plugin, imager);
+  const source = sourceOf(plugin, outputs);
   const mountsOver = plugin.strategy === "initramfs" && plugin.init.mode !== "none";
   const hidden = mountsOver ? hiddenMappings(plugin.mappings) : [];
   return {
@@ -97,7 +97,7 @@ function builtinSteps(plugin: ResolvedPlugin, { source, imager, outputs, options
     agentStage(plugin),
     initStage(plugin),
     imageConfigStage(source),
-    mappingsStage(plugin),
+    mappingsStage(plugin, outputs),
     hooks("rootfs:ready", "rootfs", true),
     sealStage(plugin),
     imager.isBootable ? checkStage(plugin) : undefined,

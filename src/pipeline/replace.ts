@@ -1,11 +1,11 @@
 import { unlinkSync } from "node:fs";
 import { lstat, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { leftoversOf, removeTree, siblingOf } from "../lib/atomic.ts";
 import { errnoOf, FledgeError } from "../lib/errors.ts";
 import { ioError } from "../lib/io-error.ts";
 import { ownerName } from "../lib/owner.ts";
-import type { Outputs } from "./outputs.ts";
+import { noteOf, type Outputs } from "./outputs.ts";
 
 /** What a build has put in place, as long as it may still fail. */
 export type Replaced = {
@@ -115,11 +115,6 @@ async function renameIfThere(from: string, to: string): Promise<boolean> {
     if (errnoOf(error) === "ENOENT") return false;
     throw error;
   }
-}
-
-/** A hidden file beside a folder says which folder it is that fledge has made: inside, it would be part of the tree. */
-export function noteOf(artifact: string): string {
-  return join(dirname(artifact), `.${basename(artifact)}.fledge`);
 }
 
 async function writeNote(artifact: string): Promise<void> {

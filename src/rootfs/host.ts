@@ -16,13 +16,20 @@ export type OwnershipRule = (guestPath: string, entry: HostEntry) => Ownership;
  * into it under its own name; a folder's content goes into the destination. Directories that the guest has stay as they
  * are. A file or symlink that is in the way is replaced, never written through: mapping onto /bin/sh must not overwrite
  * the BusyBox that it links to. Pipes and devices are made anew, and a socket in a folder is left out with a warning.
+ * What `omits` says of a path in a folder is left out without one.
  */
-export function copyIntoTree(tree: RootfsTree, hostPath: string, guestPath: GuestPath, rule: OwnershipRule): void {
+export function copyIntoTree(
+  tree: RootfsTree,
+  hostPath: string,
+  guestPath: GuestPath,
+  rule: OwnershipRule,
+  omits: (hostPath: string) => boolean = () => false,
+): void {
   const real = realPath(hostPath);
   const stat = statHost(real);
   const to = toByteString(guestPath);
   if (stat.isDirectory()) {
-    copyFolder(tree, real, trimSlash(to), rule);
+    copyFolder(tree, { path: real, omits }, trimSlash(to), rule);
   } else if (stat.isFile()) {
     const inside = to.endsWith("/") || isDir(tree, to);
     const name = toByteString(basename(hostPath));
@@ -32,16 +39,19 @@ export function copyIntoTree(tree: RootfsTree, hostPath: string, guestPath: Gues
   }
 }
 
-function copyFolder(tree: RootfsTree, hostPath: Buffer, to: ByteString, rule: OwnershipRule): void {
+type HostFolder = { readonly path: Buffer; readonly omits: (hostPath: string) => boolean };
+
+function copyFolder(tree: RootfsTree, { path, omits }: HostFolder, to: ByteString, rule: OwnershipRule): void {
   const folder = to === "" ? ("/" as ByteString) : to;
   if (!isDir(tree, folder)) {
     tree.mkdir(asPath(folder), { mode: 0o755, ...rule(toText(folder), { isDir: true, isExecutable: true }) });
   }
-  for (const entry of readFolder(hostPath)) {
+  for (const entry of readFolder(path)) {
     const name = entry.name.toString("latin1") as ByteString;
-    const child = Buffer.concat([hostPath, Buffer.from("/"), entry.name]);
+    const child = Buffer.concat([path, Buffer.from("/"), entry.name]);
+    if (omits(child.toString())) continue;
     const target = join(to, name);
-    if (entry.isDirectory()) copyFolder(tree, child, target, rule);
+    if (entry.isDirectory()) copyFolder(tree, { path: child, omits }, target, rule);
     else if (entry.isSymbolicLink()) copySymlink(tree, child, target);
     else if (entry.isFile()) copyFile(tree, { path: child, stat: statHost(child) }, target, rule);
     else if (entry.isSocket()) tree.warn(leftOut(child));

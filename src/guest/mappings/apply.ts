@@ -1,20 +1,25 @@
 import { existsSync } from "node:fs";
 import { FledgeError, type Problem } from "../../lib/errors.ts";
-import { copyIntoTree } from "../../rootfs/host.ts";
+import { copyIntoTree, type OwnershipRule } from "../../rootfs/host.ts";
 import type { RootfsTree } from "../../rootfs/tree.ts";
 import { modeByPlace } from "./fhs.ts";
 import type { ResolvedMapping } from "./options.ts";
 
-/** Copies what the config maps into the tree, in the order given. Throws a `config` error for a source that is missing. */
-export function applyMappings(rootfs: RootfsTree, mappings: readonly ResolvedMapping[]): void {
+/** Copies what the config maps into the tree, in the order given, but what `omits` says of a path on the host. Throws a `config` error for a source that is missing. */
+export function applyMappings(
+  rootfs: RootfsTree,
+  mappings: readonly ResolvedMapping[],
+  omits?: (hostPath: string) => boolean,
+): void {
   assertMapped(mappings);
   for (const mapping of mappings) {
     const { mode, uid, gid } = mapping;
     const owner = { ...(uid !== undefined && { uid }), ...(gid !== undefined && { gid }) };
-    copyIntoTree(rootfs, mapping.from, mapping.to, (path, entry) => ({
+    const rule: OwnershipRule = (path, entry) => ({
       ...owner,
       mode: mode !== undefined && !entry.isDir ? mode : modeByPlace(path, entry),
-    }));
+    });
+    copyIntoTree(rootfs, mapping.from, mapping.to, rule, omits);
   }
 }
 
