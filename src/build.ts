@@ -9,6 +9,7 @@ import { imagerFor } from "./pipeline/imager.ts";
 import { outputsOf } from "./pipeline/outputs.ts";
 import { plan } from "./pipeline/plan.ts";
 import { preflight } from "./pipeline/preflight.ts";
+import { recover } from "./pipeline/replace.ts";
 import type { BuildResult } from "./pipeline/result.ts";
 import { runPlan } from "./pipeline/run.ts";
 import { resolveCacheDir } from "./store/cache-dir.ts";
@@ -93,6 +94,7 @@ async function execute(plugin: ResolvedPlugin, options: BuildOptions): Promise<B
   const planned = plan(plugin, options);
   const env = options.env ?? process.env;
   const signal = options.signal ?? new AbortController().signal;
+  await recover(planned.outputs);
   await preflight(planned, { env, signal });
   return await runPlan(planned, {
     env,

@@ -1,11 +1,13 @@
-import { stripVTControlCharacters } from "node:util";
 import { type CommandDef, runCommand } from "citty";
-import { errnoOf, exitCodeOf, FledgeError, isFledgeError } from "../lib/errors.ts";
+import { FledgeError, isFledgeError } from "../lib/errors.ts";
+import { systemError } from "../lib/io-error.ts";
 import { didYouMean } from "../lib/suggest.ts";
 import { checkFlags, withEmptyValues } from "./args.ts";
 import { COMMANDS, type Command } from "./commands.ts";
 import { renderHelp, renderOverview } from "./help.ts";
-import { renderError } from "./render/error.ts";
+import { exitCodeFor } from "./interrupt.ts";
+import { reportError } from "./render/error.ts";
+import { printPage } from "./terminal.ts";
 
 /** Runs one command line and returns the exit code. Nothing below this folder knows argv, stdout or exit codes. */
 export async function run(rawArgs: readonly string[]): Promise<number> {
@@ -15,12 +17,12 @@ export async function run(rawArgs: readonly string[]): Promise<number> {
       const topic = name === "help" ? rest[0] : undefined;
       const text =
         topic === undefined ? await renderOverview(COMMANDS) : await renderHelp(await commandOf(topic), topic);
-      show(name === undefined ? process.stderr : process.stdout, text);
+      printPage(name === undefined ? process.stderr : process.stdout, text);
       return name === undefined ? 2 : 0;
     }
     const command = await commandOf(name === "--version" || name === "-V" ? "version" : name);
     if (asksForHelp(rest)) {
-      show(process.stdout, await renderHelp(command, name));
+      printPage(process.stdout, await renderHelp(command, name));
       return 0;
     }
     const given = withEmptyValues(rest);
@@ -28,10 +30,8 @@ export async function run(rawArgs: readonly string[]): Promise<number> {
     const { result } = await runCommand(taking(command, repeated), { rawArgs: given });
     return typeof result === "number" ? result : 0;
   } catch (error) {
-    process.stderr.write(
-      renderError(asFledgeError(error), { json: rest.includes("--json"), verbose: wantsDetail(rest) }),
-    );
-    return exitCodeOf(asFledgeError(error));
+    reportError(asFledgeError(error), { json: rest.includes("--json"), verbose: wantsDetail(rest) });
+    return exitCodeFor(asFledgeError(error));
   }
 }
 
@@ -42,11 +42,6 @@ function taking(command: Command, repeated: Readonly<Record<string, string[]>>):
     ...(command as CommandDef),
     run: (context) => run?.({ ...context, args: Object.assign(context.args, repeated) }),
   };
-}
-
-/** citty colours its page whether or not somebody looks. */
-function show(stream: NodeJS.WriteStream, text: string): void {
-  stream.write(stream.isTTY ? text : stripVTControlCharacters(text));
 }
 
 async function commandOf(name: string): Promise<Command> {
@@ -69,7 +64,5 @@ function wantsDetail(args: readonly string[]): boolean {
 function asFledgeError(error: unknown): unknown {
   if (isFledgeError(error) || !(error instanceof Error)) return error;
   if (error.name === "CLIError") return new FledgeError("usage", error.message, { cause: error });
-  const { syscall, path } = error as NodeJS.ErrnoException;
-  if (syscall === undefined || path === undefined) return error;
-  return new FledgeError("io", `cannot ${syscall} ${path}: ${errnoOf(error)}`, { cause: error });
+  return systemError(error) ?? error;
 }

@@ -12,7 +12,7 @@ export async function writeHashed(
   { signal }: Pick<ImagerContext, "signal">,
 ): Promise<ArtifactFacts> {
   const hash = createHash("sha256");
-  const handle = await open(out, "wx", 0o644);
+  const handle = await open(out, "wx");
   let sizeBytes = 0;
   try {
     for await (const chunk of chunks) {

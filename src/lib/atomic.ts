@@ -1,7 +1,9 @@
-import { access, chmod, lstat, open, readdir, rename, rm } from "node:fs/promises";
+import { chmod, lstat, open, readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { hexOf, sha256 } from "./digest.ts";
 import { errnoOf } from "./errors.ts";
 import { ioError } from "./io-error.ts";
+import { isLeftover, ownerName } from "./owner.ts";
 
 /**
  * Writes a file beside its destination and renames it into place: readers see the old file or the new one, whole.
@@ -25,32 +27,58 @@ export async function writeFileAtomically(path: string, data: Uint8Array | strin
   }
 }
 
-// One number per call and process: two builds of one process may write the same name at the same time.
-let serial = 0;
-
 /**
- * An unused name in the same folder (and so the same file system) as `path`: `.NAME.fledge-PID-N.tmp`. Nothing is
+ * An unused name in the same folder (and so the same file system) as `path`: `.NAME.fledge-OWNER.tmp`. Nothing is
  * created. Siblings that dead processes left behind for the same NAME are removed. Throws an `io` error when the
  * folder cannot be read.
  */
 export async function temporarySibling(path: string): Promise<string> {
-  const folder = dirname(path);
-  const prefix = `.${basename(path)}.fledge-`;
-  await removeStale(folder, prefix, path);
-  for (;;) {
-    const candidate = join(folder, `${prefix}${process.pid}-${serial++}.tmp`);
-    if (!(await exists(candidate))) return candidate;
-  }
+  await removeStale(path);
+  return siblingOf(path, "tmp");
 }
 
-async function removeStale(folder: string, prefix: string, path: string): Promise<void> {
+/** What is new, what is old, and the mark of a build that is not done: the old is to come back. */
+export type SiblingKind = "tmp" | "old" | "undo";
+
+/** A hidden name beside `path` that says whose it is. */
+export function siblingOf(path: string, kind: SiblingKind, owner: string = ownerName()): string {
+  return join(dirname(path), `${prefixOf(path)}${owner}.${kind}`);
+}
+
+/** Those siblings of `path` whose owner is dead, and that owner. */
+export async function leftoversOf(path: string, kind: SiblingKind): Promise<{ path: string; owner: string }[]> {
+  const folder = dirname(path);
+  const prefix = prefixOf(path);
   const names = await readdir(folder).catch((error: unknown) => {
     throw ioError(error, "write", path);
   });
+  const found: { path: string; owner: string }[] = [];
   for (const name of names) {
-    const pid = name.startsWith(prefix) ? /^(\d+)-\d+\.tmp/.exec(name.slice(prefix.length))?.[1] : undefined;
+    if (!name.startsWith(prefix) || !name.endsWith(`.${kind}`)) continue;
+    const owner = name.slice(prefix.length, -1 - kind.length);
+    if (await isLeftover(join(folder, name), owner)) found.push({ path: join(folder, name), owner });
+  }
+  return found;
+}
+
+/** Whether a file's name is one that `siblingOf` gives. */
+export function isSibling(name: string): boolean {
+  return /^\..+\.fledge-[\w-]+\.(?:tmp|old|undo)$/s.test(name);
+}
+
+/** Longer names would leave no room for the rest: a file system takes 255 bytes. */
+const LONGEST_NAME_BYTES = 160;
+
+function prefixOf(path: string): string {
+  const name = basename(path);
+  const isShort = Buffer.byteLength(name) <= LONGEST_NAME_BYTES;
+  return `.${isShort ? name : hexOf(sha256(name)).slice(0, 32)}.fledge-`;
+}
+
+async function removeStale(path: string): Promise<void> {
+  for (const { path: left } of await leftoversOf(path, "tmp")) {
     // A leftover of somebody else may be beyond our permissions: it does no harm, so it does not stop the build.
-    if (pid !== undefined && !isAlive(Number(pid))) await removeTree(join(folder, name)).catch(() => {});
+    await removeTree(left).catch(() => {});
   }
 }
 
@@ -71,20 +99,4 @@ async function makeWritable(folder: Buffer): Promise<void> {
     const path = Buffer.concat([folder, Buffer.from("/"), name]);
     if ((await lstat(path)).isDirectory()) await makeWritable(path);
   }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return errnoOf(error) !== "ESRCH"; // EPERM: alive, and another user's
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

@@ -31,6 +31,8 @@ export type FledgeErrorOptions = {
   readonly hint?: string | undefined;
   readonly cause?: unknown;
   readonly problems?: readonly Problem[];
+  /** What a program has said, in lines; the message ends with it. */
+  readonly output?: string | undefined;
 };
 
 // A config is loaded in a module namespace of its own and brings a second copy of this class: the brand
@@ -42,6 +44,7 @@ export class FledgeError extends Error {
   readonly code: ErrorCode;
   readonly hint: string | undefined;
   readonly problems: readonly Problem[];
+  readonly output: string | undefined;
 
   constructor(code: ErrorCode, message: string, options: FledgeErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -49,6 +52,7 @@ export class FledgeError extends Error {
     this.code = code;
     this.hint = options.hint;
     this.problems = options.problems ?? [];
+    this.output = options.output;
     Object.defineProperty(this, BRAND, { value: true });
   }
 }
@@ -59,8 +63,9 @@ export function isFledgeError(value: unknown): value is FledgeError {
 }
 
 /** The same failure, with one more thing to do about it. */
-export function withHint({ code, message, hint, problems, cause }: FledgeError, more: string): FledgeError {
-  return new FledgeError(code, message, { hint: hint === undefined ? more : `${hint}; ${more}`, problems, cause });
+export function withHint({ code, message, hint, problems, output, cause }: FledgeError, more: string): FledgeError {
+  const both = hint === undefined ? more : `${hint}; ${more}`;
+  return new FledgeError(code, message, { hint: both, problems, output, cause });
 }
 
 /** 0 done, 1 build failed, 2 bad usage or config, 3 a tool or privilege is missing, 130 interrupted. */

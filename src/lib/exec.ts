@@ -47,7 +47,8 @@ export async function* pipeThrough(
     if (isFledgeError(result.cause)) throw result.cause; // what fed the program failed
     if (result.failed) throw failure(path, argv, result.shortMessage ?? "", stderr.toString());
   } finally {
-    if (!finished) child.kill();
+    // It may write to what is cleaned up next.
+    if (!finished && child.kill()) await child;
   }
 }
 
@@ -119,11 +120,14 @@ export async function follow(
     signalGroup(child.pid, "SIGTERM");
     killer = setTimeout(() => signalGroup(child.pid, "SIGKILL"), GRACE_MS);
   };
+  // Not to outlive a process that ends before its time either.
+  const endNow = (): void => signalGroup(child.pid, "SIGKILL");
+  process.on("exit", endNow);
   signal.addEventListener("abort", end);
   try {
     const { failed, shortMessage } = await child;
     if (signal.aborted) {
-      signalGroup(child.pid, "SIGKILL"); // what outlives the leader
+      endNow(); // what outlives the leader
       throw abortedError(signal);
     }
     for (const flush of flushes) flush();
@@ -131,6 +135,7 @@ export async function follow(
   } finally {
     clearTimeout(killer);
     signal.removeEventListener("abort", end);
+    process.off("exit", endNow);
   }
 }
 
@@ -162,5 +167,6 @@ function definedOnly(env: Env): Record<string, string> {
 
 function failure(path: string, argv: readonly string[], summary: string, stderr: string): FledgeError {
   const tail = stderr.trim();
-  return new FledgeError("stage", `${path} ${argv.join(" ")} failed: ${tail === "" ? summary : tail}`);
+  const output = tail === "" ? summary : tail;
+  return new FledgeError("stage", `${path} ${argv.join(" ")} failed: ${output}`, { output });
 }

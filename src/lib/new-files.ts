@@ -50,7 +50,7 @@ async function isTaken(path: string): Promise<boolean> {
 }
 
 /** `mkdir -p`, one by one, so that it is known which of them are ours to remove. */
-async function makeFolder(folder: string, disposer: Disposer): Promise<void> {
+export async function makeFolder(folder: string, disposer: Disposer): Promise<void> {
   try {
     await mkdir(folder);
     disposer.defer(() => rmdir(folder));

@@ -1,5 +1,7 @@
+import { lstatSync, realpathSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import type { ResolvedPlugin } from "../config/resolve/plugin.ts";
+import { isSibling } from "../lib/atomic.ts";
 import type { BoundImager } from "./imager.ts";
 
 /** Absolute paths of what a build leaves behind. */
@@ -19,4 +21,33 @@ export function outputsOf(
   if (manifestFile !== undefined) return { artifact, manifest: manifestFile };
   const stem = outFile === undefined ? name : basename(outFile).replace(/(-rootfs)?\.(img|cpio(\.\w+)?)$/, "");
   return { artifact, manifest: join(dirname(artifact), `${stem}.manifest.json`) };
+}
+
+/** Whether a path is what a build leaves behind, or has under way: a folder that is put into an artifact may hold it. */
+export function isMadeBy({ artifact, manifest }: Outputs): (path: string) => boolean {
+  const outputs = [artifact, noteOf(artifact), ...(manifest === undefined ? [] : [manifest])];
+  const names = new Set(outputs.map((path) => basename(path)));
+  return (path) => {
+    const name = basename(path);
+    return isSibling(name) || (names.has(name) && outputs.map(placeOf).includes(placeOf(path)));
+  };
+}
+
+/** A hidden file beside a folder says which folder it is that fledge has made: inside, it would be part of the tree. */
+export function noteOf(artifact: string): string {
+  return join(dirname(artifact), `.${basename(artifact)}.fledge`);
+}
+
+/** Its name in the folder where it really is; a symlink stays one, since that is what would be replaced. */
+export function placeOf(path: string): string {
+  return join(realOf(dirname(path)), basename(path));
+}
+
+export function realOf(path: string): string {
+  if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return path === dirname(path) ? path : placeOf(path);
+  try {
+    return realpathSync(path);
+  } catch {
+    return path; // a dangling symlink
+  }
 }

@@ -55,8 +55,8 @@ export function plan(plugin: ResolvedPlugin, options: PlanOptions = {}): Plan {
   if (imager.isBootable) assertEntrypoint(plugin);
   const medium = bootMedium(plugin, imager);
   const launch = medium && launchCommand(plugin.name, medium);
-  const source = sourceOf(plugin);
   const outputs = outputsOf(plugin, imager);
+  const source = sourceOf(plugin, outputs);
   return {
     plugin,
     steps: arrange(builtinSteps(plugin, { source, imager, outputs, options }), plugin.stages),
@@ -108,7 +108,7 @@ function builtinSteps(plugin: ResolvedPlugin, { source, imager, outputs, options
     agentStage(plugin),
     initStage(plugin),
     imageConfigStage(source),
-    mappingsStage(plugin),
+    mappingsStage(plugin, outputs),
     hooks("rootfs:ready", "rootfs", true),
     sealStage(plugin, imager),
     imager.isBootable ? checkStage(plugin) : undefined,

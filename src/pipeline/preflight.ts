@@ -3,14 +3,17 @@ import { assertInitFile } from "../guest/init/install.ts";
 import { assertMapped } from "../guest/mappings/apply.ts";
 import { FledgeError, type Problem } from "../lib/errors.ts";
 import { checkRequirement, type Machine, type RequirementCheck } from "../lib/requirements.ts";
+import { assertOutputs } from "./overwrites.ts";
 import type { Plan } from "./plan.ts";
 
 /**
- * Throws a `config` error for files of the project that are missing, a `tool` or `privilege` error for what the plan needs
+ * Throws a `config` error for files of the project that are missing or would be written over, a `tool` or `privilege` error for what the plan needs
  * and this machine lacks; all of it at once.
  */
-export async function preflight({ plugin, requirements }: Plan, machine: Machine): Promise<void> {
+export async function preflight(plan: Plan, machine: Machine): Promise<void> {
+  const { plugin, requirements } = plan;
   assertProjectFiles(plugin);
+  await assertOutputs(plan);
   const checks = await Promise.all(requirements.map((requirement) => checkRequirement(requirement, machine)));
   const unmet = checks.filter(({ isMet }) => !isMet);
   if (unmet.length === 0) return;

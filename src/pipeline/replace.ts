@@ -1,49 +1,125 @@
-import { lstat, readdir, readFile, rename, writeFile } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
-import { removeTree, temporarySibling } from "../lib/atomic.ts";
+import { unlinkSync } from "node:fs";
+import { lstat, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
+import { leftoversOf, removeTree, siblingOf } from "../lib/atomic.ts";
 import { errnoOf, FledgeError } from "../lib/errors.ts";
+import { ioError } from "../lib/io-error.ts";
+import { ownerName } from "../lib/owner.ts";
+import { noteOf, type Outputs } from "./outputs.ts";
+
+/** What a build has put in place, as long as it may still fail. */
+export type Replaced = {
+  /** Takes it away again, and puts back what was there before. */
+  undo(): Promise<void>;
+  /** It stays: from this moment on a crash does not bring back what was there before. */
+  keep(): void;
+  /** Removes what was there before. */
+  discard(): Promise<void>;
+};
 
 /**
- * Throws an `io` error when a folder is where an artifact is to go, and it is not the one that the last build put there:
- * what is in it may be somebody's work.
+ * Throws an `io` error when something is where an artifact or a manifest is to go that is neither a file nor the folder
+ * which the last build put there: what is in a folder may be somebody's work, and a device is the machine's.
  */
-export async function assertReplaceable(artifact: string): Promise<void> {
-  const there = await identityOf(artifact);
-  if (there === undefined || there === (await readNote(artifact)) || (await readdir(artifact)).length === 0) return;
-  throw new FledgeError("io", `${artifact} is a folder that no build of fledge has put there`, {
-    hint: "remove it, or write elsewhere: fledge build -o FOLDER",
+export async function assertReplaceable(path: string, isManifest = false): Promise<void> {
+  const there = await lstat(path, { bigint: true }).catch((error: unknown) => {
+    if (errnoOf(error) === "ENOENT") return undefined;
+    throw ioError(error, "write", path);
   });
+  if (there === undefined || there.isFile() || there.isSymbolicLink()) return;
+  const hint = "remove it, or write elsewhere: fledge build -o FOLDER";
+  if (!there.isDirectory()) throw new FledgeError("io", `${path} is a device, a FIFO or a socket`, { hint });
+  if (isManifest) throw new FledgeError("io", `cannot write ${path}: it is a folder, not a file`, { hint });
+  const isOurs = (await identityOf(path)) === (await readNote(path));
+  if (isOurs || (await readdir(path)).length === 0) return;
+  throw new FledgeError("io", `${path} is a folder that no build of fledge has put there`, { hint });
 }
 
-/** Renames what was written to its place; a folder that is there is first moved aside, and back if that fails. */
-export async function replaceWith(written: string, artifact: string): Promise<void> {
-  if ((await identityOf(written)) === undefined) return await rename(written, artifact);
+/**
+ * Sets aside what is there, which spares the file system the flush that a rename over a file costs, and puts what was
+ * written in its place. The manifest goes last and is taken away first: where it is, its artifact is too.
+ */
+export async function replace(
+  { artifact, manifest }: Outputs,
+  written: string,
+  putManifest: (path: string) => Promise<void>,
+): Promise<Replaced> {
   await assertReplaceable(artifact);
-  const hasOld = (await identityOf(artifact)) !== undefined;
-  const aside = hasOld ? await temporarySibling(artifact) : undefined;
-  if (aside !== undefined) await rename(artifact, aside);
-  let isInPlace = false;
+  if (manifest !== undefined) await assertReplaceable(manifest, true);
+  const owner = ownerName();
+  const identity = await identityOf(written);
+  const outputs = { artifact, ...(manifest !== undefined && { manifest }) };
+  const undo = (): Promise<void> => restore(outputs, owner);
   try {
+    await writeFile(markOf(artifact, owner), `${identity}\n`, { flag: "wx" });
+    if (manifest !== undefined) await renameIfThere(manifest, siblingOf(manifest, "old", owner));
+    await renameIfThere(artifact, siblingOf(artifact, "old", owner));
     await rename(written, artifact);
-    isInPlace = true;
-    await writeFile(noteOf(artifact), `${await identityOf(artifact)}\n`);
+    await writeNote(artifact);
+    if (manifest !== undefined) await putManifest(manifest);
   } catch (error) {
-    if (isInPlace) await removeTree(artifact);
-    if (aside !== undefined) await rename(aside, artifact);
+    await undo();
+    throw ioError(error, "write", artifact);
+  }
+  return {
+    undo,
+    keep: () => unlinkSync(markOf(artifact, owner)),
+    discard: async () => {
+      for (const path of [artifact, manifest]) if (path !== undefined) await removeTree(siblingOf(path, "old", owner));
+    },
+  };
+}
+
+/** Puts back what builds that were killed had set aside, and removes what they had no time to remove. */
+export async function recover(outputs: Outputs): Promise<void> {
+  const { artifact, manifest } = outputs;
+  if (!(await isThere(dirname(artifact)))) return;
+  for (const { owner } of await leftoversOf(artifact, "undo")) await restore(outputs, owner);
+  for (const path of [artifact, manifest]) {
+    if (path === undefined || !(await isThere(dirname(path)))) continue;
+    for (const { path: old } of await leftoversOf(path, "old")) await removeTree(old);
+  }
+}
+
+/** What is in place by now may be of a later build, which has seen to it that all is well. */
+async function restore({ artifact, manifest }: Outputs, owner: string): Promise<void> {
+  const mark = markOf(artifact, owner);
+  const ours = await readFile(mark, "utf8").catch(() => "");
+  const there = await identityOf(artifact);
+  const old = siblingOf(artifact, "old", owner);
+  const oldManifest = manifest === undefined ? undefined : siblingOf(manifest, "old", owner);
+  if (there === undefined || `${there}\n` === ours) {
+    if (there !== undefined) {
+      if (manifest !== undefined) await rm(manifest, { force: true });
+      await removeTree(artifact);
+      await removeTree(noteOf(artifact));
+    }
+    if (await renameIfThere(old, artifact)) await writeNote(artifact);
+    if (manifest !== undefined && oldManifest !== undefined) await renameIfThere(oldManifest, manifest);
+  }
+  await removeTree(old);
+  if (oldManifest !== undefined) await removeTree(oldManifest);
+  await rm(mark, { force: true });
+}
+
+/** Says what an unfinished build has put in place; as long as it is there, what was set aside is to come back. */
+function markOf(artifact: string, owner: string): string {
+  return siblingOf(artifact, "undo", owner);
+}
+
+async function renameIfThere(from: string, to: string): Promise<boolean> {
+  try {
+    await rename(from, to);
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return false;
     throw error;
   }
-  if (aside !== undefined) await removeTree(aside);
 }
 
-/** Takes an artifact away again. */
-export async function withdraw(artifact: string): Promise<void> {
-  await removeTree(artifact);
-  await removeTree(noteOf(artifact));
-}
-
-/** A hidden file beside a folder says which folder it is that fledge has made: inside, it would be part of the tree. */
-function noteOf(artifact: string): string {
-  return join(dirname(artifact), `.${basename(artifact)}.fledge`);
+async function writeNote(artifact: string): Promise<void> {
+  if (!(await lstat(artifact)).isDirectory()) return await removeTree(noteOf(artifact));
+  await writeFile(noteOf(artifact), `${await identityOf(artifact)}\n`);
 }
 
 async function readNote(artifact: string): Promise<string | undefined> {
@@ -53,13 +129,17 @@ async function readNote(artifact: string): Promise<string | undefined> {
   );
 }
 
-/** Inode number, which may be used again, and time of birth; undefined for all but folders. */
+/** Inode number, which may be used again, and time of birth; undefined where nothing is. */
 async function identityOf(path: string): Promise<string | undefined> {
   try {
-    const stat = await lstat(path, { bigint: true });
-    return stat.isDirectory() ? `${stat.ino}:${stat.birthtimeNs}` : undefined;
+    const { ino, birthtimeNs } = await lstat(path, { bigint: true });
+    return `${ino}:${birthtimeNs}`;
   } catch (error) {
     if (errnoOf(error) === "ENOENT") return undefined;
     throw error;
   }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return (await lstat(path).catch(() => undefined)) !== undefined;
 }

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { ResolvedPlugin } from "../config/resolve/plugin.ts";
+import { isSibling } from "../lib/atomic.ts";
 import { parsePattern } from "../lib/pattern.ts";
 import type { WatchedPath } from "../lib/watched.ts";
 import type { SourceOptions } from "../sources/options.ts";
@@ -32,7 +33,7 @@ export function isOutput(plugins: readonly ResolvedPlugin[]): (path: string) => 
     return manifest === undefined ? [artifact] : [artifact, manifest];
   });
   const known = new Set(outputs);
-  return (path) => known.has(path) || /^\..*\.fledge-\d+-\d+\.tmp$/.test(basename(path));
+  return (path) => known.has(path) || isSibling(basename(path));
 }
 
 function localPath(from: { readonly path?: string; readonly url?: string }, baseDir: string): string | undefined {

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
-import { errnoOf, FledgeError, isFledgeError, messageOf } from "../lib/errors.ts";
+import { errnoOf, FledgeError, isFledgeError } from "../lib/errors.ts";
+import { ioError } from "../lib/io-error.ts";
 import { assertAsFound, changed, openFlagsOf } from "./host-file.ts";
 import type { FileInode, Segment } from "./node.ts";
 
@@ -188,7 +189,7 @@ async function openContent(path: string | Buffer, flags: number): Promise<FileHa
 /** Why a content's file cannot be opened; a link in its place is no way to it. */
 export function unreadable(path: string | Buffer, error: unknown): FledgeError {
   if (errnoOf(error) === "ELOOP") return changed(path);
-  return new FledgeError("io", `cannot read ${path}: ${errnoOf(error) ?? messageOf(error)}`, { cause: error });
+  return ioError(error, "read", path);
 }
 
 async function assertUnchanged(handle: FileHandle, file: FileInode): Promise<void> {

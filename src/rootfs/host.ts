@@ -1,7 +1,8 @@
 import { type BigIntStats, type Dirent, lstatSync, readdirSync, readlinkSync, realpathSync } from "node:fs";
 import { basename } from "node:path";
 import { type ByteString, compareBytes, toByteString, toText } from "../lib/bytes.ts";
-import { errnoOf, FledgeError, messageOf } from "../lib/errors.ts";
+import { FledgeError } from "../lib/errors.ts";
+import { ioError } from "../lib/io-error.ts";
 import { deviceNumbersOf, hostContent, leftOut } from "./host-file.ts";
 import type { GuestPath, Ownership, RootfsTree } from "./tree.ts";
 
@@ -15,13 +16,20 @@ export type OwnershipRule = (guestPath: string, entry: HostEntry) => Ownership;
  * into it under its own name; a folder's content goes into the destination. Directories that the guest has stay as they
  * are. A file or symlink that is in the way is replaced, never written through: mapping onto /bin/sh must not overwrite
  * the BusyBox that it links to. Pipes and devices are made anew, and a socket in a folder is left out with a warning.
+ * What `omits` says of a path in a folder is left out without one.
  */
-export function copyIntoTree(tree: RootfsTree, hostPath: string, guestPath: GuestPath, rule: OwnershipRule): void {
+export function copyIntoTree(
+  tree: RootfsTree,
+  hostPath: string,
+  guestPath: GuestPath,
+  rule: OwnershipRule,
+  omits: (hostPath: string) => boolean = () => false,
+): void {
   const real = realPath(hostPath);
   const stat = statHost(real);
   const to = toByteString(guestPath);
   if (stat.isDirectory()) {
-    copyFolder(tree, real, trimSlash(to), rule);
+    copyFolder(tree, { path: real, omits }, trimSlash(to), rule);
   } else if (stat.isFile()) {
     const inside = to.endsWith("/") || isDir(tree, to);
     const name = toByteString(basename(hostPath));
@@ -31,16 +39,19 @@ export function copyIntoTree(tree: RootfsTree, hostPath: string, guestPath: Gues
   }
 }
 
-function copyFolder(tree: RootfsTree, hostPath: Buffer, to: ByteString, rule: OwnershipRule): void {
+type HostFolder = { readonly path: Buffer; readonly omits: (hostPath: string) => boolean };
+
+function copyFolder(tree: RootfsTree, { path, omits }: HostFolder, to: ByteString, rule: OwnershipRule): void {
   const folder = to === "" ? ("/" as ByteString) : to;
   if (!isDir(tree, folder)) {
     tree.mkdir(asPath(folder), { mode: 0o755, ...rule(toText(folder), { isDir: true, isExecutable: true }) });
   }
-  for (const entry of readFolder(hostPath)) {
+  for (const entry of readFolder(path)) {
     const name = entry.name.toString("latin1") as ByteString;
-    const child = Buffer.concat([hostPath, Buffer.from("/"), entry.name]);
+    const child = Buffer.concat([path, Buffer.from("/"), entry.name]);
+    if (omits(child.toString())) continue;
     const target = join(to, name);
-    if (entry.isDirectory()) copyFolder(tree, child, target, rule);
+    if (entry.isDirectory()) copyFolder(tree, { path: child, omits }, target, rule);
     else if (entry.isSymbolicLink()) copySymlink(tree, child, target);
     else if (entry.isFile()) copyFile(tree, { path: child, stat: statHost(child) }, target, rule);
     else if (entry.isSocket()) tree.warn(leftOut(child));
@@ -113,7 +124,7 @@ function readFolder(hostPath: Buffer): Dirent<Buffer>[] {
     const entries = readdirSync(hostPath, { withFileTypes: true, encoding: "buffer" });
     return entries.sort((a, b) => compareBytes(a.name.toString("latin1"), b.name.toString("latin1")));
   } catch (error) {
-    throw unreadable(hostPath, error);
+    throw ioError(error, "copy", hostPath);
   }
 }
 
@@ -122,7 +133,7 @@ function realPath(hostPath: string): Buffer {
   try {
     return realpathSync(hostPath, { encoding: "buffer" });
   } catch (error) {
-    throw unreadable(hostPath, error);
+    throw ioError(error, "copy", hostPath);
   }
 }
 
@@ -130,15 +141,8 @@ function statHost(hostPath: Buffer): BigIntStats {
   try {
     return lstatSync(hostPath, { bigint: true });
   } catch (error) {
-    throw unreadable(hostPath, error);
+    throw ioError(error, "copy", hostPath);
   }
-}
-
-function unreadable(hostPath: string | Buffer, error: unknown): FledgeError {
-  const errno = errnoOf(error);
-  const why =
-    errno === "ENOENT" ? "no such file or folder" : errno === "EACCES" ? "permission denied" : messageOf(error);
-  return new FledgeError("io", `cannot copy ${hostPath}: ${why}`, { cause: error });
 }
 
 function notCopyable(hostPath: string | Buffer): FledgeError {

@@ -24,6 +24,8 @@ export type SourceSettings = {
   /** Of images whose options name none. Default Linux on the host's processor. */
   readonly platform?: string | undefined;
   readonly limits?: SourceLimits | undefined;
+  /** What of a folder of this machine is left out. */
+  readonly omits?: ((path: string) => boolean) | undefined;
   /** What relative paths start from. Default the working folder. */
   readonly cwd?: string;
 };
@@ -34,7 +36,7 @@ export function openSource(options: SourceOptions, settings: SourceSettings = {}
   const local = (path: string, reference = path): LocalPath => ({ reference, path: resolve(cwd, path) });
   if ("custom" in options) return customSource(options.custom);
   if ("tar" in options) return tarSource(local(options.tar), limits);
-  if ("dir" in options) return dirSource(local(options.dir));
+  if ("dir" in options) return dirSource(local(options.dir), settings.omits);
   const platformText = options.platform ?? settings.platform;
   const platform = platformText === undefined ? undefined : parsePlatform(platformText);
   if ("dockerfile" in options) return dockerfileSource(options, { platform, limits, cwd });

@@ -1,6 +1,7 @@
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
-import { errnoOf, FledgeError, messageOf } from "../lib/errors.ts";
+import { errnoOf, FledgeError } from "../lib/errors.ts";
+import { ioError } from "../lib/io-error.ts";
 
 /** A file or folder that a config names. */
 export type LocalPath = {
@@ -54,8 +55,7 @@ export async function requireFolder(path: string): Promise<void> {
 
 /** An `io` error for what a source names, or a file in it. */
 export function unreadable(path: string | Buffer, error: unknown): FledgeError {
-  const errno = errnoOf(error);
-  const why = errno === "ENOENT" ? "no such file or folder" : errno === "EACCES" ? "permission denied" : undefined;
-  const hint = errno === "ENOENT" ? "check the path; in a config a relative one starts from its folder" : undefined;
-  return new FledgeError("io", `cannot read ${path}: ${why ?? errno ?? messageOf(error)}`, { cause: error, hint });
+  return ioError(error, "read", path, {
+    ifAbsent: "check the path; in a config a relative one starts from its folder",
+  });
 }

@@ -1,15 +1,15 @@
-import { randomUUID } from "node:crypto";
-import { open, readdir, rename, rm, stat } from "node:fs/promises";
-import { hostname } from "node:os";
+import { open, readdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { nowMs } from "../lib/clock.ts";
+import type { RunContext } from "../lib/context.ts";
 import { type Digest, hexOf } from "../lib/digest.ts";
-import { errnoOf, FledgeError, isFledgeError, messageOf } from "../lib/errors.ts";
+import { errnoOf, FledgeError, messageOf } from "../lib/errors.ts";
 import { hashFile } from "../lib/hash-file.ts";
-import { ensureCacheFolder } from "./cache-dir.ts";
-import { isAlive, type LockContext, withLock } from "./lock.ts";
+import { isLeftover, ownerName } from "../lib/owner.ts";
+import { cacheError, ensureCacheFolder } from "./cache-dir.ts";
+import { takeLease } from "./leases.ts";
+import { type LockContext, withLock } from "./lock.ts";
 
-export type StoreContext = LockContext & { log(message: string): void };
+export type StoreContext = LockContext & Pick<RunContext, "disposer">;
 
 /** Writes a blob to the path it is given and says what it wrote; it must not leave the path open. */
 export type FetchBlob = (path: string) => Promise<Digest>;
@@ -23,13 +23,14 @@ export function blobPath(cacheDir: string, digest: Digest): string {
 
 /**
  * The path of a blob, fetched unless it is there. A stored blob is hashed again on each use, so one that was damaged
- * on disk is noticed and fetched anew. Throws `checksum` when what was fetched is not what was asked for, and `store`
+ * on disk is noticed and fetched anew; `prune` leaves it until the build has ended. Throws `checksum` when what was fetched is not what was asked for, and `store`
  * when the cache cannot be written to.
  */
 export async function ensureBlob(ctx: StoreContext, digest: Digest, fetch: FetchBlob): Promise<Blob> {
   const path = blobPath(ctx.cacheDir, digest);
+  await takeLease(ctx.cacheDir, digest, ctx.disposer);
   if (await isIntact(path, digest, ctx)) return { digest, path };
-  return await withLock(ctx, digest, async () => {
+  return await withLock(ctx, `blob ${digest}`, async () => {
     // Someone else may have fetched it while this one waited.
     if (await isIntact(path, digest)) return { digest, path };
     return await ingest(ctx, fetch, digest);
@@ -56,7 +57,7 @@ async function ingest(ctx: StoreContext, fetch: FetchBlob, expected?: Digest): P
   const folder = await ensureCacheFolder(ctx.cacheDir, "ingest");
   await ensureCacheFolder(ctx.cacheDir, "blobs", "sha256");
   await removeStale(folder);
-  const temporary = join(folder, `${hostname()}.${process.pid}.${randomUUID()}`);
+  const temporary = join(folder, ownerName());
   try {
     const digest = await fetch(temporary);
     if (expected !== undefined && digest !== expected) {
@@ -65,14 +66,11 @@ async function ingest(ctx: StoreContext, fetch: FetchBlob, expected?: Digest): P
       });
     }
     const path = blobPath(ctx.cacheDir, digest);
+    if (expected === undefined) await takeLease(ctx.cacheDir, digest, ctx.disposer);
     await publish(temporary, path);
     return { digest, path };
   } catch (error) {
-    if (isFledgeError(error) || errnoOf(error) === undefined) throw error;
-    throw new FledgeError("store", `cannot write to the cache folder ${ctx.cacheDir}: ${messageOf(error)}`, {
-      hint: "check its free space and permissions, or choose another with --cache-dir DIR",
-      cause: error,
-    });
+    throw errnoOf(error) === undefined ? error : cacheError(error, "write to", ctx.cacheDir);
   } finally {
     await rm(temporary, { force: true });
   }
@@ -94,26 +92,10 @@ async function sync(path: string): Promise<void> {
   }
 }
 
-const A_DAY_MS = 86_400_000;
-
-/**
- * Removes what a killed process left. A pid says nothing about a process of another host or container that shares
- * the folder, so of those only what nobody wrote to for a day goes.
- */
+/** Removes what killed processes left. */
 async function removeStale(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
-    const match = /^(.*)\.(\d+)\.[0-9a-f-]{36}$/.exec(name);
-    if (match === null) continue;
     const path = join(folder, name);
-    const stale = match[1] === hostname() ? !isAlive(Number(match[2])) : await isOld(path);
-    if (stale) await rm(path, { force: true });
+    if (await isLeftover(path, name)) await rm(path, { force: true }).catch(() => {}); // Another user's: theirs to remove.
   }
-}
-
-async function isOld(path: string): Promise<boolean> {
-  const age = await stat(path).then(
-    (stats) => nowMs() - stats.mtimeMs,
-    () => 0,
-  );
-  return age > A_DAY_MS;
 }

@@ -2,7 +2,8 @@ import { access, constants, mkdir } from "node:fs/promises";
 import { homedir } from "node:os";
 import { isAbsolute, join, resolve } from "node:path";
 import type { Env } from "../lib/context.ts";
-import { errnoOf, FledgeError } from "../lib/errors.ts";
+import { FledgeError, isFledgeError } from "../lib/errors.ts";
+import { reasonOf } from "../lib/io-error.ts";
 
 /**
  * The absolute path of the cache folder: `--cache-dir` (relative to the working folder), FLEDGE_CACHE_DIR,
@@ -24,9 +25,15 @@ export async function ensureCacheFolder(cacheDir: string, ...below: string[]): P
     await access(folder, constants.W_OK | constants.X_OK);
     return folder;
   } catch (error) {
-    throw new FledgeError("store", `the cache folder ${cacheDir} cannot be written to (${errnoOf(error)})`, {
-      hint: "choose another with --cache-dir DIR or FLEDGE_CACHE_DIR=DIR",
-      cause: error,
-    });
+    throw cacheError(error, "write to", cacheDir);
   }
+}
+
+/** A `store` error for what the operating system refused in the cache. */
+export function cacheError(error: unknown, action: "use" | "write to", path: string): FledgeError {
+  if (isFledgeError(error)) return error;
+  return new FledgeError("store", `cannot ${action} the cache ${path}: ${reasonOf(error)}`, {
+    hint: "check its owner and the space on its disk, or choose another with --cache-dir DIR or FLEDGE_CACHE_DIR=DIR",
+    cause: error,
+  });
 }

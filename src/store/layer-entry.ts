@@ -2,11 +2,12 @@ import { readFile, rename, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Warning } from "../lib/context.ts";
 import { type Digest, hexOf } from "../lib/digest.ts";
-import { errnoOf, FledgeError, messageOf } from "../lib/errors.ts";
+import { errnoOf, type FledgeError } from "../lib/errors.ts";
 import { hashFile } from "../lib/hash-file.ts";
+import { bootId, ownerName } from "../lib/owner.ts";
 import type { Layer } from "../rootfs/layer.ts";
 import { decodeIndex } from "../rootfs/layer-index.ts";
-import { bootId, ownerName } from "./owner.ts";
+import { cacheError } from "./cache-dir.ts";
 
 // CACHE/layers/sha256/HEX/  one layer, HEX being its diff_id
 //   layer.tar     the archive, uncompressed
@@ -98,10 +99,7 @@ export async function readRecord(folder: string, diffId: Digest): Promise<LayerR
 }
 
 export function unusable(path: string, error: unknown): FledgeError {
-  return new FledgeError("store", `the cache ${path} cannot be used: ${errnoOf(error) ?? messageOf(error)}`, {
-    hint: "check its owner and the space on its disk, or choose another with --cache-dir or FLEDGE_CACHE_DIR",
-    cause: error,
-  });
+  return cacheError(error, "use", path);
 }
 
 export function isWholeIndex(index: Uint8Array, storedFile: string): boolean {

@@ -6,11 +6,11 @@ import { decompress } from "../lib/decompress.ts";
 import { type Digest, digestOf } from "../lib/digest.ts";
 import { FledgeError } from "../lib/errors.ts";
 import { createHasher } from "../lib/hash-thread.ts";
+import { bootId } from "../lib/owner.ts";
 import { createIndexEncoder } from "../rootfs/layer-index.ts";
 import type { LayerLimits } from "../rootfs/limits.ts";
 import { createTarIndexer } from "../rootfs/tar.ts";
 import { INDEX, type LayerRecord, TAR, unusable, writeRecord } from "./layer-entry.ts";
-import { bootId } from "./owner.ts";
 import { SequentialWriter } from "./sequential-writer.ts";
 
 /** A layer's archive as it comes, compressed or not, and what is known of it beforehand. */

@@ -54,7 +54,7 @@ async function lookUp(wanted: WantedLayer, ctx: RunContext): Promise<StoredLayer
 async function openKnown(diffId: Digest, label: string, ctx: RunContext): Promise<StoredLayer | undefined> {
   const { cacheDir } = ctx;
   const folder = layerFolder(cacheDir, diffId);
-  await takeLease(cacheDir, hexOf(diffId), ctx.disposer);
+  await takeLease(cacheDir, diffId, ctx.disposer);
   const found = await findLayer(folder, diffId, ctx.signal);
   switch (found.kind) {
     case "absent":
@@ -84,7 +84,7 @@ async function fetchLayer(wanted: WantedLayer, ctx: RunContext): Promise<StoredL
 async function fetchOnce(wanted: WantedLayer, attempt: number, ctx: RunContext): Promise<StoredLayer> {
   const { cacheDir, disposer } = ctx;
   const { label, blob, diffId: expected, limits } = wanted;
-  await removeAbandoned(cacheDir, nowMs());
+  await removeAbandoned(cacheDir);
   const staging = await openStaging(cacheDir, disposer).catch((error: unknown) => {
     throw unusable(cacheDir, error);
   });
@@ -116,7 +116,7 @@ async function place(
 ): Promise<StoredLayer> {
   const folder = layerFolder(ctx.cacheDir, diffId);
   await mkdir(dirname(folder), { recursive: true });
-  await takeLease(ctx.cacheDir, hexOf(diffId), ctx.disposer);
+  await takeLease(ctx.cacheDir, diffId, ctx.disposer);
   for (;;) {
     await publishLayer(written, folder);
     const found = await findLayer(folder, diffId, ctx.signal);

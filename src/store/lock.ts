@@ -1,20 +1,20 @@
-import { open, readFile, rm } from "node:fs/promises";
+import { chmod, type FileHandle, link, lstat, mkdir, open, readdir, rename, rm } from "node:fs/promises";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
-import { throwIfAborted } from "../lib/context.ts";
+import { type RunContext, throwIfAborted } from "../lib/context.ts";
 import { hexOf, sha256 } from "../lib/digest.ts";
 import { errnoOf } from "../lib/errors.ts";
+import { ownerName } from "../lib/owner.ts";
 import { sleep } from "../lib/retry.ts";
-import { ensureCacheFolder } from "./cache-dir.ts";
 
-export type LockContext = { readonly signal: AbortSignal; readonly cacheDir: string };
+export type LockContext = Pick<RunContext, "signal" | "cacheDir" | "progress" | "log">;
 
 const POLL_MS = 100;
 
 /**
- * Runs `work` while no other fledge of this user on this machine holds the lock `name` of the same cache folder. It
- * only saves doing the same work twice: when the lock cannot be had within `longestWaitMs`, `work` runs all the same,
- * so whatever it publishes must be published atomically.
+ * Runs `work` while no other fledge on this machine holds the lock `name` of the same cache folder. It only saves doing
+ * the same work twice: when the lock cannot be had within `longestWaitMs`, or not at all, `work` runs all the same, so
+ * whatever it publishes must be published atomically.
  */
 export async function withLock<T>(
   ctx: LockContext,
@@ -22,9 +22,7 @@ export async function withLock<T>(
   work: () => Promise<T>,
   longestWaitMs = 600_000,
 ): Promise<T> {
-  const key = hexOf(sha256(`${process.getuid?.()}\n${ctx.cacheDir}\n${name}`)).slice(0, 32);
-  const acquire = process.platform === "linux" ? () => acquireSocket(key) : () => acquireFile(ctx.cacheDir, key);
-  const release = await acquireWithin(ctx.signal, acquire, longestWaitMs);
+  const release = await acquireWithin(ctx, name, longestWaitMs);
   try {
     return await work();
   } finally {
@@ -32,97 +30,159 @@ export async function withLock<T>(
   }
 }
 
+/** Removes what holders that were killed left of their locks. */
+export async function removeDeadLocks(cacheDir: string): Promise<void> {
+  const folder = locksFolder(cacheDir);
+  for (const key of await readdir(folder).catch(() => [])) {
+    await inFolder(folder, async (at) => {
+      if ((await tryConnect(at(key))) === "ECONNREFUSED") await removeDead(folder, key);
+    });
+  }
+}
+
 type Release = () => Promise<void>;
 /** The lock, or a way to wait until it may be free. */
 type Attempt = { readonly release: Release } | { readonly freed: (signal: AbortSignal) => Promise<void> };
 
-async function acquireWithin(signal: AbortSignal, acquire: () => Promise<Attempt>, waitMs: number): Promise<Release> {
+async function acquireWithin(ctx: LockContext, name: string, waitMs: number): Promise<Release> {
   const deadline = performance.now() + waitMs;
+  let isWaiting = false;
   for (;;) {
-    throwIfAborted(signal);
-    const attempt = await acquire();
+    throwIfAborted(ctx.signal);
+    const attempt = await acquire(locksFolder(ctx.cacheDir), hexOf(sha256(name)).slice(0, 32));
     if ("release" in attempt) return attempt.release;
     const left = deadline - performance.now();
     if (left <= 0) return async () => {};
-    await attempt.freed(AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(left))]));
+    if (!isWaiting) ctx.log(`waiting for another build, which has ${name} under way`);
+    isWaiting = true;
+    ctx.progress(0, undefined, `waiting for another build, which has ${name} under way`);
+    await attempt.freed(AbortSignal.any([ctx.signal, AbortSignal.timeout(Math.ceil(left))]));
   }
 }
 
 /**
- * An abstract unix socket (unix(7)): the kernel frees the name when its holder ends, however it ends. Those who wait
- * hold a connection to it, which ends with it.
+ * A lock is a unix socket in the cache (unix(7)): who may not write there cannot hold one, it is one for all containers
+ * that share the folder, and the kernel refuses connections as soon as its holder has ended, however it ended. Those who
+ * wait hold a connection to it, which ends with it.
  */
-async function acquireSocket(key: string): Promise<Attempt> {
-  const path = `\0fledge-${key}`;
-  const waiting = new Set<Socket>();
-  const server = createServer((socket) => {
-    waiting.add(socket);
-    socket.on("error", () => {}).on("close", () => waiting.delete(socket));
-  });
-  const failure = await listen(server, path);
-  if (failure === "EADDRINUSE") return { freed: (signal) => connectionEnd(path, signal) };
-  if (failure !== undefined) return { release: async () => {} }; // no such sockets in this sandbox: go on without
-  return {
-    release: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        for (const socket of waiting) socket.destroy();
-      }),
-  };
+async function acquire(folder: string, key: string): Promise<Attempt> {
+  const withoutLock: Attempt = { release: async () => {} };
+  try {
+    await mkdir(folder, { recursive: true });
+    return await inFolder(folder, async (at, keepOpen) => {
+      const server = new LockServer();
+      const failure = await server.listen(at(key));
+      if (failure === "EADDRINUSE") return { freed: (signal) => untilFree(folder, key, signal) };
+      if (failure !== undefined) return withoutLock;
+      await chmod(join(folder, key), 0o666).catch(() => {}); // Whoever reaches it may wait for it.
+      const close = keepOpen();
+      return { release: () => server.close().finally(close) };
+    });
+  } catch {
+    return withoutLock; // A folder that cannot be written to: the work will say so, if it has to write.
+  }
 }
 
-function listen(server: Server, path: string): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    server.once("error", (error) => resolve(errnoOf(error) ?? "unknown"));
-    server.listen({ path, backlog: 511 }, () => resolve(undefined));
+class LockServer {
+  readonly #server: Server;
+  readonly #waiting = new Set<Socket>();
+
+  constructor() {
+    this.#server = createServer((socket) => {
+      this.#waiting.add(socket);
+      socket.on("error", () => {}).on("close", () => this.#waiting.delete(socket));
+    });
+  }
+
+  /** The errno of what went wrong, if something did. */
+  listen(path: string): Promise<string | undefined> {
+    return new Promise((resolve) => {
+      this.#server.once("error", (error) => resolve(errnoOf(error) ?? "unknown"));
+      this.#server.listen({ path, backlog: 511 }, () => resolve(undefined));
+    });
+  }
+
+  close(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#server.close(() => resolve());
+      for (const socket of this.#waiting) socket.destroy();
+    });
+  }
+}
+
+async function untilFree(folder: string, key: string, signal: AbortSignal): Promise<void> {
+  await inFolder(folder, async (at) => {
+    if ((await tryConnect(at(key), signal)) !== "ECONNREFUSED" || signal.aborted) return;
+    // Perhaps it does not listen yet: between bind() and listen() it refuses too.
+    await sleep(POLL_MS, signal).catch(() => {});
+    if ((await tryConnect(at(key), signal)) === "ECONNREFUSED" && !signal.aborted) await removeDead(folder, key);
   });
 }
 
-async function connectionEnd(path: string, signal: AbortSignal): Promise<void> {
+/** Connects, and waits for the end of that; says why it could not. */
+async function tryConnect(path: string, signal?: AbortSignal): Promise<string | undefined> {
+  if (signal?.aborted) return undefined;
   const socket = connect({ path });
-  const refused = await new Promise<boolean>((resolve) => {
+  const failure = await new Promise<string | undefined>((resolve) => {
     const stop = () => socket.destroy();
-    signal.addEventListener("abort", stop, { once: true });
-    let failed = false;
-    socket.on("error", () => {
-      failed = true;
+    signal?.addEventListener("abort", stop, { once: true });
+    let errno: string | undefined;
+    socket.on("error", (error) => {
+      errno = errnoOf(error);
     });
     socket.on("close", () => {
-      signal.removeEventListener("abort", stop);
-      resolve(failed);
+      signal?.removeEventListener("abort", stop);
+      resolve(errno);
     });
+    if (signal === undefined) socket.on("connect", stop);
     socket.resume();
   });
-  // Refused: the holder is just leaving, or its queue is full. A moment keeps this from spinning.
-  if (refused && !signal.aborted) await pause(signal);
+  // Neither refused nor there: it has just been freed, or there is no telling. A moment keeps this from spinning.
+  if (failure !== undefined && failure !== "ECONNREFUSED" && signal !== undefined)
+    await sleep(POLL_MS, signal).catch(() => {});
+  return failure;
 }
 
-/** A file that holds the pid of its owner; one whose owner is dead is taken over. */
-async function acquireFile(cacheDir: string, key: string): Promise<Attempt> {
-  const path = join(await ensureCacheFolder(cacheDir, "locks"), key);
+/** Two may find the same lock dead, and one of them take it before the other removes it: that one is put back. */
+async function removeDead(folder: string, key: string): Promise<void> {
+  const path = join(folder, key);
+  const aside = join(folder, `dead-${ownerName()}`);
   try {
-    const file = await open(path, "wx");
-    await file.writeFile(String(process.pid));
-    await file.close();
-    return { release: () => rm(path, { force: true }) };
-  } catch (error) {
-    if (errnoOf(error) !== "EEXIST") return { release: async () => {} };
-  }
-  const pid = Number(await readFile(path, "utf8").catch(() => ""));
-  if (pid > 0 && !isAlive(pid)) await rm(path, { force: true });
-  return { freed: pause };
-}
-
-/** Whether a process of this machine runs; one of another user does (EPERM). */
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return errnoOf(error) === "EPERM";
+    const { ino } = await lstat(path);
+    await rename(path, aside);
+    if ((await lstat(aside)).ino !== ino) await link(aside, path);
+  } catch {
+    // Somebody else was faster.
+  } finally {
+    await rm(aside, { force: true, recursive: true }).catch(() => {});
   }
 }
 
-async function pause(signal: AbortSignal): Promise<void> {
-  await sleep(POLL_MS, signal).catch(() => {});
+/** Lends short paths of what is in a folder: that of a socket has at most 107 bytes. */
+async function inFolder<T>(
+  folder: string,
+  work: (at: (name: string) => string, keepOpen: () => () => Promise<void>) => Promise<T>,
+): Promise<T> {
+  if (process.platform !== "linux")
+    return await work(
+      (name) => join(folder, name),
+      () => async () => {},
+    );
+  const handle: FileHandle = await open(folder, "r");
+  let isLent = false;
+  try {
+    return await work(
+      (name) => `/proc/self/fd/${handle.fd}/${name}`,
+      () => {
+        isLent = true;
+        return () => handle.close();
+      },
+    );
+  } finally {
+    if (!isLent) await handle.close();
+  }
+}
+
+function locksFolder(cacheDir: string): string {
+  return join(cacheDir, "locks");
 }

@@ -4,9 +4,10 @@ import { nowMs } from "../lib/clock.ts";
 import { type Digest, digestFromHex, hexOf } from "../lib/digest.ts";
 import { errnoOf } from "../lib/errors.ts";
 import { hashFile } from "../lib/hash-file.ts";
+import { ownerName } from "../lib/owner.ts";
 import { INDEX, isWholeIndex, layersFolder, RECORD, readRecord, TAR, unusable } from "./layer-entry.ts";
-import { leasedLayers } from "./leases.ts";
-import { ownerName } from "./owner.ts";
+import { isLeased } from "./leases.ts";
+import { removeDeadLocks } from "./lock.ts";
 import { removeAbandoned } from "./staging.ts";
 
 /** One thing in the cache: a layer, unpacked, or a blob as it was downloaded. */
@@ -47,11 +48,12 @@ export async function listCache(cacheDir: string): Promise<CacheItem[]> {
 }
 
 /**
- * Removes what is due; without options all of it. Layers that a running build reads are kept, and each removal is atomic,
+ * Removes what is due; without options all of it. What a running build reads is kept, and each removal is atomic,
  * so that it may run beside builds. Throws a `store` error when something cannot be removed.
  */
 export async function pruneCache(cacheDir: string, options: PruneOptions = {}): Promise<PruneResult> {
-  const leftovers = await removeAbandoned(cacheDir, nowMs());
+  const leftovers = await removeAbandoned(cacheDir);
+  await removeDeadLocks(cacheDir);
   const items = await listCache(cacheDir);
   const removed: CacheItem[] = [];
   const inUse: CacheItem[] = [];
@@ -97,29 +99,28 @@ function dueItems(items: readonly CacheItem[], { olderThanMs, maxSizeBytes }: Pr
   return due;
 }
 
-/** False for a layer in use. A build that comes in between finds the layer whole, or not at all and fetches it. */
+/** False for what is in use. A build that comes in between finds it whole, or not at all and fetches it. */
 async function remove(cacheDir: string, item: CacheItem): Promise<boolean> {
-  const hex = hexOf(item.digest);
-  const isLeased = async (): Promise<boolean> => (await leasedLayers(cacheDir, nowMs())).has(hex);
-  if (item.kind === "layer" && (await isLeased())) return false;
+  if (await isLeased(cacheDir, item.digest)) return false;
   const trash = join(cacheDir, "staging", ownerName());
+  const aside = join(trash, hexOf(item.digest));
   try {
     await mkdir(trash, { recursive: true });
-    await rename(item.path, join(trash, hex));
-    if (item.kind === "layer" && (await isLeased())) {
+    await rename(item.path, aside);
+    if (await isLeased(cacheDir, item.digest)) {
       // Somebody found it in the last moment. If they have fetched it anew by now, theirs is as good.
-      const isBack = await rename(join(trash, hex), item.path).then(
+      const isBack = await rename(aside, item.path).then(
         () => true,
         () => false,
       );
       if (isBack) return false;
     }
-    await rm(trash, { recursive: true, force: true });
     return true;
   } catch (error) {
-    await rm(trash, { recursive: true, force: true }).catch(() => undefined);
     if (errnoOf(error) === "ENOENT") return true; // Somebody else prunes too.
     throw unusable(item.path, error);
+  } finally {
+    await rm(trash, { recursive: true, force: true }).catch(() => undefined);
   }
 }
 

@@ -1,7 +1,8 @@
 import { mkdir, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { nowMs } from "../lib/clock.ts";
 import type { Disposer } from "../lib/dispose.ts";
-import { isAbandoned, ownerName } from "./owner.ts";
+import { isAbandoned, ownerName } from "../lib/owner.ts";
 
 /** A folder of the cache, on the filesystem of what will be published from it by a rename. */
 export type Staging = { readonly path: string; discard(): Promise<void> };
@@ -22,15 +23,19 @@ export async function openStaging(cacheDir: string, disposer: Disposer): Promise
 }
 
 /** Removes what killed processes left; returns how many bytes that freed. */
-export async function removeAbandoned(cacheDir: string, nowMs: number): Promise<number> {
+export async function removeAbandoned(cacheDir: string): Promise<number> {
   const root = stagingRoot(cacheDir);
   let freed = 0;
   for (const name of await readdir(root).catch(() => [])) {
     const path = join(root, name);
     const { bytes, newestMs } = await measure(path);
-    if (!isAbandoned(name, nowMs - newestMs)) continue;
-    await rm(path, { recursive: true, force: true });
-    freed += bytes;
+    if (!isAbandoned(name, nowMs() - newestMs)) continue;
+    // What another user left is theirs to remove, or the cache's owner's.
+    const isGone = await rm(path, { recursive: true, force: true }).then(
+      () => true,
+      () => false,
+    );
+    if (isGone) freed += bytes;
   }
   return freed;
 }

@@ -1,10 +1,11 @@
 import type { BuildFailure } from "../../build.ts";
-import { abortedError } from "../../lib/context.ts";
-import { exitCodeOf } from "../../lib/errors.ts";
+import { abortedError, untilAborted } from "../../lib/context.ts";
 import { type BuildArgs, buildOptionsOf } from "../build-options.ts";
 import type { Command } from "../commands.ts";
 import { wantsBoth } from "../dockerfile.ts";
 import { DOCKERFILE_FLAGS, JOBS_FLAG, RECIPE_FLAGS, RUN_FLAGS } from "../flags.ts";
+import { exitCodeFor, onInterrupt } from "../interrupt.ts";
+import { print } from "../terminal.ts";
 
 type Args = BuildArgs & { readonly "dry-run"?: boolean };
 
@@ -33,15 +34,14 @@ export const build: Command = {
 
 async function runBuild(args: Args): Promise<number> {
   if (args["dry-run"]) return await (await import("./plan.ts")).printPlans(args);
-  const [{ loadTargets }, { buildAll }, { createRenderer }, { onInterrupt }] = await Promise.all([
+  const [{ loadTargets }, { buildAll }, { createRenderer }] = await Promise.all([
     import("../targets.ts"),
     import("../../build.ts"),
     import("../render/renderer.ts"),
-    import("../interrupt.ts"),
   ]);
   const options = buildOptionsOf(args);
   const signal = onInterrupt();
-  const plugins = await loadTargets(args);
+  const plugins = await untilAborted(loadTargets(args), signal);
   const names = plugins.map(({ name }) => name);
   const renderer = createRenderer({ ...args, plugins: names });
   const outcome = await buildAll(plugins, {
@@ -54,15 +54,15 @@ async function runBuild(args: Args): Promise<number> {
 
   const [only] = outcome.failures;
   if (names.length === 1 && only !== undefined) throw only.error;
-  const { renderFailures, renderSummary } = await import("../render/summary.ts");
-  process.stderr.write(renderFailures(outcome, { json: args.json ?? false, verbose: args.verbose ?? false }));
-  if (names.length > 1 && !args.json && !args.quiet) process.stdout.write(renderSummary(names, outcome));
+  const { reportFailures, summaryLines } = await import("../render/summary.ts");
+  reportFailures(outcome, { json: args.json ?? false, verbose: args.verbose ?? false });
+  if (names.length > 1 && !args.json && !args.quiet) print(summaryLines(names, outcome));
   return exitCodeOfAll(outcome.failures, signal);
 }
 
-/** That of the first plugin that failed, in the order of the config; 130 after an interrupt. */
+/** That of the first plugin that failed, in the order of the config; that of the interrupt after one. */
 function exitCodeOfAll(failures: readonly BuildFailure[], signal: AbortSignal): number {
   const [first] = failures;
   if (first === undefined) return 0;
-  return exitCodeOf(signal.aborted ? abortedError(signal) : first.error);
+  return exitCodeFor(signal.aborted ? abortedError(signal) : first.error);
 }

@@ -2,6 +2,7 @@ import { FledgeError } from "../../lib/errors.ts";
 import { didYouMean } from "../../lib/suggest.ts";
 import type { Command } from "../commands.ts";
 import { RUN_FLAGS } from "../flags.ts";
+import { line, print, printJson, type Shown, shown } from "../terminal.ts";
 
 type Args = {
   readonly _: readonly string[];
@@ -47,13 +48,13 @@ const ACTIONS: Readonly<Record<string, (folder: string, args: Args) => Promise<n
       import("../../lib/bytes.ts"),
     ]);
     const items = await listCache(folder);
-    if (json) return print(JSON.stringify(items, undefined, 2));
+    if (json) return tellJson(items);
     const total = items.reduce((sum, item) => sum + item.sizeBytes, 0);
     const rows = items.map(({ kind, digest, sizeBytes, lastUsedMs }) => {
       const used = new Date(lastUsedMs).toISOString().slice(0, 16).replace("T", " ");
-      return `${kind.padEnd(5)}  ${formatSize(sizeBytes).padStart(10)}  ${used}  ${digest}`;
+      return line`${kind.padEnd(5)}  ${formatSize(sizeBytes).padStart(10)}  ${used}  ${digest}`;
     });
-    return print([...rows, `${items.length} in all, ${formatSize(total)}`].join("\n"));
+    return tell([...rows, line`${items.length} in all, ${formatSize(total)}`]);
   },
   async prune(folder, args) {
     const [{ pruneCache }, { formatSize, parseSize }] = await Promise.all([
@@ -66,9 +67,9 @@ const ACTIONS: Readonly<Record<string, (folder: string, args: Args) => Promise<n
       ...(olderThan !== undefined && { olderThanMs: parseAge(olderThan) }),
       ...(maxSize !== undefined && { maxSizeBytes: parseSize(maxSize) }),
     });
-    if (args.json) return print(JSON.stringify(result, undefined, 2));
+    if (args.json) return tellJson(result);
     const kept = result.inUse.length === 0 ? "" : `; ${result.inUse.length} kept, which running builds read`;
-    return print(`removed ${result.removed.length}, freed ${formatSize(result.freedBytes)}${kept}`);
+    return tell([line`removed ${result.removed.length}, freed ${formatSize(result.freedBytes)}${kept}`]);
   },
   async verify(folder, { json }) {
     const [{ verifyCache }, { onInterrupt }] = await Promise.all([
@@ -76,15 +77,13 @@ const ACTIONS: Readonly<Record<string, (folder: string, args: Args) => Promise<n
       import("../interrupt.ts"),
     ]);
     const result = await verifyCache(folder, onInterrupt());
-    const text = [
-      ...result.damaged.map(({ item, why }) => `${item.path}: ${why}; the next build fetches it again`),
-      `${result.checked} checked, ${result.damaged.length} damaged`,
-    ];
-    print(json ? JSON.stringify(result, undefined, 2) : text.join("\n"));
+    const lines = result.damaged.map(({ item, why }) => line`${item.path}: ${why}; the next build fetches it again`);
+    if (json) tellJson(result);
+    else tell([...lines, line`${result.checked} checked, ${result.damaged.length} damaged`]);
     return result.damaged.length === 0 ? 0 : 1;
   },
   async path(folder) {
-    return print(folder);
+    return tell([shown(folder)]);
   },
 };
 
@@ -97,7 +96,12 @@ function parseAge(text: string): number {
   throw new FledgeError("usage", `--older-than "${text}" is not an age`, { hint: "write it like 12h, 7d or 4w" });
 }
 
-function print(text: string): number {
-  process.stdout.write(`${text}\n`);
+function tell(lines: readonly Shown[]): number {
+  print(lines);
+  return 0;
+}
+
+function tellJson(value: unknown): number {
+  printJson(value, 2);
   return 0;
 }

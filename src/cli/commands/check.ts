@@ -4,6 +4,7 @@ import { FledgeError, isFledgeError } from "../../lib/errors.ts";
 import type { ManifestCheck } from "../../volant/check.ts";
 import type { Command } from "../commands.ts";
 import { problemLines } from "../render/error.ts";
+import { line, print, printJson, say } from "../terminal.ts";
 
 export const check: Command = {
   meta: { name: "check", description: "Apply Volant's rules to manifests" },
@@ -37,18 +38,16 @@ export const check: Command = {
     );
     const failed = reports.some(({ problems }) => problems.length > 0);
     if (args.json) {
-      process.stdout.write(`${JSON.stringify(reports, undefined, 2)}\n`);
+      printJson(reports, 2);
       return failed ? 1 : 0;
     }
     for (const { file, problems, warnings, note } of reports) {
       if (problems.length === 0 && !args.quiet) {
-        process.stdout.write(`${file}: Volant accepts it${note === undefined ? "" : `, ${note}`}\n`);
+        print([line`${file}: Volant accepts it${note === undefined ? "" : `, ${note}`}`]);
       }
-      for (const problem of problems) process.stderr.write(`${problemLines({ file, ...problem }).join("\n")}\n`);
+      for (const problem of problems) say(problemLines({ file, ...problem }));
       for (const { message, hint } of warnings) {
-        process.stderr.write(
-          `${problemLines({ file, message: `warning: ${message}`, ...(hint && { hint }) }).join("\n")}\n`,
-        );
+        say(problemLines({ file, message: `warning: ${message}`, ...(hint && { hint }) }));
       }
     }
     return failed ? 1 : 0;

@@ -1,6 +1,7 @@
 import type { Command } from "../commands.ts";
 import { DOCKERFILE_FLAGS, RECIPE_FLAGS } from "../flags.ts";
 import type { RecipeArgs } from "../targets.ts";
+import { print, printJson } from "../terminal.ts";
 
 const { output: _output, ...RECIPE } = RECIPE_FLAGS;
 
@@ -22,7 +23,7 @@ export const doctor: Command = {
 };
 
 async function diagnose(args: DoctorArgs): Promise<number> {
-  const [{ diagnoseAll, diagnosePlan }, { renderDiagnoses }] = await Promise.all([
+  const [{ diagnoseAll, diagnosePlan }, { diagnosisLines }] = await Promise.all([
     import("../../pipeline/doctor.ts"),
     import("../render/doctor.ts"),
   ]);
@@ -30,7 +31,8 @@ async function diagnose(args: DoctorArgs): Promise<number> {
   const plans = args.all ? undefined : await plansOf(args);
   const diagnoses = plans === undefined ? await diagnoseAll(machine) : [];
   for (const plan of plans ?? []) diagnoses.push(await diagnosePlan(plan, machine));
-  process.stdout.write(args.json ? `${JSON.stringify(diagnoses, undefined, 2)}\n` : renderDiagnoses(diagnoses));
+  if (args.json) printJson(diagnoses, 2);
+  else print(diagnosisLines(diagnoses));
   const mustRun = plans !== undefined;
   return mustRun && diagnoses.some(({ canRun }) => !canRun) ? 3 : 0;
 }

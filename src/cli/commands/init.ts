@@ -1,6 +1,7 @@
 import type { InitOptions } from "../../init/init.ts";
 import { FledgeError } from "../../lib/errors.ts";
 import type { Command } from "../commands.ts";
+import { print, printJson } from "../terminal.ts";
 
 type Args = {
   readonly _: readonly string[];
@@ -34,12 +35,13 @@ export const init: Command = {
   ],
   async run({ args: parsed }) {
     const args = parsed as unknown as Args;
-    const [{ initProject }, { renderInit }] = await Promise.all([
+    const [{ initProject }, { initLines }] = await Promise.all([
       import("../../init/init.ts"),
       import("../render/init.ts"),
     ]);
     const result = await initProject(await answers(args));
-    process.stdout.write(args.json ? `${JSON.stringify(result, undefined, 2)}\n` : renderInit(result));
+    if (args.json) printJson(result, 2);
+    else print(initLines(result));
     return 0;
   },
 };

@@ -1,7 +1,7 @@
 import { relative } from "node:path";
-import { colors } from "consola/utils";
 import type { MigrateResult } from "../../migrate/migrate.ts";
 import type { Command } from "../commands.ts";
+import { bold, line, print, printJson, type Shown, say, shown, yellow } from "../terminal.ts";
 
 type Args = { readonly dir?: string; readonly "dry-run"?: boolean; readonly json?: boolean };
 
@@ -22,24 +22,23 @@ export const migrate: Command = {
     const dryRun = args["dry-run"] ?? false;
     const result = await migrateProject({ dryRun, ...(args.dir !== undefined && { dir: args.dir }) });
     for (const { message } of args.json ? [] : result.dropped) {
-      process.stderr.write(`${colors.yellow("dropped")} ${message}\n`);
+      say([line`${yellow`dropped`} ${message}`]);
     }
-    if (args.json) process.stdout.write(`${JSON.stringify(result, undefined, 2)}\n`);
-    else process.stdout.write(dryRun ? result.text : report(result));
+    if (args.json) printJson(result, 2);
+    else print(dryRun ? result.text.trimEnd().split("\n").map(shown) : report(result));
     return 0;
   },
 };
 
-function report({ file, replaces }: MigrateResult): string {
+function report({ file, replaces }: MigrateResult): Shown[] {
   const old = replaces.map((path) => relative("", path));
   return [
-    `${colors.bold(relative("", file))} says the same as ${old.join(" and ")}, and is read in place of fledge.toml`,
-    "",
-    "next",
-    `  fledge plan ${quoted(relative("", file))}`,
-    `  rm ${old.map(quoted).join(" ")}`,
-    "",
-  ].join("\n");
+    line`${bold`${relative("", file)}`} says the same as ${old.join(" and ")}, and is read in place of fledge.toml`,
+    line``,
+    line`next`,
+    line`  fledge plan ${quoted(relative("", file))}`,
+    line`  rm ${old.map(quoted).join(" ")}`,
+  ];
 }
 
 /** For a shell. */

@@ -1,6 +1,7 @@
 import type { Command } from "../commands.ts";
 import { DOCKERFILE_FLAGS, RECIPE_FLAGS } from "../flags.ts";
 import type { RecipeArgs } from "../targets.ts";
+import { line, print, printJson } from "../terminal.ts";
 
 export const plan: Command = {
   meta: { name: "plan", description: "Show what a build would do, and where each value comes from" },
@@ -15,14 +16,13 @@ export const plan: Command = {
 
 /** Prints the plan of each plugin, as a tree or as one JSON document. */
 export async function printPlans(args: RecipeArgs & { readonly json?: boolean }): Promise<number> {
-  const [{ loadTargets }, { plan: planBuild }, { renderPlan, planData }] = await Promise.all([
+  const [{ loadTargets }, { plan: planBuild }, { planLines, planData }] = await Promise.all([
     import("../targets.ts"),
     import("../../pipeline/plan.ts"),
     import("../render/plan.ts"),
   ]);
   const plans = (await loadTargets(args)).map((plugin) => planBuild(plugin));
-  process.stdout.write(
-    args.json ? `${JSON.stringify(plans.map(planData), undefined, 2)}\n` : plans.map(renderPlan).join("\n"),
-  );
+  if (args.json) printJson(plans.map(planData), 2);
+  else print(plans.flatMap((plan, i) => (i === 0 ? planLines(plan) : [line``, ...planLines(plan)])));
   return 0;
 }

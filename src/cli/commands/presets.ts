@@ -2,6 +2,7 @@ import { FledgeError } from "../../lib/errors.ts";
 import { didYouMean } from "../../lib/suggest.ts";
 import type { PresetName } from "../../presets/index.ts";
 import type { Command } from "../commands.ts";
+import { print, printJson } from "../terminal.ts";
 
 export const presets: Command = {
   meta: { name: "presets", description: "List the presets that come with fledge, and their options" },
@@ -24,7 +25,7 @@ async function list({
   readonly _: readonly string[];
   readonly json?: boolean;
 }): Promise<void> {
-  const [{ PRESETS }, { describePreset }, { renderPreset, renderPresets }] = await Promise.all([
+  const [{ PRESETS }, { describePreset }, { presetLines, presetListLines }] = await Promise.all([
     import("../../presets/index.ts"),
     import("../../presets/describe.ts"),
     import("../render/presets.ts"),
@@ -34,8 +35,8 @@ async function list({
   if (chosen.length === 0 || more !== undefined) throw unknown(more ?? name ?? "", names, more !== undefined);
   const described = await Promise.all(chosen.map(describePreset));
   const [one] = described;
-  if (json) process.stdout.write(`${JSON.stringify(name === undefined ? described : one, undefined, 2)}\n`);
-  else process.stdout.write(name === undefined || one === undefined ? renderPresets(described) : renderPreset(one));
+  if (json) printJson(name === undefined ? described : one, 2);
+  else print(name === undefined || one === undefined ? presetListLines(described) : presetLines(one));
 }
 
 function unknown(name: string, names: readonly string[], isSecond: boolean): FledgeError {

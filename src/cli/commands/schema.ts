@@ -1,4 +1,5 @@
 import type { Command } from "../commands.ts";
+import { printJson } from "../terminal.ts";
 
 export const schema: Command = {
   meta: { name: "schema", description: "Print the JSON Schema of fledge.toml, for editors" },
@@ -10,6 +11,6 @@ export const schema: Command = {
   async run({ args }) {
     const { fledgeTomlJsonSchema, manifestTomlJsonSchema } = await import("../../config/schema-json.ts");
     const document = args.manifest ? manifestTomlJsonSchema() : fledgeTomlJsonSchema();
-    process.stdout.write(`${JSON.stringify(document, undefined, 2)}\n`);
+    printJson(document, 2);
   },
 };

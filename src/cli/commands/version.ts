@@ -1,5 +1,6 @@
 import { fledgeVersion } from "../../lib/version.ts";
 import type { Command } from "../commands.ts";
+import { print, printJson, shown } from "../terminal.ts";
 
 export const version: Command = {
   meta: { name: "version", description: "Print the version of fledge" },
@@ -11,6 +12,7 @@ export const version: Command = {
   run({ args }) {
     const fledge = fledgeVersion();
     const { version: node, platform, arch } = process;
-    process.stdout.write(args.json ? `${JSON.stringify({ fledge, node, platform, arch })}\n` : `${fledge}\n`);
+    if (args.json) printJson({ fledge, node, platform, arch });
+    else print([shown(fledge)]);
   },
 };

@@ -1,8 +1,8 @@
 import { relative } from "node:path";
-import { colors } from "consola/utils";
 import type { DevEvent } from "../../dev.ts";
 import { type ErrorData, FledgeError } from "../../lib/errors.ts";
-import { renderError } from "./error.ts";
+import { cyan, green, line, printJson, red, type Shown, say, yellow } from "../terminal.ts";
+import { errorLines } from "./error.ts";
 import { duration } from "./plain.ts";
 import { createRenderer, type Renderer, type RenderOptions } from "./renderer.ts";
 
@@ -13,20 +13,19 @@ const MOST_FILES = 3;
 
 /** Says what has changed, what is built because of it as `fledge build` does, and how long all of it took. */
 export function createDevRenderer(options: Omit<RenderOptions, "plugins">): DevRenderer {
-  if (options.json) return { onEvent: (event) => process.stdout.write(`${JSON.stringify(event)}\n`), end: () => {} };
+  if (options.json) return { onEvent: (event) => printJson(event), end: () => {} };
   let building: Renderer | undefined;
   let isMany = false;
   const end = (): void => {
     building?.end();
     building = undefined;
   };
-  const say = (line: string): void => {
-    if (!options.quiet) process.stderr.write(`${line}\n`);
+  const tell = (...lines: readonly Shown[]): void => {
+    if (!options.quiet) say(lines);
   };
-  const sayError = (error: ErrorData, plugin?: string): void => {
-    const { code, message, ...rest } = error;
-    const shown = new FledgeError(code, message, rest);
-    process.stderr.write(renderError(shown, { json: false, verbose: options.verbose ?? false, plugin }));
+  const sayError = ({ code, message, ...rest }: ErrorData, plugin?: string): void => {
+    const error = new FledgeError(code, message, rest);
+    say(errorLines(error, { verbose: options.verbose ?? false, plugin }));
   };
   return {
     end,
@@ -34,7 +33,7 @@ export function createDevRenderer(options: Omit<RenderOptions, "plugins">): DevR
       switch (event.type) {
         case "dev:change":
           end();
-          return say(`\n${colors.cyan("changed")} ${fileList(event.files)}`);
+          return tell(line``, line`${cyan`changed`} ${fileList(event.files)}`);
         case "dev:error":
           end();
           return sayError(event.error);
@@ -44,10 +43,10 @@ export function createDevRenderer(options: Omit<RenderOptions, "plugins">): DevR
           return;
         case "dev:idle":
           end();
-          return say(idleLine(event));
+          return tell(idleLine(event));
         case "dev:polling":
-          return say(
-            `${colors.yellow("warning")} folders cannot be watched (${event.reason}); they are looked at every second`,
+          return tell(
+            line`${yellow`warning`} folders cannot be watched (${event.reason}); they are looked at every second`,
           );
         case "build:failed":
           building?.onEvent(event);
@@ -59,13 +58,13 @@ export function createDevRenderer(options: Omit<RenderOptions, "plugins">): DevR
   };
 }
 
-function idleLine({ built, failed, durationMs }: Extract<DevEvent, { type: "dev:idle" }>): string {
-  const parts = [
-    ...(built.length > 0 ? [`${colors.green("built")} ${built.join(", ")}`] : []),
-    ...(failed.length > 0 ? [`${colors.red("failed")} ${failed.join(", ")}`] : []),
-  ];
-  const what = parts.length === 0 ? "nothing to build" : `${parts.join("; ")} in ${duration(durationMs)}`;
-  return `${what}; waiting for changes (Ctrl-C ends)`;
+function idleLine({ built, failed, durationMs }: Extract<DevEvent, { type: "dev:idle" }>): Shown {
+  const good = line`${green`built`} ${built.join(", ")}`;
+  const bad = line`${red`failed`} ${failed.join(", ")}`;
+  const both = built.length > 0 && failed.length > 0;
+  const what = both ? line`${good}; ${bad}` : built.length > 0 ? good : bad;
+  const said = built.length + failed.length === 0 ? line`nothing to build` : line`${what} in ${duration(durationMs)}`;
+  return line`${said}; waiting for changes (Ctrl-C ends)`;
 }
 
 function fileList(files: readonly string[]): string {

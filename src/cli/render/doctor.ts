@@ -1,27 +1,26 @@
-import { colors } from "consola/utils";
 import { formatPlatform, hostPlatform } from "../../lib/platform.ts";
 import type { Diagnosis, Finding } from "../../pipeline/doctor.ts";
+import { bold, cyan, gray, green, line, red, type Shown, shown, yellow } from "../terminal.ts";
 
 /** What this machine is, then each subject with a line per need, and below it what mends what is missing. */
-export function renderDiagnoses(diagnoses: readonly Diagnosis[]): string {
-  const widest = Math.max(...diagnoses.flatMap(({ findings }) => findings.map(({ what }) => what.length)), 0);
+export function diagnosisLines(diagnoses: readonly Diagnosis[]): Shown[] {
+  const widest = Math.max(...diagnoses.flatMap(({ findings }) => findings.map(({ what }) => shown(what).width)), 0);
   const sections = diagnoses.map(({ subject, findings }) => [
-    "",
-    colors.bold(subject),
-    ...(findings.length === 0 ? [`  ${colors.green("✔")} nothing but Node`] : []),
+    line``,
+    bold`${subject}`,
+    ...(findings.length === 0 ? [line`  ${green`✔`} nothing but Node`] : []),
     ...findings.flatMap((finding) => findingLines(finding, widest)),
   ]);
   const user = process.getuid?.() === 0 ? "root" : "no root";
-  const header = `Node ${process.versions.node} on ${formatPlatform(hostPlatform())}, ${user}`;
-  return `${[header, ...sections.flat()].join("\n")}\n`;
+  return [line`Node ${process.versions.node} on ${formatPlatform(hostPlatform())}, ${user}`, ...sections.flat()];
 }
 
-function findingLines(finding: Finding, width: number): string[] {
+function findingLines(finding: Finding, width: number): Shown[] {
   const { isMet, isNeeded, what, reason, found, problem, fix, instead } = finding;
-  const mark = isMet ? colors.green("✔") : isNeeded ? colors.red("✖") : colors.yellow("?");
+  const mark = isMet ? green`✔` : isNeeded ? red`✖` : yellow`?`;
   const purpose = `${isNeeded ? "to" : "if it has to"} ${reason}`;
-  const line = `  ${mark} ${what.padEnd(width)}  ${purpose}  ${colors.gray((isMet ? found : problem) ?? "")}`;
-  if (isMet) return [line];
+  const first = line`  ${mark} ${shown(what).padEnd(width)}  ${purpose}  ${gray`${(isMet ? found : problem) ?? ""}`}`;
+  if (isMet) return [first];
   const remedies = [fix, instead === undefined ? undefined : `or ${instead}`].filter((text) => text !== undefined);
-  return [line, ...remedies.map((text) => `      ${colors.cyan(text)}`)];
+  return [first, ...remedies.map((text) => line`      ${cyan`${text}`}`)];
 }

@@ -1,43 +1,66 @@
-import { colors } from "consola/utils";
 import { errorData, isFledgeError, messageOf, type Problem } from "../../lib/errors.ts";
+import { Interrupt } from "../interrupt.ts";
+import { bold, cyan, gray, line, red, type Shown, say, sayJson, shown } from "../terminal.ts";
 
 export type ErrorOptions = {
-  readonly json: boolean;
   readonly verbose: boolean;
   /** Whose error it is, where there are several. */
   readonly plugin?: string | undefined;
 };
 
+/** Says on stderr what went wrong: to a person, or to a program. */
+export function reportError(error: unknown, { json, ...options }: ErrorOptions & { readonly json: boolean }): void {
+  const { plugin } = options;
+  if (error instanceof Interrupt && error.isSilent) return;
+  if (json) sayJson({ type: "error", ...(plugin && { plugin }), ...errorData(error) });
+  else say(errorLines(error, options));
+}
+
 /** What went wrong, why, and what to do next. A stack is shown for a bug of fledge's only, and on request. */
-export function renderError(error: unknown, { json, verbose, plugin }: ErrorOptions): string {
-  if (json) return `${JSON.stringify({ type: "error", ...(plugin && { plugin }), ...errorData(error) })}\n`;
-  const lines = [`${colors.red("error")} ${plugin === undefined ? "" : `${colors.bold(plugin)}: `}${messageOf(error)}`];
+export function errorLines(error: unknown, { verbose, plugin }: ErrorOptions): Shown[] {
+  const [message, ...output] = messageLines(error);
+  const lines = [line`${red`error`} ${plugin === undefined ? "" : line`${bold`${plugin}`}: `}${message ?? ""}`];
+  for (const text of output) lines.push(shown(text));
   if (isFledgeError(error)) {
     for (const problem of error.problems) lines.push(...problemLines(problem));
-    if (error.hint !== undefined) lines.push(`  ${colors.cyan("hint")} ${error.hint}`);
+    if (error.hint !== undefined) lines.push(line`  ${cyan`hint`} ${error.hint}`);
   } else {
-    lines.push(`  ${colors.cyan("hint")} this is a bug in fledge; please report it with the output of --verbose`);
+    lines.push(line`  ${cyan`hint`} this is a bug in fledge; please report it with the output of --verbose`);
   }
   if (verbose) lines.push(...causeLines(error));
-  return `${lines.join("\n")}\n`;
+  return lines;
 }
 
 /** One finding: `file:line:column  message`, its hint below. */
-export function problemLines({ file, line, column, message, hint }: Problem): string[] {
-  const position = [file, line, column].filter((part) => part !== undefined).join(":");
-  const lines = [`  ${position === "" ? "" : `${colors.bold(position)}  `}${message}`];
-  if (hint !== undefined) lines.push(`    ${colors.cyan("hint")} ${hint}`);
+export function problemLines({ file, line: row, column, message, hint }: Problem): Shown[] {
+  const position = [file, row, column].filter((part) => part !== undefined).join(":");
+  const lines = [line`  ${position === "" ? "" : line`${bold`${position}`}  `}${message}`];
+  if (hint !== undefined) lines.push(line`    ${cyan`hint`} ${hint}`);
   return lines;
 }
 
-function causeLines(error: unknown): string[] {
-  const lines: string[] = [];
+/** What a program has said keeps its lines; a line break anywhere else may come from the name of a file. */
+function messageLines(error: unknown): string[] {
+  const message = messageOf(error);
+  const output = isFledgeError(error) ? error.output : undefined;
+  if (output === undefined || !message.endsWith(output)) return [message];
+  const [first = "", ...rest] = output.split("\n");
+  const head = message.slice(0, -output.length);
+  return head.endsWith("\n") ? [head.slice(0, -1), first, ...rest] : [head + first, ...rest];
+}
+
+function causeLines(error: unknown): Shown[] {
+  const lines: Shown[] = [];
   if (!isFledgeError(error) && error instanceof Error && error.stack !== undefined)
-    lines.push(colors.gray(error.stack));
+    lines.push(...stackLines(error.stack));
   for (let cause = causeOf(error); cause !== undefined; cause = causeOf(cause)) {
-    lines.push(colors.gray(`  caused by ${(cause instanceof Error && cause.stack) || messageOf(cause)}`));
+    lines.push(...stackLines(`  caused by ${(cause instanceof Error && cause.stack) || messageOf(cause)}`));
   }
   return lines;
+}
+
+function stackLines(stack: string): Shown[] {
+  return stack.split("\n").map((text) => gray`${text}`);
 }
 
 function causeOf(error: unknown): unknown {

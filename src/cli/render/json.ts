@@ -1,6 +1,7 @@
+import { printJson } from "../terminal.ts";
 import type { Renderer } from "./renderer.ts";
 
 /** One event per line on stdout. */
 export function jsonRenderer(): Renderer {
-  return { onEvent: (event) => process.stdout.write(`${JSON.stringify(event)}\n`), end: () => {} };
+  return { onEvent: (event) => printJson(event), end: () => {} };
 }

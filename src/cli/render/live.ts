@@ -1,6 +1,6 @@
 import { stripVTControlCharacters } from "node:util";
-import { colors } from "consola/utils";
 import { formatSize } from "../../lib/bytes.ts";
+import { cyan, gray, green, line, red, Shown, say } from "../terminal.ts";
 import { duration, stageKey } from "./plain.ts";
 import type { Renderer, RenderOptions } from "./renderer.ts";
 
@@ -27,10 +27,10 @@ export function liveRenderer(plain: Renderer, { plugins, verbose = false }: Rend
   const draw = (): void => {
     erase();
     const { columns, rows } = process.stderr;
-    const lines = fitted([...running.values()].map(text), (rows || 24) - 1).map((line) =>
-      clip(`${colors.cyan(FRAMES[frame % FRAMES.length] ?? "")} ${line}`, columns || 80),
+    const lines = fitted([...running.values()].map(text), (rows || 24) - 1).map((one) =>
+      clip(line`${cyan`${FRAMES[frame % FRAMES.length] ?? ""}`} ${one}`, columns || 80),
     );
-    if (lines.length > 0) process.stderr.write(`${lines.join("\n")}\n`);
+    say(lines);
     drawn = lines.length;
   };
   const timer = setInterval(() => {
@@ -53,9 +53,9 @@ export function liveRenderer(plain: Renderer, { plugins, verbose = false }: Rend
       erase();
       const isStage = event.type === "stage:done" || event.type === "stage:failed";
       if (isMany && event.type === "build:done") {
-        process.stderr.write(`${colors.green("✔")} ${event.plugin} ${duration(event.result.durationMs)}\n`);
+        say([line`${green`✔`} ${event.plugin} ${duration(event.result.durationMs)}`]);
       } else if (isMany && event.type === "build:failed") {
-        process.stderr.write(`${colors.red("✖")} ${event.plugin} ${duration(event.durationMs)}\n`);
+        say([line`${red`✖`} ${event.plugin} ${duration(event.durationMs)}`]);
       }
       if (!(isMany && isStage && !verbose)) plain.onEvent(event);
       draw();
@@ -68,22 +68,22 @@ export function liveRenderer(plain: Renderer, { plugins, verbose = false }: Rend
 }
 
 /** No more lines than the terminal has: what has scrolled away could not be erased again. */
-function fitted(lines: readonly string[], most: number): readonly string[] {
+function fitted(lines: readonly Shown[], most: number): readonly Shown[] {
   if (lines.length <= most) return lines;
-  return [...lines.slice(0, most - 1), `and ${lines.length - most + 1} more`];
+  return [...lines.slice(0, most - 1), line`and ${lines.length - most + 1} more`];
 }
 
-function text({ title, doneBytes, totalBytes, item }: Line): string {
-  const of = item === undefined ? title : `${title} (${item})`;
+function text({ title, doneBytes, totalBytes, item }: Line): Shown {
+  const of = line`${item === undefined ? title : `${title} (${item})`}`;
   if (doneBytes === undefined || (doneBytes === 0 && totalBytes === undefined)) return of;
-  if (totalBytes === undefined || totalBytes === 0) return `${of} ${colors.gray(formatSize(doneBytes))}`;
+  if (totalBytes === undefined || totalBytes === 0) return line`${of} ${gray`${formatSize(doneBytes)}`}`;
   const full = Math.min(BAR_CELLS, Math.round((doneBytes / totalBytes) * BAR_CELLS));
-  const bar = colors.green("━".repeat(full)) + colors.gray("━".repeat(BAR_CELLS - full));
-  return `${of} ${bar} ${colors.gray(`${formatSize(doneBytes)} of ${formatSize(totalBytes)}`)}`;
+  const bar = line`${green`${"━".repeat(full)}`}${gray`${"━".repeat(BAR_CELLS - full)}`}`;
+  return line`${of} ${bar} ${gray`${formatSize(doneBytes)} of ${formatSize(totalBytes)}`}`;
 }
 
 /** A line that wraps could not be erased again. */
-function clip(line: string, width: number): string {
-  const bare = stripVTControlCharacters(line);
-  return bare.length < width ? line : `${bare.slice(0, width - 2)}…`;
+function clip(whole: Shown, width: number): Shown {
+  const { oneLine } = whole;
+  return oneLine.width < width ? oneLine : new Shown(`${stripVTControlCharacters(oneLine.text).slice(0, width - 2)}…`);
 }

@@ -1,9 +1,9 @@
 import { relative } from "node:path";
-import { colors } from "consola/utils";
 import { formatSize } from "../../lib/bytes.ts";
 import type { JsonValue } from "../../lib/json.ts";
 import type { BuildResult, WrittenManifest } from "../../pipeline/result.ts";
 import { installCommand, type LaunchCommand } from "../../volant/commands.ts";
+import { bold, cyan, gray, green, line, print, red, type Shown, say, yellow } from "../terminal.ts";
 import type { Renderer, RenderOptions } from "./renderer.ts";
 
 /**
@@ -13,8 +13,8 @@ import type { Renderer, RenderOptions } from "./renderer.ts";
 export function plainRenderer({ quiet = false, verbose = false, plugins }: RenderOptions): Renderer {
   const titles = new Map<string, string>();
   const titleOf = (event: { plugin: string; stage: string }) => titles.get(stageKey(event)) ?? event.stage;
-  const say = (plugin: string, line: string): void => {
-    process.stderr.write(`${plugins.length > 1 ? `${colors.gray(plugin)} ` : ""}${line}\n`);
+  const tell = (plugin: string, text: Shown): void => {
+    say([plugins.length > 1 ? line`${gray`${plugin}`} ${text}` : text]);
   };
   return {
     onEvent(event) {
@@ -23,20 +23,20 @@ export function plainRenderer({ quiet = false, verbose = false, plugins }: Rende
           titles.set(stageKey(event), event.title);
           return;
         case "stage:done":
-          if (!quiet) say(event.plugin, `${colors.green("✔")} ${titleOf(event)} ${duration(event.durationMs)}`);
+          if (!quiet) tell(event.plugin, line`${green`✔`} ${titleOf(event)} ${duration(event.durationMs)}`);
           return;
         case "stage:failed":
-          if (!quiet) say(event.plugin, `${colors.red("✖")} ${titleOf(event)} ${duration(event.durationMs)}`);
+          if (!quiet) tell(event.plugin, line`${red`✖`} ${titleOf(event)} ${duration(event.durationMs)}`);
           return;
         case "warning":
-          say(event.plugin, `${colors.yellow("warning")} ${event.message}`);
-          if (event.hint !== undefined) say(event.plugin, `  ${colors.cyan("hint")} ${event.hint}`);
+          tell(event.plugin, line`${yellow`warning`} ${event.message}`);
+          if (event.hint !== undefined) tell(event.plugin, line`  ${cyan`hint`} ${event.hint}`);
           return;
         case "log":
-          if (verbose && !quiet) say(event.plugin, colors.gray(`  ${event.message}`));
+          if (verbose && !quiet) tell(event.plugin, gray`  ${event.message}`);
           return;
         case "build:done":
-          if (!quiet && plugins.length === 1) process.stdout.write(summary(event.result));
+          if (!quiet && plugins.length === 1) print(summary(event.result));
           return;
         case "fact": // in the summary
         case "build:failed":
@@ -48,31 +48,30 @@ export function plainRenderer({ quiet = false, verbose = false, plugins }: Rende
   };
 }
 
-function summary({ name, artifact, manifest, launch, facts, durationMs }: BuildResult): string {
+function summary({ name, artifact, manifest, launch, facts, durationMs }: BuildResult): Shown[] {
   return [
-    `${colors.bold(name)} built in ${(durationMs / 1000).toFixed(1)} s`,
-    `  artifact  ${relative("", artifact.path)}  ${formatSize(artifact.sizeBytes)}  ${colors.gray(artifact.digest)}`,
+    line`${bold`${name}`} built in ${(durationMs / 1000).toFixed(1)} s`,
+    line`  artifact  ${relative("", artifact.path)}  ${formatSize(artifact.sizeBytes)}  ${gray`${artifact.digest}`}`,
     ...(manifest === undefined ? [] : [manifestLine(manifest)]),
     ...Object.entries(facts).map(([fact, value]) => factLine(fact, value)),
-    ...(manifest === undefined ? [] : [`  install   ${installCommand(manifest.path, process.cwd())}`]),
+    ...(manifest === undefined ? [] : [line`  install   ${installCommand(manifest.path, process.cwd())}`]),
     ...(launch === undefined ? [] : launchLines(launch)),
-    "",
-  ].join("\n");
+  ];
 }
 
-function manifestLine({ path, commandLineBytes }: WrittenManifest): string {
-  return `  manifest  ${relative("", path)}  ${colors.gray(`${commandLineBytes} bytes on the kernel command line`)}`;
+function manifestLine({ path, commandLineBytes }: WrittenManifest): Shown {
+  return line`  manifest  ${relative("", path)}  ${gray`${commandLineBytes} bytes on the kernel command line`}`;
 }
 
 /** The command that boots the artifact, and below it what else that takes. */
-function launchLines({ command, note }: LaunchCommand): string[] {
-  return [`  launch    ${command}`, ...(note === undefined ? [] : [`            ${note}`])];
+function launchLines({ command, note }: LaunchCommand): Shown[] {
+  return [line`  launch    ${command}`, ...(note === undefined ? [] : [line`            ${note}`])];
 }
 
 /** A text as it is, unless it would break the line or pass for something else. */
-function factLine(name: string, value: JsonValue): string {
+function factLine(name: string, value: JsonValue): Shown {
   const isPlain = typeof value === "string" && /^[\x20-\x7e\u00a0-\uffff]+$/.test(value);
-  return `  ${name}  ${isPlain ? value : JSON.stringify(value)}`;
+  return line`  ${name}  ${isPlain ? value : JSON.stringify(value)}`;
 }
 
 /** The stage that an event belongs to, unique among plugins built side by side. */
@@ -80,6 +79,6 @@ export function stageKey({ plugin, stage }: { readonly plugin: string; readonly 
   return `${plugin}\0${stage}`;
 }
 
-export function duration(ms: number): string {
-  return colors.gray(ms < 1000 ? `${ms.toFixed(0)} ms` : `${(ms / 1000).toFixed(1)} s`);
+export function duration(ms: number): Shown {
+  return ms < 1000 ? gray`${ms.toFixed(0)} ms` : gray`${(ms / 1000).toFixed(1)} s`;
 }

@@ -1,7 +1,8 @@
 import { relative } from "node:path";
-import { colors, formatTree } from "consola/utils";
+import { formatTree } from "consola/utils";
 import { describeRequirement, type Requirement } from "../../lib/requirements.ts";
 import type { Plan } from "../../pipeline/plan.ts";
+import { bold, cyan, gray, line, Shown, shown } from "../terminal.ts";
 
 /** The plan as data: what `fledge plan --json` prints. */
 export function planData({ plugin, steps, inputs, requirements, outputs, launch, warnings }: Plan): object {
@@ -28,14 +29,14 @@ export function planData({ plugin, steps, inputs, requirements, outputs, launch,
 }
 
 /** The plan as a tree for people. */
-export function renderPlan({ plugin, steps, inputs, requirements, outputs, launch, warnings }: Plan): string {
+export function planLines({ plugin, steps, inputs, requirements, outputs, launch, warnings }: Plan): Shown[] {
   const needs = requirements.map(neededBy);
-  const branches: [title: string, leaves: string[]][] = [
+  const branches: [title: string, leaves: (string | Shown)[]][] = [
     ["inputs", inputs.map(({ what, from, pinned }) => `${what}: ${from}${pinned === undefined ? "" : ` (${pinned})`}`)],
     [
       "stages",
       steps.map(
-        ({ name, title, origins }) => `${colors.bold(name)}  ${title}${origins ? ` (${origins.join(", ")})` : ""}`,
+        ({ name, title, origins }) => line`${bold`${name}`}  ${title}${origins ? ` (${origins.join(", ")})` : ""}`,
       ),
     ],
     [
@@ -46,14 +47,22 @@ export function renderPlan({ plugin, steps, inputs, requirements, outputs, launc
     ["needs", needs.length > 0 ? needs : ["nothing but Node"]],
     [
       "decided for you",
-      plugin.notes.map(({ key, value, from }) => `${key} = ${JSON.stringify(value)}  ${colors.gray(from)}`),
+      plugin.notes.map(({ key, value, from }) => line`${key} = ${JSON.stringify(value)}  ${gray`${from}`}`),
     ],
     ["warnings", warnings.map(({ message }) => message)],
   ];
   const children = branches
     .filter(([, leaves]) => leaves.length > 0)
-    .map(([title, leaves]) => ({ text: colors.cyan(title), children: leaves.map((text) => ({ text })) }));
-  return formatTree([{ text: `${colors.bold(plugin.name)} ${plugin.version} (${plugin.strategy})`, children }]);
+    .map(([title, leaves]) => ({ text: cyan`${title}`.text, children: leaves.map(leaf) }));
+  const root = line`${bold`${plugin.name}`} ${plugin.version} (${plugin.strategy})`;
+  return formatTree([{ text: root.oneLine.text, children }])
+    .trimEnd()
+    .split("\n")
+    .map((text) => new Shown(text));
+}
+
+function leaf(text: string | Shown): { text: string } {
+  return { text: (typeof text === "string" ? shown(text) : text).oneLine.text };
 }
 
 /** `mkfs.xfs, to make the filesystem` */

@@ -1,38 +1,40 @@
-import { colors } from "consola/utils";
 import type { OptionRow, PresetDescription } from "../../presets/describe.ts";
+import { bold, cyan, gray, line, type Shown, shown } from "../terminal.ts";
 
 /** A line for each preset, its options below. */
-export function renderPresets(presets: readonly PresetDescription[]): string {
+export function presetListLines(presets: readonly PresetDescription[]): Shown[] {
   const lines = presets.flatMap(({ name, description, options }) => [
-    `${colors.bold(name)}  ${description}`,
-    `  ${colors.gray(options.map(({ name, isRequired }) => (isRequired ? name : `[${name}]`)).join(" "))}`,
+    line`${bold`${name}`}  ${description}`,
+    line`  ${gray`${options.map(({ name, isRequired }) => (isRequired ? name : `[${name}]`)).join(" ")}`}`,
   ]);
-  return `${lines.join("\n")}\n\nfledge presets NAME says more about one.\n`;
+  return [...lines, line``, line`fledge presets NAME says more about one.`];
 }
 
 /** All of one preset: its options as a table, and a config to begin with. */
-export function renderPreset({ name, description, module, options, example, readme }: PresetDescription): string {
-  return `${[
-    `${colors.bold(name)}  ${description}`,
-    `import it from ${JSON.stringify(module)}; more is in ${readme}`,
-    "",
-    colors.cyan("options"),
+export function presetLines({ name, description, module, options, example, readme }: PresetDescription): Shown[] {
+  return [
+    line`${bold`${name}`}  ${description}`,
+    line`import it from ${JSON.stringify(module)}; more is in ${readme}`,
+    line``,
+    cyan`options`,
     ...optionLines(options),
-    "",
-    colors.cyan("example"),
+    line``,
+    cyan`example`,
     ...example
       .trimEnd()
       .split("\n")
-      .map((line) => `  ${line}`.trimEnd()),
-  ].join("\n")}\n`;
+      .map((text) => shown(`  ${text}`.trimEnd())),
+  ];
 }
 
-function optionLines(options: readonly OptionRow[]): string[] {
-  const cells = options.map((option) => [option.name, option.type, remark(option)] as const);
-  const [names, types] = [0, 1].map((column) => Math.max(...cells.map((row) => (row[column] ?? "").length)));
-  return cells.map(
-    ([name, type, text]) => `  ${colors.bold(name.padEnd(names ?? 0))}  ${type.padEnd(types ?? 0)}  ${text}`,
-  );
+function optionLines(options: readonly OptionRow[]): Shown[] {
+  const cells = options.map((option) => [shown(option.name), shown(option.type), remark(option)] as const);
+  const [names = 0, types = 0] = [0, 1].map((column) => Math.max(...cells.map((row) => shownWidth(row[column]))));
+  return cells.map(([name, type, text]) => line`  ${bold`${name}`.padEnd(names)}  ${type.padEnd(types)}  ${text}`);
+}
+
+function shownWidth(cell: Shown | string | undefined): number {
+  return typeof cell === "object" ? cell.width : 0;
 }
 
 function remark({ description, isRequired, default: preset }: OptionRow): string {

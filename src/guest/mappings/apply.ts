@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { FledgeError, type Problem } from "../../lib/errors.ts";
-import { copyIntoTree } from "../../rootfs/host.ts";
+import { copyIntoTree, type OwnershipRule } from "../../rootfs/host.ts";
 import type { RootfsTree } from "../../rootfs/tree.ts";
 import { modeByPlace } from "./fhs.ts";
 import type { ResolvedMapping } from "./options.ts";
@@ -8,17 +8,25 @@ import type { ResolvedMapping } from "./options.ts";
 /** The guest path of each file that was mapped, with the config's key of the mapping that put it there last. */
 export type MappedFiles = ReadonlyMap<string, string>;
 
-/** Copies what the config maps into the tree, in the order given. Throws a `config` error for a source that is missing. */
-export function applyMappings(rootfs: RootfsTree, mappings: readonly ResolvedMapping[]): MappedFiles {
+/**
+ * Copies what the config maps into the tree, in the order given, but what `omits` says of a path on the host. Throws a
+ * `config` error for a source that is missing.
+ */
+export function applyMappings(
+  rootfs: RootfsTree,
+  mappings: readonly ResolvedMapping[],
+  omits?: (hostPath: string) => boolean,
+): MappedFiles {
   assertMapped(mappings);
   const files = new Map<string, string>();
   for (const mapping of mappings) {
     const { mode, uid, gid } = mapping;
     const owner = { ...(uid !== undefined && { uid }), ...(gid !== undefined && { gid }) };
-    copyIntoTree(rootfs, mapping.from, mapping.to, (path, entry) => {
+    const rule: OwnershipRule = (path, entry) => {
       if (!entry.isDir) files.set(path, mapping.key);
       return { ...owner, mode: mode !== undefined && !entry.isDir ? mode : modeByPlace(path, entry) };
-    });
+    };
+    copyIntoTree(rootfs, mapping.from, mapping.to, rule, omits);
   }
   return files;
 }

@@ -1,7 +1,7 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { throwIfAborted } from "../../lib/context.ts";
-import { errnoOf, FledgeError, messageOf } from "../../lib/errors.ts";
 import { createHasher, type Hasher, sharedBuffer } from "../../lib/hash-thread.ts";
+import { ioError } from "../../lib/io-error.ts";
 import type { ArtifactFacts, ImagerContext } from "../imager.ts";
 import { BLOCK_BYTES } from "./constants.ts";
 
@@ -49,7 +49,7 @@ export class ImageSink {
   /** Creates the file, which must not exist. */
   static async create(path: string, options: SinkOptions, ctx: ImagerContext): Promise<ImageSink> {
     const handle = await open(path, "wx").catch((error: unknown) => {
-      throw cannotWrite(path, error);
+      throw ioError(error, "write", path);
     });
     return new ImageSink({ path, handle }, options, ctx);
   }
@@ -133,7 +133,7 @@ export class ImageSink {
     const { sizeBytes } = this.#options;
     const digest = await this.#hash.digest();
     await this.#handle.truncate(sizeBytes).catch((error: unknown) => {
-      throw cannotWrite(this.#path, error);
+      throw ioError(error, "write", this.#path);
     });
     await this.#handle.close();
     await this.#hash.close();
@@ -171,7 +171,7 @@ export class ImageSink {
         done += (await this.#handle.write(bytes, done, bytes.length - done, position + done)).bytesWritten;
       }
     } catch (error) {
-      throw cannotWrite(this.#path, error);
+      throw ioError(error, "write", this.#path);
     }
   }
 }
@@ -187,8 +187,4 @@ function dataRuns(buffer: Buffer, length: number): [from: number, to: number][] 
     else runs.push([from, to]);
   }
   return runs;
-}
-
-function cannotWrite(path: string, error: unknown): FledgeError {
-  return new FledgeError("io", `cannot write ${path}: ${errnoOf(error) ?? messageOf(error)}`, { cause: error });
 }

@@ -1,8 +1,9 @@
 import type { ResolvedPlugin } from "../../config/resolve/plugin.ts";
 import { applyMappings } from "../../guest/mappings/apply.ts";
+import { isMadeBy, type Outputs } from "../outputs.ts";
 import type { Step } from "../step.ts";
 
-export function mappingsStage({ mappings }: ResolvedPlugin): Step | undefined {
+export function mappingsStage({ mappings }: ResolvedPlugin, outputs: Outputs): Step | undefined {
   if (mappings.length === 0) return undefined;
   return {
     name: "mappings",
@@ -10,7 +11,7 @@ export function mappingsStage({ mappings }: ResolvedPlugin): Step | undefined {
     kind: "stage",
     title: `Copy ${mappings.length} mapped ${mappings.length === 1 ? "path" : "paths"} into the guest`,
     run: (state) => {
-      state.mapped = applyMappings(state.rootfs, mappings);
+      state.mapped = applyMappings(state.rootfs, mappings, isMadeBy(outputs));
     },
   };
 }

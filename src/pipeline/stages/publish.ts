@@ -1,13 +1,11 @@
-import { rm } from "node:fs/promises";
-import { isFledgeError } from "../../lib/errors.ts";
-import { ioError } from "../../lib/io-error.ts";
 import { sealManifest, writeManifest } from "../../volant/write.ts";
 import type { Outputs } from "../outputs.ts";
-import { replaceWith, withdraw } from "../replace.ts";
+import { replace } from "../replace.ts";
 import { need, type Step } from "../step.ts";
 
-/** The manifest goes last: where it is, its artifact is too. */
-export function publishStage({ artifact, manifest }: Outputs): Step {
+/** What was there before comes back when anything fails until the build is done. */
+export function publishStage(outputs: Outputs): Step {
+  const { artifact, manifest } = outputs;
   return {
     name: "publish",
     phase: "artifact",
@@ -19,23 +17,23 @@ export function publishStage({ artifact, manifest }: Outputs): Step {
       const sealed = manifest === undefined ? undefined : sealManifest(need(state, "manifest"));
       for (const warning of sealed?.warnings ?? []) warn(warning);
       const written = need(state, "artifact");
-      try {
-        await replaceWith(written.path, artifact);
-      } catch (error) {
-        throw isFledgeError(error) ? error : ioError(error, "write", artifact);
-      }
-      const keep = [disposer.defer(() => withdraw(artifact))];
+      const replaced = await replace(outputs, written.path, async (path) => {
+        if (sealed !== undefined) await writeManifest(path, sealed);
+      });
+      const withdraw = disposer.defer(replaced.undo);
       if (manifest !== undefined && sealed !== undefined) {
-        await writeManifest(manifest, sealed);
-        keep.push(disposer.defer(() => rm(manifest, { force: true })));
         state.writtenManifest = {
           path: manifest,
           document: sealed.manifest,
           commandLineBytes: sealed.budget.encodedBytes,
         };
       }
+      const keepFolders = state.keep;
       state.keep = () => {
-        for (const withdraw of keep) withdraw();
+        keepFolders?.();
+        replaced.keep();
+        withdraw();
+        disposer.defer(replaced.discard);
       };
       state.artifact = { ...written, path: artifact };
     },

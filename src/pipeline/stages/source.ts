@@ -4,13 +4,23 @@ import { applyLayer } from "../../rootfs/apply.ts";
 import { openSource } from "../../sources/index.ts";
 import type { Source } from "../../sources/source.ts";
 import { referenceOf } from "../inputs.ts";
+import { isMadeBy, type Outputs } from "../outputs.ts";
 import { need, type Step } from "../step.ts";
 import type { Owner } from "../user-code.ts";
 
 /** Opens what the recipe starts from; nothing is read yet. Throws a `config` error for a reference that is none. */
-export function sourceOf({ source, registries, platform, limits, baseDir }: ResolvedPlugin): Source | undefined {
+export function sourceOf(
+  { source, registries, platform, limits, baseDir }: ResolvedPlugin,
+  outputs: Outputs,
+): Source | undefined {
   if (source === undefined) return undefined;
-  return openSource(source, { registries, limits, platform: formatPlatform(platform), cwd: baseDir });
+  return openSource(source, {
+    registries,
+    limits,
+    platform: formatPlatform(platform),
+    cwd: baseDir,
+    omits: isMadeBy(outputs),
+  });
 }
 
 export function pinStage(source: Source | undefined, plugin: ResolvedPlugin): Step | undefined {

@@ -1,11 +1,10 @@
-import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import { removeTree, temporarySibling } from "../../lib/atomic.ts";
-import { isFledgeError } from "../../lib/errors.ts";
-import { ioError } from "../../lib/io-error.ts";
+import { Disposer } from "../../lib/dispose.ts";
+import { ioError, renamedIn } from "../../lib/io-error.ts";
+import { makeFolder } from "../../lib/new-files.ts";
 import type { BoundImager } from "../imager.ts";
 import type { Outputs } from "../outputs.ts";
-import { assertReplaceable } from "../replace.ts";
 import { need, type Step } from "../step.ts";
 
 export function writeStage(imager: BoundImager, { artifact }: Outputs): Step {
@@ -18,14 +17,17 @@ export function writeStage(imager: BoundImager, { artifact }: Outputs): Step {
     title: `Write the ${imager.name} image`,
     run: async (state, ctx) => {
       const tree = need(state, "tree");
+      const folders = new Disposer();
+      // One that something else has been put into meanwhile stays.
+      const keepFolders = ctx.disposer.defer(async () => void (await folders.dispose()));
+      state.keep = keepFolders;
+      await makeFolder(dirname(artifact), folders);
+      const path = await temporarySibling(artifact);
+      ctx.disposer.defer(() => removeTree(path));
       try {
-        await mkdir(dirname(artifact), { recursive: true });
-        await assertReplaceable(artifact);
-        const path = await temporarySibling(artifact);
-        ctx.disposer.defer(() => removeTree(path));
         state.artifact = { path, ...(await imager.write(tree, path, ctx)) };
       } catch (error) {
-        throw isFledgeError(error) ? error : ioError(error, "write", artifact);
+        throw renamedIn(ioError(error, "write", artifact), path, artifact);
       }
     },
   };

@@ -12,7 +12,7 @@ import type { Source } from "../source.ts";
  * belongs to root, times are the build's stamp, extended attributes are left out. Modes (setuid too), symlinks, hard links
  * and device nodes are kept; sockets are left out with a warning. A tar keeps the rest.
  */
-export function dirSource({ reference, path }: LocalPath): Source {
+export function dirSource({ reference, path }: LocalPath, omits: (path: string) => boolean = () => false): Source {
   return {
     async pin() {
       await requireFolder(path);
@@ -20,14 +20,18 @@ export function dirSource({ reference, path }: LocalPath): Source {
     },
     async *layers(_pin, ctx) {
       await requireFolder(path);
-      yield { label: path, entries: () => walk(path, ctx) };
+      yield { label: path, entries: () => walk(path, ctx, omits) };
     },
   };
 }
 
 type Visit = { readonly host: Buffer; readonly guest: ByteString };
 
-function* walk(root: string, ctx: RunContext): Generator<LayerEntry, void, undefined> {
+function* walk(
+  root: string,
+  ctx: RunContext,
+  omits: (path: string) => boolean,
+): Generator<LayerEntry, void, undefined> {
   const linked = new Map<string, ByteString>();
   const stack: Visit[] = [{ host: Buffer.from(root), guest: "" as ByteString }];
   for (let visit = stack.pop(); visit !== undefined; visit = stack.pop()) {
@@ -36,7 +40,8 @@ function* walk(root: string, ctx: RunContext): Generator<LayerEntry, void, undef
     const entry = entryOf(visit, stat, linked, ctx);
     if (entry !== undefined) yield entry;
     // Reversed, so that the names come off the stack in their order.
-    if (stat.isDirectory()) for (const child of childrenOf(visit).reverse()) stack.push(child);
+    if (stat.isDirectory())
+      for (const child of childrenOf(visit).reverse()) if (!omits(child.host.toString())) stack.push(child);
   }
 }
 

@@ -32,7 +32,10 @@ export async function buildImage(
   const env = { ...ctx.env, ...engine.variables?.(request) };
   const run = async (argv: readonly string[], what: string): Promise<void> => {
     const { failed, tail } = await follow(path, argv, { signal, env, cwd: folder, onLine: say });
-    if (failed) throw new FledgeError("source", `${engine.name} could not ${what} ${name}:\n${mask(tail)}`);
+    if (failed) {
+      const output = mask(tail);
+      throw new FledgeError("source", `${engine.name} could not ${what} ${name}:\n${output}`, { output });
+    }
   };
   try {
     await run(engine.build(request, env), "build");

@@ -43,7 +43,7 @@ export function storeSource(
     const archive = join(folder, "image.tar");
     const { signal, env, log: onLine } = ctx;
     const { failed, tail } = await follow(path, reader.save(name, archive), { signal, env, onLine });
-    if (failed) throw new FledgeError("source", `${tool.name} could not save ${reference}:\n${tail}`);
+    if (failed) throw new FledgeError("source", `${tool.name} could not save ${reference}:\n${tail}`, { output: tail });
     return archiveSource({ reference, path: archive }, { ...options, tag: undefined });
   });
 }

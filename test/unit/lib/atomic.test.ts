@@ -1,9 +1,10 @@
 import { spawnSync } from "node:child_process";
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { temporarySibling, writeFileAtomically } from "../../../src/lib/atomic.ts";
+import { isSibling, temporarySibling, writeFileAtomically } from "../../../src/lib/atomic.ts";
+import { ownerName } from "../../../src/lib/owner.ts";
 
 const NOBODY = 65534;
 
@@ -15,8 +16,10 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-function deadPid(): number {
-  return spawnSync("true").pid;
+/** The name of an owner in the same boot and PID namespace with another pid, or in another namespace. */
+function ownerWith({ pid, namespace }: { pid: number; namespace?: string }): string {
+  const [boot, own] = ownerName().split("-");
+  return [boot, namespace ?? own, pid, "x", "00"].join("-");
 }
 
 describe("writeFileAtomically", () => {
@@ -73,22 +76,34 @@ describe("temporarySibling", () => {
   it("names a hidden file of this process, never the same twice, and creates nothing", async () => {
     const first = await temporarySibling(join(folder, "web.img"));
     const second = await temporarySibling(join(folder, "web.img"));
-    expect(basename(first)).toMatch(new RegExp(`^\\.web\\.img\\.fledge-${process.pid}-\\d+\\.tmp$`));
+    expect(basename(first)).toMatch(new RegExp(`^\\.web\\.img\\.fledge-\\w+-\\w+-${process.pid}-\\w+-\\w+\\.tmp$`));
+    expect(isSibling(basename(first))).toBe(true);
     expect(second).not.toBe(first);
     expect(await readdir(folder)).toEqual([]);
   });
 
+  it("fits beside the longest name", async () => {
+    for (const name of ["x".repeat(255), "\u00e9".repeat(127)]) {
+      await writeFileAtomically(join(folder, name), "");
+      expect(await readdir(folder)).toEqual([name]);
+      await rm(join(folder, name));
+    }
+  });
+
   it("removes what dead processes left for the same name, and nothing else", async () => {
-    const dead = deadPid();
+    const dead = ownerWith({ pid: spawnSync("true").pid });
     const kept = [
-      `.web.img.fledge-${process.ppid}-0.tmp`,
-      `.other.img.fledge-${dead}-0.tmp`,
-      `.web.img.fledge-${dead}-0.txt`,
+      `.web.img.fledge-${ownerWith({ pid: process.ppid })}.tmp`,
+      `.web.img.fledge-${ownerWith({ pid: spawnSync("true").pid, namespace: "1" })}.tmp`,
+      `.other.img.fledge-${dead}.tmp`,
+      `.web.img.fledge-${dead}.txt`,
       "web.img",
     ];
-    for (const name of [...kept, `.web.img.fledge-${dead}-0.tmp`, `.web.img.fledge-${dead}-12.tmp`]) {
+    const old = `.web.img.fledge-${ownerWith({ pid: 1, namespace: "1" })}.tmp`;
+    for (const name of [...kept, old, `.web.img.fledge-${dead}.tmp`, `.web.img.fledge-${dead}0.tmp`]) {
       await writeFile(join(folder, name), "");
     }
+    await utimes(join(folder, old), 0, 0);
     await temporarySibling(join(folder, "web.img"));
     expect((await readdir(folder)).sort()).toEqual([...kept].sort());
   });

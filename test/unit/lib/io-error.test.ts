@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { FledgeError } from "../../../src/lib/errors.ts";
-import { ioError } from "../../../src/lib/io-error.ts";
+import { ioError, renamedIn } from "../../../src/lib/io-error.ts";
 
 describe("ioError", () => {
   it.each([
@@ -24,8 +24,37 @@ describe("ioError", () => {
   });
 
   it("keeps the text of an errno it does not know", () => {
-    const error = ioError(Object.assign(new Error("EIO: i/o error, read"), { code: "EIO" }), "read", "a");
-    expect(error).toMatchObject({ message: "cannot read a: EIO: i/o error, read", hint: undefined });
+    const error = ioError(Object.assign(new Error("ESTRANGE: strange, read"), { code: "ESTRANGE" }), "read", "a");
+    expect(error).toMatchObject({ message: "cannot read a: ESTRANGE: strange, read", hint: undefined });
+  });
+
+  it.each(["EFBIG", "EMFILE", "ENFILE", "ELOOP", "EXDEV", "ETXTBSY", "EBUSY", "EIO", "ENXIO", "EEXIST", "ENOTEMPTY"])(
+    "explains %s in words and says what to do",
+    (code) => {
+      const error = ioError(
+        Object.assign(new Error(`${code}: raw, open '/tmp/.x.tmp'`), { code }),
+        "write",
+        "out/web.img",
+      );
+      expect(error.message).toMatch(/^cannot write out\/web\.img: [a-zFIO ,]+$/);
+      expect(error.hint).toMatch(/\S/);
+    },
+  );
+
+  it("says what an errno without an explanation means, without the path that the system was given", () => {
+    const raw = new Error("EPIPE: broken pipe, open '/tmp/.x.tmp'");
+    const error = ioError(Object.assign(raw, { code: "EPIPE", errno: -32 }), "write", "out/web.img");
+    expect(error.message).toBe("cannot write out/web.img: broken pipe (EPIPE)");
+  });
+
+  it("names the final path where a temporary one was written", () => {
+    const temporary = ioError(Object.assign(new Error("raw"), { code: "ENOENT" }), "write", "/out/.web.tmp");
+    expect(renamedIn(temporary, "/out/.web.tmp", "/out/web")).toMatchObject({
+      code: "io",
+      message: "cannot write /out/web: no such file or folder",
+      cause: temporary.cause,
+    });
+    expect(renamedIn(temporary, "/other", "/out/web")).toBe(temporary);
   });
 
   it("lets an error of fledge pass", () => {

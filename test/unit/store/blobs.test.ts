@@ -10,14 +10,17 @@ import {
   writeFileSync,
 } from "node:fs";
 import { writeFile } from "node:fs/promises";
-import { hostname, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { sha256 } from "../../../src/lib/digest.ts";
+import { ownerName } from "../../../src/lib/owner.ts";
 import { addBlob, blobPath, ensureBlob, type StoreContext } from "../../../src/store/blobs.ts";
 import { ensureCacheFolder, resolveCacheDir } from "../../../src/store/cache-dir.ts";
 import { withLock } from "../../../src/store/lock.ts";
+import { pruneCache } from "../../../src/store/manage.ts";
+import { testContext } from "../../helpers/context.ts";
 import { startServer } from "../../helpers/http-server.ts";
 
 const bytes = Buffer.from("the blob");
@@ -28,7 +31,7 @@ let ctx: StoreContext;
 beforeEach(() => {
   log.length = 0;
   const cacheDir = mkdtempSync(join(tmpdir(), "fledge-store-"));
-  ctx = { cacheDir, signal: new AbortController().signal, log: (line) => log.push(line) };
+  ctx = testContext({ cacheDir, log: (line) => void log.push(line) });
 });
 afterEach(() => rmSync(ctx.cacheDir, { recursive: true }));
 
@@ -97,25 +100,30 @@ describe("blobs", () => {
     const full = Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC" });
     await expect(ensureBlob(ctx, digest, () => Promise.reject(full))).rejects.toMatchObject({
       code: "store",
-      message: `cannot write to the cache folder ${ctx.cacheDir}: ENOSPC: no space left on device, write`,
-      hint: expect.stringContaining("free space"),
+      message: `cannot write to the cache ${ctx.cacheDir}: the disk is full`,
+      hint: expect.stringContaining("space"),
     });
   });
 
   it("clean up after killed processes, but not after running or unknown ones", async () => {
     const folder = join(ctx.cacheDir, "ingest");
     mkdirSync(folder);
-    const uuid = "00000000-0000-0000-0000-000000000000";
-    const names = [
-      `${hostname()}.${await deadPid()}.${uuid}`,
-      `${hostname()}.${process.pid}.${uuid}`,
-      `far.1.${uuid}`,
-      `old.1.${uuid}`,
-    ];
+    const [boot, namespace] = ownerName().split("-");
+    const names = [`${boot}-${namespace}-${await deadPid()}-x-00`, ownerName(), `${boot}-1-1-x-00`, `${boot}-2-1-x-00`];
     for (const name of names) writeFileSync(join(folder, name), "");
-    utimesSync(join(folder, `old.1.${uuid}`), 0, 0);
+    utimesSync(join(folder, names[3] ?? ""), 0, 0);
     await addBlob(ctx, fetcher().fetch);
     expect(ingested().sort()).toEqual([names[1], names[2]].sort());
+  });
+
+  it("are left by prune until the build that asked for them has ended", async () => {
+    for (const fetch of [() => ensureBlob(ctx, digest, fetcher().fetch), () => addBlob(ctx, fetcher().fetch)]) {
+      const { path } = await fetch();
+      expect(await pruneCache(ctx.cacheDir)).toMatchObject({ removed: [], inUse: [{ digest }] });
+      expect(readFileSync(path)).toEqual(bytes);
+      await ctx.disposer.dispose();
+      expect(await pruneCache(ctx.cacheDir)).toMatchObject({ removed: [{ digest }], inUse: [] });
+    }
   });
 });
 
@@ -123,8 +131,9 @@ describe("several processes", () => {
   const program = (url: string) => `
     import { download } from "./src/lib/download.ts";
     import { ensureBlob } from "./src/store/blobs.ts";
+    import { testContext } from "./test/helpers/context.ts";
     const signal = new AbortController().signal;
-    const ctx = { cacheDir: ${JSON.stringify(ctx.cacheDir)}, signal, log() {} };
+    const ctx = testContext({ cacheDir: ${JSON.stringify(ctx.cacheDir)}, signal });
     const blob = await ensureBlob(ctx, "${digest}", async (to) => {
       const { digest } = await download({ url: "${url}", to, signal, env: {}, onProgress: (n) => n > 0 && console.log("begun") });
       return digest;
@@ -182,21 +191,49 @@ describe("the lock", () => {
     expect(order).toEqual(["killed", "in"]);
   });
 
-  it("does not wait for ever, and stops waiting on abort", async () => {
+  it("does not wait for ever, says that it waits, and stops waiting on abort, also on one that came before", async () => {
     const holder = await startHolder();
     expect(await withLock(ctx, "x", async () => "went on", 50)).toBe("went on");
+    expect(log).toEqual(["waiting for another build, which has x under way"]);
     const control = new AbortController();
+    const waiting = withLock({ ...ctx, signal: control.signal }, "x", async () => {});
     setTimeout(() => control.abort(), 50);
-    await expect(withLock({ ...ctx, signal: control.signal }, "x", async () => {})).rejects.toMatchObject({
-      code: "aborted",
-    });
+    await expect(waiting).rejects.toMatchObject({ code: "aborted" });
+    for (const delayMs of [0, 1, 2, 3]) {
+      const early = new AbortController();
+      const started = withLock({ ...ctx, signal: early.signal }, "x", async () => {});
+      await (delayMs === 0 ? undefined : sleep(delayMs));
+      early.abort();
+      await expect(started).rejects.toMatchObject({ code: "aborted" });
+    }
     holder.kill("SIGKILL");
+  });
+
+  it("is a file of the cache, so that nobody holds it who may not write there, and goes with its holder", async () => {
+    const deep = join(ctx.cacheDir, "a".repeat(100), "b".repeat(100));
+    for (const cacheDir of [ctx.cacheDir, deep]) {
+      const locks = join(cacheDir, "locks");
+      await withLock({ ...ctx, cacheDir }, "x", async () => expect(readdirSync(locks)).toHaveLength(1));
+      expect(readdirSync(locks)).toEqual([]);
+    }
+  });
+
+  it("of a killed holder is removed by prune, that of a living one is not", async () => {
+    const holder = await startHolder();
+    const locks = join(ctx.cacheDir, "locks");
+    await pruneCache(ctx.cacheDir);
+    expect(readdirSync(locks)).toHaveLength(1);
+    holder.kill("SIGKILL");
+    await new Promise((resolve) => holder.on("exit", resolve));
+    await pruneCache(ctx.cacheDir);
+    expect(readdirSync(locks)).toEqual([]);
   });
 
   async function startHolder(): Promise<ChildProcess> {
     const script = `
       import { withLock } from "./src/store/lock.ts";
-      await withLock({ cacheDir: ${JSON.stringify(ctx.cacheDir)}, signal: new AbortController().signal }, "x", () => {
+      import { testContext } from "./test/helpers/context.ts";
+      await withLock(testContext({ cacheDir: ${JSON.stringify(ctx.cacheDir)} }), "x", () => {
         console.log("in");
         return new Promise(() => setInterval(() => {}, 1000));
       });`;
@@ -226,8 +263,8 @@ describe("the cache folder", () => {
     const run = ensureBlob({ ...ctx, cacheDir: join(file, "cache") }, digest, fetcher().fetch);
     await expect(run).rejects.toMatchObject({
       code: "store",
-      message: `the cache folder ${file}/cache cannot be written to (ENOTDIR)`,
-      hint: "choose another with --cache-dir DIR or FLEDGE_CACHE_DIR=DIR",
+      message: `cannot write to the cache ${file}/cache: a part of the path is not a folder`,
+      hint: expect.stringContaining("--cache-dir DIR or FLEDGE_CACHE_DIR=DIR"),
     });
     expect(await ensureCacheFolder(ctx.cacheDir, "a", "b")).toBe(join(ctx.cacheDir, "a/b"));
   });
