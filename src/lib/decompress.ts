@@ -5,7 +5,9 @@ import { FledgeError, isFledgeError, messageOf } from "./errors.ts";
 import { pipeThrough } from "./exec.ts";
 import type { Requirement } from "./requirements.ts";
 import { requireTool, type Tool } from "./tools.ts";
-import { isZstd, splitFrames } from "./zstd-frames.ts";
+import { type FramePiece, isZstd, splitFrames, WindowError } from "./zstd-frames.ts";
+
+export { WindowError };
 
 export type Compression = "none" | "gzip" | "zstd" | "xz" | "bzip2";
 
@@ -15,7 +17,14 @@ export type DecompressOptions = {
   /** For PATH, where a program is needed: xz and bzip2 always, zstd before Node 22.15. */
   readonly env: Env;
   readonly signal: AbortSignal;
+  /** What a zstd or xz stream may have its decoder keep in memory. Default: 128 MiB, as zstd itself. */
+  readonly maxWindowBytes?: number | undefined;
 };
+
+const MAX_WINDOW_BYTES = 128 * 2 ** 20;
+
+/** What xz takes besides its dictionary. */
+const XZ_OVERHEAD_BYTES = 4 * 2 ** 20;
 
 /** The longest magic. */
 const HEAD_BYTES = 6;
@@ -50,7 +59,7 @@ export function sniffCompression(head: Uint8Array): Compression {
 /**
  * A stream unpacked, whatever it is packed with. Several gzip members, zstd frames or xz streams in a row are one; zeros
  * may follow the last gzip member. Throws a `source` error for a stream that is cut short or damaged, a `tool` error when
- * the program for its format is missing, and what `input` throws as it is.
+ * the program for its format is missing, a `WindowError` for one that wants too much memory, and what `input` throws as it is.
  */
 export async function* decompress(
   input: AsyncIterable<Uint8Array>,
@@ -64,6 +73,8 @@ export async function* decompress(
   } catch (error) {
     if (source.failure() !== undefined) throw source.failure();
     if (isFledgeError(error) && (error.code === "tool" || error.code === "aborted")) throw error;
+    if (error instanceof WindowError) throw error;
+    if (compression === "xz" && /memory usage limit/i.test(messageOf(error))) throw new WindowError(undefined);
     throw new FledgeError("source", `${options.label}: its ${compression} data is damaged: ${messageOf(error)}`, {
       hint: "fetch it again",
       cause: error,
@@ -74,10 +85,10 @@ export async function* decompress(
 function unpack(
   input: AsyncIterable<Uint8Array>,
   compression: Compression,
-  { env, signal }: DecompressOptions,
+  { env, signal, maxWindowBytes = MAX_WINDOW_BYTES }: DecompressOptions,
 ): AsyncIterable<Uint8Array> {
-  const byTool = (tool: Tool, ...args: string[]): AsyncIterable<Uint8Array> =>
-    pipeThrough(requireTool(tool, env), ["-dc", ...args], input, { env, signal });
+  const byTool = (tool: Tool, packed: AsyncIterable<Uint8Array>, ...args: string[]): AsyncIterable<Uint8Array> =>
+    throughTool(packed, (stream) => pipeThrough(requireTool(tool, env), ["-dc", ...args], stream, { env, signal }));
   switch (compression) {
     case "none":
       return input;
@@ -85,13 +96,18 @@ function unpack(
       return gunzip(input);
     case "zstd": {
       const createDecoder = zstdDecoder();
-      // Without --long=31 the program refuses windows above 128 MiB.
-      return createDecoder === undefined ? byTool(ZSTD, "--long=31") : decodeFrames(input, createDecoder);
+      const pieces = splitFrames(input, maxWindowBytes);
+      // The windows are looked at here already; without --long=31 the program refuses those above 128 MiB.
+      return createDecoder === undefined
+        ? byTool(ZSTD, bytesOf(pieces), "--long=31")
+        : decodeFrames(pieces, createDecoder);
     }
-    case "xz":
-      return byTool(XZ);
+    case "xz": {
+      const limit = Math.min(maxWindowBytes + XZ_OVERHEAD_BYTES, Number.MAX_SAFE_INTEGER);
+      return byTool(XZ, input, `--memlimit-decompress=${limit}`);
+    }
     case "bzip2":
-      return byTool(BZIP2);
+      return byTool(BZIP2, input);
   }
 }
 
@@ -112,11 +128,27 @@ async function* gunzip(input: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Ar
   if (lastByteAt >= decoder.bytesWritten) throw new Error("something follows that is no gzip");
 }
 
-async function* decodeFrames(
+/** What the input throws is why the program fails, which knows only that it ended. */
+async function* throughTool(
   input: AsyncIterable<Uint8Array>,
+  run: (stream: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const { stream, failure } = guard(input);
+  try {
+    yield* run(stream);
+  } catch (error) {
+    throw failure() ?? error;
+  }
+}
+
+async function* bytesOf(pieces: AsyncIterable<FramePiece>): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const { bytes } of pieces) yield bytes;
+}
+
+async function* decodeFrames(
+  pieces: AsyncGenerator<FramePiece, void, undefined>,
   createDecoder: () => Transform,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const pieces = splitFrames(input);
   async function* frame(first: { bytes: Buffer; isLast: boolean }): AsyncGenerator<Buffer> {
     for (let piece = first; ; ) {
       yield piece.bytes;

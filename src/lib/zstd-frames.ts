@@ -10,17 +10,33 @@ const BLOCK_RLE = 1;
 const DICTIONARY_ID_BYTES = [0, 1, 2, 4] as const;
 const CONTENT_SIZE_BYTES = [0, 2, 4, 8] as const;
 
+/** A stream that wants more memory than it may have; `bytes` is how much, where that is known. */
+export class WindowError extends Error {
+  readonly bytes: number | undefined;
+
+  constructor(bytes: number | undefined) {
+    super("unpacking it takes more memory than it may");
+    this.bytes = bytes;
+  }
+}
+
 /** A piece of a frame; `isLast` ends the frame. */
 export type FramePiece = { readonly bytes: Buffer; readonly isLast: boolean };
 
-/** Cuts a zstd stream into the pieces of its frames, skippable frames left out. Throws where it is no zstd or cut short. */
-export async function* splitFrames(input: AsyncIterable<Uint8Array>): AsyncGenerator<FramePiece, void, undefined> {
+/**
+ * Cuts a zstd stream into the pieces of its frames, skippable frames left out. Throws where it is no zstd or cut short, and a
+ * `WindowError` for a frame that wants more than `maxWindowBytes` in memory.
+ */
+export async function* splitFrames(
+  input: AsyncIterable<Uint8Array>,
+  maxWindowBytes: number,
+): AsyncGenerator<FramePiece, void, undefined> {
   const source = new ByteSource(input);
   try {
     while (await source.hasMore()) {
       const magic = await source.take(4);
       if (isSkippable(magic)) await source.skip((await source.take(4)).readUInt32LE());
-      else if (magic.readUInt32LE() === FRAME_MAGIC) yield* splitFrame(magic, source);
+      else if (magic.readUInt32LE() === FRAME_MAGIC) yield* splitFrame(magic, source, maxWindowBytes);
       else throw new Error("no zstd frame where one should begin");
     }
   } finally {
@@ -28,10 +44,17 @@ export async function* splitFrames(input: AsyncIterable<Uint8Array>): AsyncGener
   }
 }
 
-async function* splitFrame(magic: Buffer, source: ByteSource): AsyncGenerator<FramePiece, void, undefined> {
+async function* splitFrame(
+  magic: Buffer,
+  source: ByteSource,
+  maxWindowBytes: number,
+): AsyncGenerator<FramePiece, void, undefined> {
   const descriptor = await source.take(1);
   const bits = descriptor.readUInt8();
-  yield { bytes: Buffer.concat([magic, descriptor, await source.take(headerBytes(bits))]), isLast: false };
+  const fields = await source.take(headerBytes(bits));
+  const windowBytes = windowOf(bits, fields);
+  if (windowBytes > maxWindowBytes) throw new WindowError(windowBytes);
+  yield { bytes: Buffer.concat([magic, descriptor, fields]), isLast: false };
   const hasChecksum = (bits & 0x04) !== 0;
   for (let isLast = false; !isLast; ) {
     const header = await source.take(3);
@@ -59,6 +82,18 @@ function headerBytes(descriptor: number): number {
   const dictionaryId = DICTIONARY_ID_BYTES[(descriptor & 3) as 0 | 1 | 2 | 3];
   // Without a content size field a single segment still has one of a byte.
   return (isSingleSegment ? 0 : 1) + dictionaryId + (isSingleSegment && contentSize === 0 ? 1 : contentSize);
+}
+
+/** How far back a frame refers, which is what a decoder has to keep: all of it where it is one segment. */
+function windowOf(descriptor: number, fields: Buffer): number {
+  if ((descriptor & 0x20) === 0) {
+    const window = fields.readUInt8();
+    const base = 2 ** (10 + (window >> 3));
+    return base + (base / 8) * (window & 7);
+  }
+  const size = fields.subarray(DICTIONARY_ID_BYTES[(descriptor & 3) as 0 | 1 | 2 | 3]);
+  if (size.length === 8) return Number(size.readBigUInt64LE());
+  return size.readUIntLE(0, size.length) + (size.length === 2 ? 256 : 0);
 }
 
 /** A stream of chunks to take any number of bytes from. */

@@ -1,22 +1,24 @@
 import { type ByteString, fromByteString } from "../lib/bytes.ts";
-import { throwIfAborted, type Warning } from "../lib/context.ts";
+import type { Warning } from "../lib/context.ts";
 import { assertNever, FledgeError, isFledgeError } from "../lib/errors.ts";
+import { memoize } from "../lib/memoize.ts";
+import { Pause } from "../lib/pause.ts";
 import type { Layer, LayerEntry } from "./layer.ts";
-import { meaningOf, namesOf, WHITEOUT } from "./layer-path.ts";
+import { isAufsLink, meaningOf, namesOf, WHITEOUT } from "./layer-path.ts";
 import { guestXattrs } from "./layer-xattrs.ts";
 import { type LayerLimits, LimitCounter } from "./limits.ts";
 import { lookup, type Place } from "./lookup.ts";
 import type { DirInode, Inode, Metadata } from "./node.ts";
+import { Notes } from "./notes.ts";
 import { Placer } from "./placer.ts";
+import { TextAcls } from "./text-acls.ts";
 import { RootfsTree } from "./tree.ts";
 import { applyWhiteouts, type Whiteout } from "./whiteouts.ts";
 
 export type ApplyOptions = {
-  readonly limits?: LayerLimits | undefined;
+  readonly limits?: Partial<LayerLimits> | undefined;
   readonly warn?: ((warning: Warning) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** False for an archive that is no layer: a name such as `.wh.x` is a name like any other there. Default true. */
-  readonly hasWhiteouts?: boolean | undefined;
 };
 
 /** The tree of a stack of layers, the bottom one first. Throws as `applyLayer` does. */
@@ -31,30 +33,59 @@ export async function mergeLayers(
 
 /**
  * Lays a layer over a tree (image-spec, layer.md, "Applying Changesets"): first its whiteouts take away what lower layers
- * have, then its entries come in, in order, the later one of two for the same path winning. Linear in the entries.
+ * have, then its entries come in, in order, the later one of two for the same path winning. Linear in the entries, and
+ * hears an abort meanwhile; the warnings come at the end.
  * Throws a `source` error that names the layer and the entry.
  */
 export async function applyLayer(root: DirInode, layer: Layer, options: ApplyOptions = {}): Promise<void> {
-  const { entries, whiteouts } = await sortOut(layer, options);
-  applyWhiteouts(
-    root,
-    whiteouts,
-    memoize(() => replacedPaths(entries, whiteouts)),
-  );
-  const scope: Scope = { ...options, label: layer.label, root, placer: new Placer(root) };
-  for (const entry of entries) applyEntry(entry, scope);
+  const { label, hasWhiteouts = false } = layer;
+  const counter = new LimitCounter(label, options.limits);
+  const pause = new Pause(options.signal);
+  // Also for a layer that is over before the first time to listen.
+  await pause.take();
+  const { entries, whiteouts, aufsLinks } = await sortOut(layer, { hasWhiteouts, counter, pause });
+  const replaced = memoize(() => replacedPaths(entries, whiteouts));
+  await applyWhiteouts(root, whiteouts, { replaced, counter, pause });
+  const placer = new Placer(root, counter);
+  const scope: Scope = { label, root, placer, counter, aufsLinks, notes: new Notes(), acls: new TextAcls() };
+  for (const entry of entries) {
+    applyEntry(entry, scope);
+    if (pause.isDue()) await pause.take();
+  }
+  scope.acls.settle(root, scope.notes);
+  scope.notes.report(label, options.warn);
 }
 
-type Scope = ApplyOptions & { readonly label: string; readonly root: DirInode; readonly placer: Placer };
+type Scope = {
+  readonly label: string;
+  readonly root: DirInode;
+  readonly placer: Placer;
+  readonly counter: LimitCounter;
+  readonly notes: Notes;
+  readonly acls: TextAcls;
+  readonly aufsLinks: AufsLinks;
+};
 
-async function sortOut(layer: Layer, options: ApplyOptions): Promise<{ entries: LayerEntry[]; whiteouts: Whiteout[] }> {
-  const counter = new LimitCounter(layer.label, options.limits);
+/** By their paths, the files that AUFS keeps for its hard links; the first link makes the inode that all share. */
+type AufsLinks = ReadonlyMap<string, { readonly entry: LayerEntry; inode?: Inode }>;
+
+type Sorted = {
+  readonly entries: readonly LayerEntry[];
+  readonly whiteouts: readonly Whiteout[];
+  readonly aufsLinks: AufsLinks;
+};
+
+type SortWork = { readonly hasWhiteouts: boolean; readonly counter: LimitCounter; readonly pause: Pause };
+
+async function sortOut(layer: Layer, { hasWhiteouts, counter, pause }: SortWork): Promise<Sorted> {
   const entries: LayerEntry[] = [];
   const whiteouts: Whiteout[] = [];
+  const aufsLinks = new Map<string, { entry: LayerEntry }>();
   const add = (entry: LayerEntry): void => {
     const target = entry.type === "symlink" || entry.type === "hardlink" ? entry.target : "";
     counter.addEntry(entry.path, entry.type === "file" ? entry.size : 0, target);
-    if (options.hasWhiteouts === false || !entry.path.includes(WHITEOUT)) {
+    counter.addXattrs(entry.metadata.xattrs);
+    if (!hasWhiteouts || !entry.path.includes(WHITEOUT)) {
       entries.push(entry);
       return;
     }
@@ -67,6 +98,9 @@ async function sortOut(layer: Layer, options: ApplyOptions): Promise<{ entries: 
       case "whiteout":
         whiteouts.push({ folder: names.slice(0, -1), name: meaning.name });
         return;
+      case "linked":
+        if (entry.type !== "dir" && entry.type !== "hardlink") aufsLinks.set(meaning.path, { entry });
+        return;
       case "ignored":
         return;
       case "invalid":
@@ -76,11 +110,19 @@ async function sortOut(layer: Layer, options: ApplyOptions): Promise<{ entries: 
     }
   };
   const all = layer.entries();
-  if (options.signal) throwIfAborted(options.signal);
   // Awaiting each of a hundred thousand entries that are there already would cost as much as merging them.
-  if (Symbol.iterator in all) for (const entry of all) add(entry);
-  else for await (const entry of all) add(entry);
-  return { entries, whiteouts };
+  if (Symbol.iterator in all) {
+    for (const entry of all) {
+      add(entry);
+      if (pause.isDue()) await pause.take();
+    }
+  } else {
+    for await (const entry of all) {
+      add(entry);
+      if (pause.isDue()) await pause.take();
+    }
+  }
+  return { entries, whiteouts, aufsLinks };
 }
 
 function replacedPaths(entries: readonly LayerEntry[], whiteouts: readonly Whiteout[]): Set<string> {
@@ -95,27 +137,41 @@ function applyEntry(entry: LayerEntry, scope: Scope): void {
   const linked = entry.type === "hardlink" ? linkTarget(entry, scope) : undefined;
   const place = placeOf(entry, scope);
   const { node } = place;
-  if (entry.type === "dir" && node?.type === "dir") Object.assign(node, metadataOf(entry, scope));
-  else if (node === scope.root) throw failed(scope.label, entry, `would make the root a ${entry.type}`);
-  else scope.placer.put(place, linked ?? inodeOf(entry, scope));
+  if (entry.type === "dir" && node?.type === "dir") {
+    Object.assign(node, metadataOf(entry, scope));
+    scope.acls.add(node, entry.path, entry.metadata.xattrs);
+  } else if (node === scope.root) {
+    throw failed(scope.label, entry, `would make the root a ${entry.type}`);
+  } else {
+    scope.placer.put(place, linked ?? inodeOf(entry, scope));
+  }
 }
 
 function placeOf(entry: LayerEntry, { placer, label }: Scope): Place {
   try {
     return placer.find(entry.path);
   } catch (error) {
-    throw isFledgeError(error) ? failed(label, entry, `cannot be placed: ${error.message}`, error) : error;
+    // Of code "source" it is a limit that was reached.
+    const isOfPath = isFledgeError(error) && error.code === "rootfs";
+    throw isOfPath ? failed(label, entry, `cannot be placed: ${error.message}`, error) : error;
   }
 }
 
 function linkTarget(entry: LayerEntry & { type: "hardlink" }, scope: Scope): Inode {
-  const target = namesOf(entry.target).join("/") as ByteString;
+  const names = namesOf(entry.target);
+  const kept = isAufsLink(names) ? scope.aufsLinks.get(names.join("/")) : undefined;
+  if (kept !== undefined) {
+    kept.inode ??= inodeOf(kept.entry, scope);
+    return kept.inode;
+  }
+  const target = names.join("/") as ByteString;
   const shown = fromByteString(entry.target);
   let node: Inode | undefined;
   try {
-    node = lookup(scope.root, target, { followLast: false })?.node;
+    const onLink = (steps: number): void => scope.counter.addLinkSteps(steps);
+    node = lookup(scope.root, target, { followLast: false, onLink })?.node;
   } catch (error) {
-    if (!isFledgeError(error)) throw error;
+    if (!isFledgeError(error) || error.code !== "rootfs") throw error;
     throw failed(scope.label, entry, `is a hard link to ${shown}, which is not there`, error);
   }
   if (node === undefined) throw failed(scope.label, entry, `is a hard link to ${shown}, which is not there`);
@@ -124,6 +180,12 @@ function linkTarget(entry: LayerEntry & { type: "hardlink" }, scope: Scope): Ino
 }
 
 function inodeOf(entry: LayerEntry, scope: Scope): Inode {
+  const inode = newInode(entry, scope);
+  scope.acls.add(inode, entry.path, entry.metadata.xattrs);
+  return inode;
+}
+
+function newInode(entry: LayerEntry, scope: Scope): Inode {
   const metadata = metadataOf(entry, scope);
   switch (entry.type) {
     case "file":
@@ -155,21 +217,14 @@ function metadataOf(entry: LayerEntry, scope: Scope): Metadata {
     gid: metadata.gid,
     mtime: metadata.mtime,
     xattrs: guestXattrs(metadata.xattrs, (name) =>
-      scope.warn?.({
-        message: `layer ${scope.label}: ${fromByteString(entry.path)} has the extended attribute ${fromByteString(name)}, which Linux cannot store; left out`,
-      }),
+      scope.notes.add(
+        "left out, being an extended attribute that Linux cannot store",
+        `${fromByteString(name)} (${fromByteString(entry.path)})`,
+      ),
     ),
   };
 }
 
-function memoize<T>(compute: () => T): () => T {
-  let value: { readonly of: T } | undefined;
-  return () => {
-    value ??= { of: compute() };
-    return value.of;
-  };
-}
-
 function failed(label: string, entry: LayerEntry, what: string, cause?: unknown): FledgeError {
-  return new FledgeError("source", `layer ${label}: ${fromByteString(entry.path)} ${what}`, { cause });
+  return new FledgeError("source", `${label}: ${fromByteString(entry.path)} ${what}`, { cause });
 }

@@ -9,13 +9,16 @@ import { NO_XATTRS } from "./node.ts";
 //   record: type[1] path mode uid gid mtime.sec(zigzag) mtime.nsec xattr-count {name value}* and then
 //   file: size content[1] {offset segment-count {at length}* | bytes}   symlink, hardlink: target   char, block: major minor
 // Numbers are LEB128 varints, texts and bytes have their length before them. The digit in the magic is the version.
-const MAGIC = Buffer.from("fledgeL1");
+const MAGIC = Buffer.from("fledgeL2");
 const HEAD_BYTES = MAGIC.length + 32;
 
 const TYPES = ["file", "dir", "symlink", "hardlink", "char", "block", "fifo", "socket"] as const;
 const STORED = 0;
 const SPARSE = 1;
 const INLINE = 2;
+
+/** What fits in one Buffer and can be read and hashed at once. */
+const MAX_INDEX_BYTES = 2 ** 31 - 1;
 
 /** Collects the entries of a layer for `decodeIndex`. */
 export type IndexEncoder = { add(entry: LayerEntry): void; finish(): Uint8Array };
@@ -48,7 +51,7 @@ export function createIndexEncoder(): IndexEncoder {
 
 /**
  * The entries of an index, their contents in `storedFile`. Throws a `store` error at once when the index is damaged or of
- * another version of fledge.
+ * another version of fledge, and while it is read where somebody made up what it says.
  */
 export function decodeIndex(bytes: Uint8Array, options: { readonly storedFile: string }): Iterable<LayerEntry> {
   const index = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -122,7 +125,7 @@ function writeContent(out: ByteWriter, content: Content): void {
 }
 
 function* readEntries(index: Buffer, storedFile: string): Generator<LayerEntry, void, undefined> {
-  const input = new ByteReader(index, HEAD_BYTES);
+  const input = new ByteReader(index, HEAD_BYTES, storedFile);
   for (let left = input.varint(); left > 0; left--) yield readEntry(input, storedFile);
 }
 
@@ -167,10 +170,14 @@ function readContentPlace(input: ByteReader, file: string): Content {
   if (kind === INLINE) return { kind: "inline", bytes: input.blob() };
   const offset = input.varint();
   if (kind === STORED) return { kind: "stored", file, offset };
+  if (kind !== SPARSE) throw damaged(file, "it has contents of an unknown kind");
   const segments: Segment[] = [];
   for (let left = input.varint(); left > 0; left--) segments.push({ at: input.varint(), length: input.varint() });
   return { kind: "stored", file, offset, segments };
 }
+
+/** Of a varint: the largest that is exact, and twice the largest time. */
+const MAX_NUMBER = 2 ** 53;
 
 /** A buffer that grows by doubling. */
 class ByteWriter {
@@ -209,8 +216,13 @@ class ByteWriter {
 
   #reserve(bytes: number): void {
     const needed = this.#length + bytes;
+    if (needed > MAX_INDEX_BYTES) {
+      throw new FledgeError("source", "the list of what a layer holds would be larger than 2 GiB", {
+        hint: "lower the limits to find out which layer it is; it is made to do harm",
+      });
+    }
     if (needed <= this.#buffer.length) return;
-    const larger = Buffer.allocUnsafe(Math.max(needed, this.#buffer.length * 2));
+    const larger = Buffer.allocUnsafe(Math.min(Math.max(needed, this.#buffer.length * 2), MAX_INDEX_BYTES));
     this.#buffer.copy(larger, 0, 0, this.#length);
     this.#buffer = larger;
   }
@@ -218,18 +230,22 @@ class ByteWriter {
 
 class ByteReader {
   readonly #buffer: Buffer;
+  readonly #storedFile: string;
   #at: number;
 
-  constructor(buffer: Buffer, at: number) {
+  constructor(buffer: Buffer, at: number, storedFile: string) {
     this.#buffer = buffer;
     this.#at = at;
+    this.#storedFile = storedFile;
   }
 
   varint(): number {
     let value = 0;
     for (let scale = 1; ; scale *= 0x80) {
-      const byte = this.#buffer[this.#at++] ?? 0;
+      const byte = this.#buffer[this.#at++];
+      if (byte === undefined) throw damaged(this.#storedFile, "it ends in the middle of an entry");
       value += (byte & 0x7f) * scale;
+      if (value > MAX_NUMBER) throw damaged(this.#storedFile, "it has a number that is too large");
       if (byte < 0x80) return value;
     }
   }
@@ -240,16 +256,22 @@ class ByteReader {
   }
 
   text(): string {
-    const length = this.varint();
-    this.#at += length;
+    const length = this.#skip();
     return this.#buffer.toString("latin1", this.#at - length, this.#at);
   }
 
   /** A copy: an xattr must not keep the whole index in memory. */
   blob(): Uint8Array {
+    const length = this.#skip();
+    return new Uint8Array(this.#buffer.subarray(this.#at - length, this.#at));
+  }
+
+  /** Passes by what has its length before it, and returns that. */
+  #skip(): number {
     const length = this.varint();
     this.#at += length;
-    return new Uint8Array(this.#buffer.subarray(this.#at - length, this.#at));
+    if (this.#at > this.#buffer.length) throw damaged(this.#storedFile, "it ends in the middle of an entry");
+    return length;
   }
 }
 

@@ -17,21 +17,30 @@ export function namesOf(path: ByteString): ByteString[] {
 export const WHITEOUT = ".wh.";
 const WHITEOUT_META = ".wh..wh.";
 const OPAQUE = ".wh..wh..opq";
+const AUFS_LINKS = ".wh..wh.plnk";
 
 /** What a name in a layer stands for (image-spec, layer.md, "Whiteouts"). */
 export type Meaning =
   | { readonly kind: "entry" }
   /** Hides `name` in the directory; without a name, all that is in it. */
   | { readonly kind: "whiteout"; readonly name: ByteString | undefined }
+  /** A file that AUFS keeps for the hard links to it, which name it by its path. */
+  | { readonly kind: "linked"; readonly path: string }
   /** AUFS kept its own files under such names. */
   | { readonly kind: "ignored" }
   | { readonly kind: "invalid" };
 
+/** Whether a path is in the folder where AUFS keeps files that have several names. */
+export function isAufsLink(names: readonly ByteString[]): boolean {
+  return names.length === 2 && names[0] === AUFS_LINKS;
+}
+
 export function meaningOf(names: readonly ByteString[]): Meaning {
   const last = names.at(-1);
   if (last === undefined) return { kind: "entry" };
+  if (isAufsLink(names)) return { kind: "linked", path: names.join("/") };
   for (let i = 0; i < names.length - 1; i++) {
-    // Something inside a whiteout: AUFS's hard link store /.wh..wh.plnk/, or nonsense.
+    // Something inside a whiteout: nonsense.
     if ((names[i] as ByteString).startsWith(WHITEOUT)) return { kind: "ignored" };
   }
   if (!last.startsWith(WHITEOUT)) return { kind: "entry" };

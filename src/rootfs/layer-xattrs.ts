@@ -1,5 +1,6 @@
 import { type ByteString, compareBytes } from "../lib/bytes.ts";
 import type { Xattrs } from "./node.ts";
+import { isTextAcl } from "./text-acls.ts";
 
 /** What belongs to the machine that built the layer, not to the image. */
 const FOREIGN = new Set(["security.selinux", "user.rootlesscontainers", "system.nfs4_acl"]);
@@ -14,7 +15,7 @@ export function guestXattrs(xattrs: Xattrs, onDropped: (name: ByteString) => voi
   if (xattrs.size === 0) return xattrs;
   const kept: [ByteString, Uint8Array][] = [];
   for (const [name, value] of xattrs) {
-    if (FOREIGN.has(name) || FOREIGN_PREFIXES.some((prefix) => name.startsWith(prefix))) continue;
+    if (isTextAcl(name) || FOREIGN.has(name) || FOREIGN_PREFIXES.some((prefix) => name.startsWith(prefix))) continue;
     if (ACLS.has(name) || NAMESPACES.some((prefix) => name.startsWith(prefix))) kept.push([name, value]);
     else onDropped(name);
   }

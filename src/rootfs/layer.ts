@@ -17,5 +17,10 @@ export type LayerEntry = { readonly path: ByteString; readonly metadata: Metadat
 export type Layer = {
   /** What errors call it: the digest of the layer, or the path of the archive or folder. */
   readonly label: string;
+  /**
+   * Whether it is a layer of an image, where `.wh.` names take away what lower layers have; anywhere else such a name is one
+   * like any other. Default false.
+   */
+  readonly hasWhiteouts?: boolean | undefined;
   entries(): Iterable<LayerEntry> | AsyncIterable<LayerEntry>;
 };

@@ -12,6 +12,8 @@ export type LookupOptions = {
   readonly makeDir?: (parent: DirInode, name: ByteString) => DirInode;
   /** Lets `makeDir` replace what is no directory, but for what a symlink led to. */
   readonly replaceFiles?: boolean;
+  /** Hears how many names a symlink puts into the path. */
+  readonly onLink?: ((names: number) => void) | undefined;
 };
 
 /** As the kernel's MAXSYMLINKS: a chain longer than this is a loop. */
@@ -19,7 +21,11 @@ const MAX_SYMLINKS = 40;
 
 /** The names of a path, `.` and empty ones left out; `..` stays, since what it means depends on symlinks. */
 export function splitPath(path: ByteString): ByteString[] {
-  return path.split("/").filter((name) => name !== "" && name !== ".") as ByteString[];
+  return (path.split("/") as ByteString[]).filter(isName);
+}
+
+function isName(name: string): boolean {
+  return name !== "" && name !== ".";
 }
 
 /**
@@ -52,7 +58,9 @@ export function lookup(root: DirInode, path: ByteString, options: LookupOptions)
     if (node?.type === "symlink" && (!isLast || options.followLast)) {
       if (++hops > MAX_SYMLINKS) throw tooManyLinks(path);
       if (node.target.startsWith("/")) trail.length = 1;
-      const target = splitPath(node.target);
+      const written = node.target.split("/");
+      options.onLink?.(written.length);
+      const target = written.filter(isName);
       // A link to "/" or ".": it leads to the directory that we are in by now.
       if (target.length === 0) place = { parent: last(trail), name: "" as ByteString, node: last(trail) };
       for (let i = target.length - 1; i >= 0; i--) rest.push(target[i] as ByteString);

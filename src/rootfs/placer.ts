@@ -1,5 +1,6 @@
 import type { ByteString } from "../lib/bytes.ts";
 import { namesOf } from "./layer-path.ts";
+import type { LimitCounter } from "./limits.ts";
 import { lookup, type Place } from "./lookup.ts";
 import { type DirInode, EPOCH_ZERO, type Inode, NO_XATTRS } from "./node.ts";
 
@@ -10,11 +11,14 @@ import { type DirInode, EPOCH_ZERO, type Inode, NO_XATTRS } from "./node.ts";
  */
 export class Placer {
   readonly #root: DirInode;
+  readonly #counter: LimitCounter;
   #folder: string | undefined;
   #dir: DirInode;
 
-  constructor(root: DirInode) {
+  /** `counter` hears of the folders that are made and the links that are followed. */
+  constructor(root: DirInode, counter: LimitCounter) {
     this.#root = root;
+    this.#counter = counter;
     this.#dir = root;
   }
 
@@ -30,7 +34,15 @@ export class Placer {
     }
     const clean = namesOf(path).join("/") as ByteString;
     // With directories being made it always leads somewhere.
-    const place = lookup(this.#root, clean, { followLast: false, replaceFiles: true, makeDir: makeParent }) as Place;
+    const place = lookup(this.#root, clean, {
+      followLast: false,
+      replaceFiles: true,
+      onLink: (names) => this.#counter.addLinkSteps(names),
+      makeDir: (parent, name) => {
+        this.#counter.addName();
+        return makeParent(parent, name);
+      },
+    }) as Place;
     this.#folder = folder;
     this.#dir = place.parent;
     return place;

@@ -90,14 +90,16 @@ export function encodeHeader({ major = 0, minor = 0, ...fields }: HeaderFields):
 }
 
 /**
- * A number field: octal digits between spaces and NULs, or, with the top bit set, big-endian two's complement in the
- * remaining bits (GNU "base-256"). An empty field is 0; NaN for what is neither or not exact in a double.
+ * A number field: octal digits between spaces and NULs, with a sign if need be, or, with the top bit set, big-endian two's
+ * complement in the remaining bits (GNU "base-256"). An empty field is 0; NaN for what is neither.
  */
 export function decodeNumber(block: Buffer, at: number, length: number): number {
   if ((block[at] as number) & 0x80) return decodeBase256(block, at, length);
   const end = at + length;
   let i = at;
   while (i < end && (block[i] === 0x20 || block[i] === 0)) i++;
+  const sign = block[i] === 0x2d ? -1 : 1;
+  if (block[i] === 0x2d || block[i] === 0x2b) i++;
   let value = 0;
   for (; i < end; i++) {
     const byte = block[i] as number;
@@ -105,7 +107,8 @@ export function decodeNumber(block: Buffer, at: number, length: number): number 
     if (byte < 0x30 || byte > 0x37) return Number.NaN;
     value = value * 8 + (byte - 0x30);
   }
-  return value;
+  // Never -0.
+  return value === 0 ? 0 : sign * value;
 }
 
 /** The NUL-terminated text of a field, one byte per character. */
@@ -129,8 +132,9 @@ function decodeBase256(block: Buffer, at: number, length: number): number {
   const flip = isNegative ? 0xff : 0;
   let value = ((block[at] as number) ^ flip) & 0x3f;
   for (let i = at + 1; i < at + length; i++) value = value * 256 + ((block[i] as number) ^ flip);
-  if (!Number.isSafeInteger(value)) return Number.NaN;
-  return isNegative ? -value - 1 : value;
+  // Too large to be exact: out of range for all that asks.
+  const exact = Math.min(value, Number.MAX_SAFE_INTEGER - 1);
+  return isNegative ? -exact - 1 : exact;
 }
 
 function formatOf(block: Buffer): TarHeader["format"] {

@@ -4,14 +4,15 @@ import { FledgeError } from "../lib/errors.ts";
 import type { LayerEntry } from "./layer.ts";
 import type { LayerLimits, LimitCounter } from "./limits.ts";
 import type { Content, Metadata, Mtime } from "./node.ts";
-import { parsePaxNumber, parsePaxTime } from "./pax.ts";
+import type { Notes } from "./notes.ts";
+import { MAX_TIME_SEC, parsePaxNumber, parsePaxTime } from "./pax.ts";
 import { BLOCK_BYTES, decodeHeader, isZeroBlock, type TarHeader } from "./tar-header.ts";
 import {
   oldGnuExtension,
   oldGnuHeader,
   type PaxSparse,
-  parseSparseMap,
   type SparseMap,
+  SparseMapReader,
   sparseMap,
 } from "./tar-sparse.ts";
 import { xattrsOf } from "./tar-xattrs.ts";
@@ -21,15 +22,9 @@ export type TarOptions = {
   readonly label: string;
   /** Where the uncompressed archive will be: the contents of the entries point into this file. */
   readonly storedFile: string;
-  readonly limits?: LayerLimits | undefined;
+  readonly limits?: Partial<LayerLimits> | undefined;
   readonly warn?: ((warning: Warning) => void) | undefined;
 };
-
-/** Extension headers and maps larger than this are no real ones; they have to fit in memory. */
-export const MAX_EXTENSION_BYTES = 8 * 2 ** 20;
-
-/** A number for each offset and each length: as many as so much map can hold. */
-const MAX_OLD_GNU_RUNS = MAX_EXTENSION_BYTES / 12;
 
 /**
  * `position` is the offset after the bytes that were handed over, `mayEnd` says whether an archive can stop here, and
@@ -37,7 +32,11 @@ const MAX_OLD_GNU_RUNS = MAX_EXTENSION_BYTES / 12;
  */
 export type Reader = { position: number; mayEnd: boolean; held: Buffer | undefined };
 
-export type Sink = TarOptions & { readonly counter: LimitCounter; readonly onEntry: (entry: LayerEntry) => void };
+export type Sink = Pick<TarOptions, "label" | "storedFile"> & {
+  readonly counter: LimitCounter;
+  readonly notes: Notes;
+  readonly onEntry: (entry: LayerEntry) => void;
+};
 
 /** A coroutine over the archive: it yields how many bytes it wants (or, negative, wants passed by) and is given them. */
 export type Parser<T> = Generator<number, T, Buffer>;
@@ -47,8 +46,9 @@ export type Member = {
   readonly at: number;
   readonly header: TarHeader;
   readonly block: Buffer;
-  /** The PAX records that hold for this entry: the global ones under its own. */
+  /** Of its PAX header, those that are made use of. */
   readonly records: ReadonlyMap<string, string>;
+  readonly hasPax: boolean;
   readonly sparse: PaxSparse | undefined;
   readonly path: ByteString;
   readonly target: ByteString;
@@ -86,55 +86,62 @@ export function* readMember(member: Member, reader: Reader, sink: Sink): Parser<
     case "6":
       return emit(member, sink, { type: "fifo" });
     case "V": // the volume's label
+      sink.counter.addEntry(path);
       return yield* skipData(member.size);
     case "M":
       throw broken(sink.label, member.at, "the archive is one volume of several");
     default:
-      sink.warn?.({
-        message: `layer ${sink.label}: ${fromByteString(path)} is of the unknown type "${header.type}" and left out`,
-      });
+      sink.counter.addEntry(path);
+      sink.notes.add(
+        "left out, being of a type that fledge does not know",
+        `${fromByteString(path)} ("${header.type}")`,
+      );
       return yield* skipData(member.size);
   }
 }
 
 function* readFile(member: Member, reader: Reader, sink: Sink): Parser<void> {
-  let stored = member.size;
-  let map: SparseMap | undefined;
-  let isSparse = true;
-  if (member.header.type === "S") {
-    const first = oldGnuHeader(member.block);
-    const runs = [...first.runs];
-    for (let isExtended = first.isExtended; isExtended; ) {
-      if (runs.length > MAX_OLD_GNU_RUNS) break;
-      const extension = oldGnuExtension(yield BLOCK_BYTES);
-      runs.push(...extension.runs);
-      isExtended = extension.isExtended;
-    }
-    map = runs.length > MAX_OLD_GNU_RUNS ? undefined : sparseMap(first.size, runs, stored);
-  } else if (member.sparse?.version === "1.0") {
-    const { runs, bytes } = yield* readSparseMap(stored);
-    stored -= bytes;
-    map = sparseMap(member.sparse.size, runs, stored);
-  } else if (member.sparse !== undefined) {
-    map = sparseMap(member.sparse.size, member.sparse.runs, stored);
-  } else {
-    isSparse = false;
-  }
-  if (isSparse && map === undefined) throw unreadable(member, sink, "map of its sparse data");
+  const found = yield* sparseMapOf(member, sink);
+  if (found !== undefined && found.map === undefined) throw unreadable(member, sink, "map of its sparse data");
+  const map = found?.map;
+  const stored = member.size - (found?.mapBytes ?? 0);
   const place = { kind: "stored", file: sink.storedFile, offset: reader.position } as const;
   const content: Content = map === undefined ? place : { ...place, segments: map.segments };
   emit(member, sink, { type: "file", size: map?.size ?? stored, content });
   return yield* skipData(stored);
 }
 
-function* readSparseMap(stored: number): Parser<{ runs: number[]; bytes: number }> {
-  let map = "";
-  for (let bytes = BLOCK_BYTES; bytes <= stored && bytes <= MAX_EXTENSION_BYTES; bytes += BLOCK_BYTES) {
-    map += (yield BLOCK_BYTES).toString("latin1");
-    const runs = parseSparseMap(map);
-    if (runs !== undefined) return { runs, bytes };
+type FoundMap = { readonly map: SparseMap | undefined /** Of the entry's data. */; readonly mapBytes: number };
+
+function* sparseMapOf({ header, block, sparse, size }: Member, sink: Sink): Parser<FoundMap | undefined> {
+  if (header.type === "S") return { map: yield* readOldGnuMap(block, size, sink), mapBytes: 0 };
+  if (sparse?.version === "1.0") return yield* readSparseMap(sparse.size, size, sink);
+  if (sparse === undefined) return undefined;
+  sink.counter.addSparseRuns(sparse.runs.length / 2);
+  return { map: sparseMap(sparse.size, sparse.runs, size), mapBytes: 0 };
+}
+
+function* readOldGnuMap(block: Buffer, stored: number, { counter }: Sink): Parser<SparseMap | undefined> {
+  const { size, runs, isExtended } = oldGnuHeader(block);
+  for (let goesOn = isExtended; goesOn; ) {
+    const extension = oldGnuExtension(yield BLOCK_BYTES);
+    counter.addSparseRuns(extension.runs.length / 2);
+    for (const value of extension.runs) runs.push(value);
+    goesOn = extension.isExtended;
   }
-  return { runs: [Number.NaN], bytes: 0 };
+  return sparseMap(size, runs, stored);
+}
+
+function* readSparseMap(size: number, stored: number, { counter }: Sink): Parser<FoundMap> {
+  const reader = new SparseMapReader();
+  let isCounted = false;
+  for (let mapBytes = BLOCK_BYTES; mapBytes <= stored; mapBytes += BLOCK_BYTES) {
+    const isWhole = reader.take(yield BLOCK_BYTES);
+    if (reader.count !== undefined && !isCounted) counter.addSparseRuns(reader.count);
+    isCounted = reader.count !== undefined;
+    if (isWhole) return { map: sparseMap(size, reader.runs, stored - mapBytes), mapBytes };
+  }
+  return { map: undefined, mapBytes: 0 };
 }
 
 /**
@@ -143,7 +150,7 @@ function* readSparseMap(stored: number): Parser<{ runs: number[]; bytes: number 
  */
 function* skipDoubtfulData(member: Member, reader: Reader): Parser<void> {
   if (member.size === 0 || member.header.format === "v7") return;
-  if (member.records.size > 0) return yield* skipData(member.size);
+  if (member.hasPax) return yield* skipData(member.size);
   reader.mayEnd = true;
   const block = yield BLOCK_BYTES;
   if (isZeroBlock(block) || decodeHeader(block) !== undefined) {
@@ -165,41 +172,36 @@ function emit(member: Member, sink: Sink, special: Special): void {
   const target = special.type === "symlink" || special.type === "hardlink" ? special.target : "";
   sink.counter.addEntry(path, special.type === "file" ? special.size : 0, target);
   if (path.includes("\0") || target.includes("\0")) throw unreadable(member, sink, "path, which holds a NUL byte,");
-  sink.onEntry({ path, metadata: metadataOf(member, sink), ...special });
+  const metadata = metadataOf(member, sink);
+  sink.counter.addXattrs(metadata.xattrs);
+  sink.onEntry({ path, metadata, ...special });
 }
 
 function metadataOf(member: Member, sink: Sink): Metadata {
   const { header, records } = member;
-  const uid = numberOf(records, "uid", header.uid);
-  const gid = numberOf(records, "gid", header.gid);
-  if (!isOwner(uid) || !isOwner(gid)) throw unreadable(member, sink, "owner");
+  const uid = ownerOf(member, numberOf(records, "uid", header.uid), sink);
+  const gid = ownerOf(member, numberOf(records, "gid", header.gid), sink);
   if (!(header.mode >= 0)) throw unreadable(member, sink, "mode");
-  warnOfTextAcls(member, sink);
-  // -2 was a way to write nobody's id; in 32 bits it is 4294967294.
-  return {
-    mode: header.mode & 0o7777,
-    uid: uid >>> 0,
-    gid: gid >>> 0,
-    mtime: mtimeOf(member, sink),
-    xattrs: xattrsOf(records),
-  };
+  return { mode: header.mode & 0o7777, uid, gid, mtime: mtimeOf(member, sink), xattrs: xattrsOf(records) };
 }
 
-/** star's notation of ACLs names users; what is in the encoding of the system calls comes as an xattr. */
-function warnOfTextAcls({ path, records }: Member, sink: Sink): void {
-  for (const key of records.keys()) {
-    if (!key.startsWith("SCHILY.acl.")) continue;
-    sink.warn?.({
-      message: `layer ${sink.label}: ${fromByteString(path)} has an ACL as text (${key}), which is not carried over; left out`,
-    });
-  }
+/** (uid_t)-1: no id at all to Linux, and to chown(2) "leave it", so that whoever unpacks owns the file. */
+const NO_ID = 2 ** 32 - 1;
+
+function ownerOf(member: Member, value: number, sink: Sink): number {
+  if (!(value >= -(2 ** 31) && value < 2 ** 32)) throw unreadable(member, sink, "owner");
+  // -2 was a way to write nobody's id; in 32 bits it is 4294967294.
+  const id = value >>> 0;
+  if (id !== NO_ID) return id;
+  sink.notes.add(`belongs to root now, since the id ${NO_ID} (-1) means none`, fromByteString(member.path));
+  return 0;
 }
 
 function mtimeOf(member: Member, sink: Sink): Mtime {
   const time = member.records.get("mtime");
   const mtime = time === undefined ? { sec: member.header.mtimeSec, nsec: 0 } : parsePaxTime(time);
-  if (mtime === undefined || !Number.isSafeInteger(mtime.sec)) throw unreadable(member, sink, "time");
-  return mtime;
+  if (mtime === undefined || Number.isNaN(mtime.sec)) throw unreadable(member, sink, "time");
+  return { ...mtime, sec: Math.max(-MAX_TIME_SEC, Math.min(mtime.sec, MAX_TIME_SEC)) };
 }
 
 export function numberOf(records: ReadonlyMap<string, string>, key: string, fallback: number): number {
@@ -211,10 +213,6 @@ function isUint32(value: number): boolean {
   return value >= 0 && value < 2 ** 32;
 }
 
-function isOwner(value: number): boolean {
-  return value >= -(2 ** 31) && value < 2 ** 32;
-}
-
 export function padToBlock(bytes: number): number {
   return Math.ceil(bytes / BLOCK_BYTES) * BLOCK_BYTES;
 }
@@ -224,7 +222,7 @@ function unreadable(member: Member, sink: Sink, what: string): FledgeError {
 }
 
 export function broken(label: string, offset: number, what: string): FledgeError {
-  return new FledgeError("source", `layer ${label} is damaged at byte ${offset}: ${what}`, {
+  return new FledgeError("source", `${label} is damaged at byte ${offset}: ${what}`, {
     hint: "fetch or build the image again; if it stays so, the program that wrote the layer is at fault",
   });
 }

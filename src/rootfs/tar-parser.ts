@@ -1,9 +1,8 @@
-import type { ByteString } from "../lib/bytes.ts";
-import { type PaxRecord, parsePax } from "./pax.ts";
+import { type ByteString, fromByteString } from "../lib/bytes.ts";
+import { parsePax } from "./pax.ts";
 import { BLOCK_BYTES, decodeHeader, isZeroBlock, type TarHeader, text } from "./tar-header.ts";
 import {
   broken,
-  MAX_EXTENSION_BYTES,
   type Member,
   numberOf,
   type Parser,
@@ -12,24 +11,31 @@ import {
   readMember,
   type Sink,
 } from "./tar-member.ts";
-import { paxSparse } from "./tar-sparse.ts";
+import { type PaxSparse, PaxSparseReader } from "./tar-sparse.ts";
 
-/** What extension headers say of the entry that follows them. */
-type Extensions = { pax: PaxRecord[] | undefined; longName: string | undefined; longLink: string | undefined };
+/** What a PAX header says. */
+type PaxHeader = { readonly records: ReadonlyMap<string, string>; readonly sparse: PaxSparse | undefined };
 
-/** Global records are laid under those of every entry: many of them would make reading quadratic. */
-const MAX_GLOBAL_BYTES = 64 * 1024;
+/** What extension headers say of the entry that follows them; of two of a kind the last one, as all readers have it. */
+type Extensions = { pax: PaxHeader | undefined; longName: string | undefined; longLink: string | undefined };
+
+/** It has to fit in memory; Go, and so containerd and Docker, refuses more than 1 MiB. */
+const MAX_EXTENSION_BYTES = 8 * 2 ** 20;
 
 const EMPTY = Buffer.alloc(0);
 
-const NO_RECORDS: ReadonlyMap<string, string> = new Map();
+const NO_HEADER: PaxHeader = { records: new Map(), sparse: undefined };
+
+const SPARSE = "GNU.sparse.";
+
+const NAMES = ["path", "linkpath", `${SPARSE}name`];
+const NUMBERS = ["size", "uid", "gid", "mtime", "SCHILY.devmajor", "SCHILY.devminor"];
+const USED = new Set([...NAMES, ...NUMBERS]);
+const USED_PREFIXES = ["SCHILY.xattr.", "LIBARCHIVE.xattr.", "SCHILY.acl."];
 
 /** Reads headers until the archive ends, the data between them passed by. */
 export function* parseArchive(reader: Reader, sink: Sink): Parser<void> {
-  const globals = new Map<string, string>();
-  let globalBytes = 0;
   let next: Extensions = { pax: undefined, longName: undefined, longLink: undefined };
-  let nextBytes = 0;
   for (;;) {
     reader.mayEnd = next.pax === undefined && next.longName === undefined && next.longLink === undefined;
     const block = reader.held ?? (yield BLOCK_BYTES);
@@ -43,15 +49,14 @@ export function* parseArchive(reader: Reader, sink: Sink): Parser<void> {
     reader.mayEnd = false;
     const header = decodeHeader(block);
     if (header === undefined) throw broken(sink.label, at, "no tar header is here, or its checksum is wrong");
-    if (header.type === "g") globalBytes = admit(header, globalBytes, MAX_GLOBAL_BYTES, at, sink);
-    else if ("xXLK".includes(header.type)) nextBytes = admit(header, nextBytes, MAX_EXTENSION_BYTES, at, sink);
+    if ("xXgLK".includes(header.type)) admit(header, at, sink);
     switch (header.type) {
       case "x":
       case "X": // Solaris
-        next.pax = [...(next.pax ?? []), ...(yield* readPax(header, at, sink))];
+        next.pax = yield* readPax(header, at, sink);
         break;
       case "g":
-        for (const [key, value] of yield* readPax(header, at, sink)) setRecord(globals, key, value);
+        noteGlobals(yield* readPax(header, at, sink), sink);
         break;
       case "L":
         next.longName = yield* readLong(header);
@@ -59,26 +64,45 @@ export function* parseArchive(reader: Reader, sink: Sink): Parser<void> {
       case "K":
         next.longLink = yield* readLong(header);
         break;
-      default: {
-        yield* readMember(memberOf({ at, header, block }, globals, next, sink), reader, sink);
+      default:
+        yield* readMember(memberOf({ at, header, block }, next, sink), reader, sink);
         next = { pax: undefined, longName: undefined, longLink: undefined };
-        nextBytes = 0;
-      }
     }
   }
 }
 
-/** The bytes of extension headers that are kept in memory, this one included. */
-function admit(header: TarHeader, before: number, max: number, at: number, sink: Sink): number {
-  const bytes = before + header.size;
-  if (header.size >= 0 && bytes <= max) return bytes;
-  throw broken(sink.label, at, `its extension headers have ${bytes} bytes, more than any archive needs`);
+function admit({ size }: TarHeader, at: number, { label, counter }: Sink): void {
+  if (!(size >= 0 && size <= MAX_EXTENSION_BYTES)) {
+    throw broken(label, at, `an extension header has ${size} bytes, more than any archive needs`);
+  }
+  counter.addHeader(BLOCK_BYTES + padToBlock(size));
 }
 
-function* readPax(header: TarHeader, at: number, sink: Sink): Parser<PaxRecord[]> {
-  const records = parsePax(yield* readExtension(header));
-  if (records === undefined) throw broken(sink.label, at, "a PAX header is malformed");
-  return records;
+/**
+ * Global records are for an archive's own tools: Go, and so containerd, Docker and buildah, gives them to no entry, and a
+ * layer has to mean here what it means there. Nor could they hold for every entry without costing their size each time.
+ */
+function noteGlobals({ records }: PaxHeader, { notes }: Sink): void {
+  for (const key of records.keys()) {
+    notes.add("global PAX records are passed over, as containerd and Docker do", fromByteString(key as ByteString));
+  }
+}
+
+function* readPax(header: TarHeader, at: number, sink: Sink): Parser<PaxHeader> {
+  const bytes = yield* readExtension(header);
+  const records = new Map<string, string>();
+  const sparse = new PaxSparseReader();
+  const isWhole = parsePax(bytes, (key, value) => {
+    if (key.startsWith(SPARSE)) sparse.take(key.slice(SPARSE.length), value);
+    if (isUsed(key)) setRecord(records, key, value);
+  });
+  if (!isWhole) throw broken(sink.label, at, "a PAX header is malformed");
+  return { records, sparse: sparse.result() };
+}
+
+/** What nobody asks for is not kept. */
+function isUsed(key: string): boolean {
+  return USED.has(key) || USED_PREFIXES.some((prefix) => key.startsWith(prefix));
 }
 
 function* readLong(header: TarHeader): Parser<string> {
@@ -86,11 +110,10 @@ function* readLong(header: TarHeader): Parser<string> {
   return text(bytes, 0, bytes.length);
 }
 
+/** Not a copy: what is kept of it are strings. */
 function* readExtension(header: TarHeader): Parser<Buffer> {
   if (header.size === 0) return EMPTY;
-  const padded = yield padToBlock(header.size);
-  // A copy: the records outlive the caller's buffer.
-  return Buffer.from(padded.subarray(0, header.size));
+  return (yield padToBlock(header.size)).subarray(0, header.size);
 }
 
 function setRecord(records: Map<string, string>, key: string, value: string): void {
@@ -101,16 +124,10 @@ function setRecord(records: Map<string, string>, key: string, value: string): vo
 
 function memberOf(
   { at, header, block }: Pick<Member, "at" | "header" | "block">,
-  globals: ReadonlyMap<string, string>,
-  next: Extensions,
+  { pax, longName, longLink }: Extensions,
   sink: Sink,
 ): Member {
-  let records = globals.size === 0 ? NO_RECORDS : globals;
-  if (next.pax !== undefined) {
-    const own = new Map(globals);
-    for (const [key, value] of next.pax) setRecord(own, key, value);
-    records = own;
-  }
+  const { records, sparse } = pax ?? NO_HEADER;
   const size = numberOf(records, "size", header.size);
   if (!(size >= 0)) throw broken(sink.label, at, "the size of an entry cannot be read");
   return {
@@ -118,9 +135,10 @@ function memberOf(
     header,
     block,
     records,
-    sparse: next.pax === undefined ? undefined : paxSparse(next.pax),
-    path: (records.get("GNU.sparse.name") ?? records.get("path") ?? next.longName ?? header.name) as ByteString,
-    target: (records.get("linkpath") ?? next.longLink ?? header.linkname) as ByteString,
+    hasPax: pax !== undefined,
+    sparse,
+    path: (records.get(`${SPARSE}name`) ?? records.get("path") ?? longName ?? header.name) as ByteString,
+    target: (records.get("linkpath") ?? longLink ?? header.linkname) as ByteString,
     size,
   };
 }

@@ -1,6 +1,5 @@
 import { segmentsOf } from "./content.ts";
 import type { FileInode, Segment } from "./node.ts";
-import type { PaxRecord } from "./pax.ts";
 import { parsePaxNumber } from "./pax.ts";
 import { BLOCK_BYTES, decodeNumber } from "./tar-header.ts";
 
@@ -28,42 +27,75 @@ export function oldGnuExtension(block: Buffer): { runs: number[]; isExtended: bo
   return { runs: slots(block, 0, EXTENSION_SLOTS), isExtended: block[EXTENSION_EXTENDED_AT] !== 0 };
 }
 
-/** How a PAX header says that its file is sparse (GNU tar manual, "PAX Format"), or undefined for a plain file. */
+/** How a PAX header says that its file is sparse (GNU tar manual, "PAX Format"). */
 export type PaxSparse =
   | { readonly version: "0"; readonly size: number; readonly runs: readonly number[] }
-  /** The map is at the start of the data: see `parseSparseMap`. */
+  /** The map is at the start of the data: see `SparseMapReader`. */
   | { readonly version: "1.0"; readonly size: number };
 
-export function paxSparse(records: readonly PaxRecord[]): PaxSparse | undefined {
-  const runs: number[] = [];
-  let size = Number.NaN;
-  let isSparse = false;
-  let isVersion1 = false;
-  for (const [key, value] of records) {
-    if (!key.startsWith("GNU.sparse.")) continue;
-    const name = key.slice("GNU.sparse.".length);
-    if (name === "size" || name === "realsize") size = decimal(value);
-    if (name === "major") isVersion1 = value === "1";
+/** Takes the `GNU.sparse.*` records of one PAX header. */
+export class PaxSparseReader {
+  readonly #runs: number[] = [];
+  #size = Number.NaN;
+  #isSparse = false;
+  #isVersion1 = false;
+
+  take(name: string, value: string): void {
+    if (name === "size" || name === "realsize") this.#size = decimal(value);
+    if (name === "major") this.#isVersion1 = value === "1";
     // 0.0 repeats the keys; 0.1 has all numbers in one.
-    if (name === "offset" || name === "numbytes") runs.push(decimal(value));
-    if (name === "map" && value !== "") runs.push(...value.split(",").map(decimal));
-    if (name === "map" || name === "numblocks" || name === "major") isSparse = true;
+    if (name === "offset" || name === "numbytes") this.#runs.push(decimal(value));
+    if (name === "map" && value !== "") splitNumbers(value, this.#runs);
+    if (name === "map" || name === "numblocks" || name === "major") this.#isSparse = true;
   }
-  if (!isSparse) return undefined;
-  return isVersion1 ? { version: "1.0", size } : { version: "0", size, runs };
+
+  /** What they say, or undefined for a plain file. */
+  result(): PaxSparse | undefined {
+    if (!this.#isSparse) return undefined;
+    const size = this.#size;
+    return this.#isVersion1 ? { version: "1.0", size } : { version: "0", size, runs: this.#runs };
+  }
 }
 
-/**
- * The map at the start of a 1.0 file's data: decimal lines, the first their number of pairs. Returns undefined while
- * `text` does not hold all of it.
- */
-export function parseSparseMap(text: string): number[] | undefined {
-  const lines = text.split("\n");
-  const count = decimal(lines[0] ?? "");
-  if (lines.length < 2) return undefined;
-  if (!(count >= 0)) return [Number.NaN];
-  if (lines.length < 2 * count + 2) return undefined;
-  return lines.slice(1, 2 * count + 1).map(decimal);
+/** No `split`, whose pieces would take many times the map's bytes. */
+function splitNumbers(text: string, numbers: number[]): void {
+  for (let start = 0; start <= text.length; ) {
+    const comma = text.indexOf(",", start);
+    const end = comma < 0 ? text.length : comma;
+    numbers.push(decimal(text.slice(start, end)));
+    start = end + 1;
+  }
+}
+
+/** The map at the start of a 1.0 file's data, block by block: decimal lines, the first their number of pairs. */
+export class SparseMapReader {
+  /** How many pairs there are, once that is known. */
+  count: number | undefined;
+  readonly runs: number[] = [];
+  #number = 0;
+  #digits = 0;
+
+  /** Whether the map is complete; NaN stands where there is no number. */
+  take(block: Buffer): boolean {
+    for (const byte of block) {
+      if (byte === 0x0a) {
+        this.#endLine();
+        if (this.runs.length === 2 * (this.count as number) || Number.isNaN(this.count)) return true;
+      } else {
+        this.#number = byte >= 0x30 && byte <= 0x39 ? this.#number * 10 + (byte - 0x30) : Number.NaN;
+        this.#digits++;
+      }
+    }
+    return false;
+  }
+
+  #endLine(): void {
+    const value = this.#digits === 0 ? Number.NaN : this.#number;
+    if (this.count === undefined) this.count = value;
+    else this.runs.push(value);
+    this.#number = 0;
+    this.#digits = 0;
+  }
 }
 
 /** Holes are kept in units of this, the block of the file systems that they are for. */

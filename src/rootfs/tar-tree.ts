@@ -1,5 +1,6 @@
 import { createReadStream } from "node:fs";
 import { applyLayer } from "./apply.ts";
+import { NO_LIMITS } from "./limits.ts";
 import { type SealedTree, sealTree } from "./seal.ts";
 import { indexTar } from "./tar.ts";
 import { RootfsTree } from "./tree.ts";
@@ -12,13 +13,6 @@ export async function treeOfTar(archive: string, signal: AbortSignal): Promise<S
   const tree = new RootfsTree();
   const bytes = createReadStream(archive, { highWaterMark: 1024 * 1024 });
   const entries = () => indexTar(bytes, { label: archive, storedFile: archive, limits: NO_LIMITS, signal });
-  await applyLayer(tree.root, { label: archive, entries }, { limits: NO_LIMITS, signal, hasWhiteouts: false });
+  await applyLayer(tree.root, { label: archive, entries }, { limits: NO_LIMITS, signal });
   return sealTree(tree.root);
 }
-
-/** The archive is our own work, or that of a tool which read an image of ours. */
-const NO_LIMITS = {
-  maxEntries: Number.POSITIVE_INFINITY,
-  maxUnpackedBytes: Number.POSITIVE_INFINITY,
-  maxPathBytes: Number.POSITIVE_INFINITY,
-};

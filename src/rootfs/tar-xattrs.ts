@@ -1,5 +1,6 @@
 import type { ByteString } from "../lib/bytes.ts";
 import { NO_XATTRS, type Xattrs } from "./node.ts";
+import { TEXT_ACL } from "./text-acls.ts";
 
 const SCHILY = "SCHILY.xattr.";
 const LIBARCHIVE = "LIBARCHIVE.xattr.";
@@ -7,7 +8,7 @@ const LIBARCHIVE = "LIBARCHIVE.xattr.";
 /**
  * The extended attributes among PAX records: `SCHILY.xattr.NAME` holds the raw bytes (star, GNU tar, Docker),
  * `LIBARCHIVE.xattr.NAME` URL-encodes the name and base64-encodes the value (bsdtar, which writes both: SCHILY wins).
- * An empty value is a value.
+ * An empty value is a value. ACLs in text come under the names of their records: see `TextAcls`.
  */
 export function xattrsOf(records: ReadonlyMap<string, string>): Xattrs {
   let xattrs: Map<ByteString, Uint8Array> | undefined;
@@ -15,6 +16,9 @@ export function xattrsOf(records: ReadonlyMap<string, string>): Xattrs {
     if (key.startsWith(SCHILY)) {
       xattrs ??= new Map();
       xattrs.set(unescapeKeyword(key.slice(SCHILY.length)), Buffer.from(value, "latin1"));
+    } else if (key.startsWith(TEXT_ACL)) {
+      xattrs ??= new Map();
+      xattrs.set(key as ByteString, Buffer.from(value, "latin1"));
     } else if (key.startsWith(LIBARCHIVE)) {
       const name = unescapeName(key.slice(LIBARCHIVE.length));
       if (records.has(SCHILY + name)) continue;

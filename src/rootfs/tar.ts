@@ -1,15 +1,25 @@
 import { throwIfAborted } from "../lib/context.ts";
+import type { FledgeError } from "../lib/errors.ts";
 import type { LayerEntry } from "./layer.ts";
 import { LimitCounter } from "./limits.ts";
+import { notATar, START_BYTES } from "./not-a-tar.ts";
+import { Notes } from "./notes.ts";
+import { BLOCK_BYTES } from "./tar-header.ts";
 import { broken, type Reader, type TarOptions } from "./tar-member.ts";
 import { parseArchive } from "./tar-parser.ts";
 
 export type { TarOptions };
 
-/** Is given an archive in pieces of any size. Both calls throw a `source` error that names the archive and the offset. */
+/**
+ * Is given an archive in pieces of any size. Both calls throw a `source` error that names the archive and the offset; the
+ * warnings come with `end`.
+ */
 export type TarIndexer = { write(chunk: Uint8Array): void; end(): void };
 
 const NOTHING = Buffer.alloc(0);
+
+/** Two blocks of zeros. */
+const END_BYTES = 2 * BLOCK_BYTES;
 
 // Not tar-stream, which this project writes tars with: it has no old GNU sparse files (their extension blocks make it
 // lose its place), takes PAX values for UTF-8, decodes negative base-256 numbers one off, hands out no raw header to
@@ -20,9 +30,12 @@ const NOTHING = Buffer.alloc(0);
  * neither copied nor kept: they become ranges of `storedFile`.
  */
 export function createTarIndexer(options: TarOptions, onEntry: (entry: LayerEntry) => void): TarIndexer {
+  const { label, limits, warn } = options;
   const reader: Reader = { position: 0, mayEnd: true, held: undefined };
-  const counter = new LimitCounter(options.label, options.limits);
-  const parser = parseArchive(reader, { ...options, counter, onEntry });
+  const counter = new LimitCounter(label, limits);
+  const notes = new Notes();
+  const parser = parseArchive(reader, { ...options, counter, notes, onEntry });
+  const start = new ArchiveStart(label);
   let need = parser.next();
   let pending: Buffer[] = [];
   let pendingBytes = 0;
@@ -33,7 +46,11 @@ export function createTarIndexer(options: TarOptions, onEntry: (entry: LayerEntr
   const demand = (): number => (need.done === true ? 0 : need.value);
   const take = (piece: Buffer): void => {
     reader.position += piece.length;
-    need = parser.next(piece);
+    try {
+      need = parser.next(piece);
+    } catch (error) {
+      throw (reader.position === BLOCK_BYTES ? start.explain() : undefined) ?? error;
+    }
     if (demand() < 0) skip = -demand();
   };
 
@@ -43,6 +60,7 @@ export function createTarIndexer(options: TarOptions, onEntry: (entry: LayerEntr
       // Also what comes behind the archive's end, since all of it is stored.
       written += bytes.length;
       counter.checkBytes(written);
+      start.take(bytes);
       let at = 0;
       while (at < bytes.length && need.done !== true) {
         if (skip > 0) {
@@ -72,10 +90,33 @@ export function createTarIndexer(options: TarOptions, onEntry: (entry: LayerEntr
       }
     },
     end() {
-      if (need.done === true || (reader.mayEnd && pendingBytes === 0)) return;
-      throw broken(options.label, reader.position + pendingBytes, "the archive ends in the middle of an entry");
+      const isWhole = need.done === true || (reader.mayEnd && pendingBytes === 0);
+      // A disk begins with nothing, as the end of an archive does.
+      const other = reader.position <= END_BYTES ? start.explain() : undefined;
+      if (other !== undefined) throw other;
+      if (!isWhole) throw broken(label, reader.position + pendingBytes, "the archive ends in the middle of an entry");
+      notes.report(label, warn);
     },
   };
+}
+
+/** The first bytes of an archive, kept for the case that it is none. */
+class ArchiveStart {
+  readonly #label: string;
+  #bytes = NOTHING;
+
+  constructor(label: string) {
+    this.#label = label;
+  }
+
+  take(bytes: Buffer): void {
+    const missing = START_BYTES - this.#bytes.length;
+    if (missing > 0) this.#bytes = Buffer.concat([this.#bytes, bytes.subarray(0, missing)]);
+  }
+
+  explain(): FledgeError | undefined {
+    return notATar(this.#label, this.#bytes);
+  }
 }
 
 /** `createTarIndexer` over a stream. */

@@ -52,7 +52,9 @@ export async function findLayer(folder: string, diffId: Digest, signal: AbortSig
   const tar = await stat(join(folder, TAR)).catch(() => undefined);
   if (tar === undefined || tar.size !== record.tarBytes) return { kind: "damaged", why: "its tar is cut short" };
   const index = await readFile(join(folder, INDEX)).catch(() => undefined);
-  if (index === undefined || !isWholeIndex(index, folder)) return { kind: "damaged", why: "its index is damaged" };
+  if (index === undefined || !isWholeIndex(index, folder)) {
+    return { kind: "damaged", why: "its index is damaged or of another version of fledge" };
+  }
   const isSettled = record.boot === undefined || record.boot === bootId();
   if (tar.mtimeMs === record.tarMtimeMs && isSettled) return { kind: "found", record, index };
   const actual = await hashFile(join(folder, TAR), signal);

@@ -1,14 +1,15 @@
 import { createHash, type Hash } from "node:crypto";
 import { open, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { formatSize } from "../lib/bytes.ts";
 import { type RunContext, throwIfAborted, type Warning } from "../lib/context.ts";
-import { decompress } from "../lib/decompress.ts";
+import { decompress, WindowError } from "../lib/decompress.ts";
 import { type Digest, digestOf } from "../lib/digest.ts";
 import { FledgeError } from "../lib/errors.ts";
 import { createHasher } from "../lib/hash-thread.ts";
 import { bootId } from "../lib/owner.ts";
 import { createIndexEncoder } from "../rootfs/layer-index.ts";
-import type { LayerLimits } from "../rootfs/limits.ts";
+import { DEFAULT_LIMITS, type LayerLimits, overLimit } from "../rootfs/limits.ts";
 import { createTarIndexer } from "../rootfs/tar.ts";
 import { INDEX, type LayerRecord, TAR, unusable, writeRecord } from "./layer-entry.ts";
 import { SequentialWriter } from "./sequential-writer.ts";
@@ -23,7 +24,7 @@ export type LayerInput = {
   readonly blob?: { readonly digest: Digest; readonly size?: number };
   /** Of the archive uncompressed; checked where given. */
   readonly diffId?: Digest;
-  readonly limits?: LayerLimits | undefined;
+  readonly limits?: Partial<LayerLimits> | undefined;
 };
 
 /**
@@ -45,22 +46,29 @@ export async function writeLayer(folder: string, input: LayerInput, ctx: RunCont
   const blob = new BlobCheck(input);
   const diff = createHasher(input.blob?.size);
   const { signal, env } = ctx;
+  const maxWindowBytes = input.limits?.maxWindowBytes ?? DEFAULT_LIMITS.maxWindowBytes;
   const handle = await open(tar, "wx", 0o644).catch((error: unknown) => {
     throw unusable(tar, error);
   });
   try {
     const writer = new SequentialWriter(handle, diff, (error) => unusable(tar, error));
     try {
-      for await (const chunk of decompress(blob.watch(input.stream), { label: input.label, env, signal })) {
+      for await (const chunk of decompress(blob.watch(input.stream), {
+        label: input.label,
+        env,
+        signal,
+        maxWindowBytes,
+      })) {
         throwIfAborted(signal);
         indexer.write(chunk);
         await writer.write(chunk);
       }
     } catch (error) {
       await writer.settle();
+      const thrown = error instanceof WindowError ? windowLimit(input.label, error, maxWindowBytes) : error;
       // Whatever broke the reader, bytes that are not those of the digest are the cause that matters.
-      await blob.explain(error);
-      throw error;
+      await blob.explain(thrown);
+      throw thrown;
     }
     blob.finish();
     await writer.end();
@@ -166,6 +174,12 @@ class BlobCheck {
     const what = this.#bytes > size ? `more than ${size} bytes` : `${this.#bytes} bytes instead of ${size}`;
     return mismatch(`${this.#input.label} has ${what}`);
   }
+}
+
+function windowLimit(label: string, { bytes }: WindowError, value: number): FledgeError {
+  const needs = bytes === undefined ? `more than ${formatSize(value)}` : formatSize(bytes);
+  const what = `needs ${needs} of memory to be unpacked`;
+  return overLimit(label, { limit: "maxWindowBytes", what, value });
 }
 
 function checkDiffId(actual: Digest, { label, diffId }: LayerInput): Digest {

@@ -20,7 +20,9 @@ export type WantedLayer = {
   readonly blob?: { readonly digest: Digest; readonly size?: number };
   /** Of the archive uncompressed. */
   readonly diffId?: Digest;
-  readonly limits?: LayerLimits | undefined;
+  readonly limits?: Partial<LayerLimits> | undefined;
+  /** As `Layer` has it. */
+  readonly hasWhiteouts?: boolean | undefined;
   /** The archive from its first byte. `attempt` counts from 0: after wrong bytes the next place is asked. */
   open(attempt: number): AsyncIterable<Uint8Array>;
   /** How many places there are; 1 when left out. */
@@ -36,6 +38,10 @@ export type StoredLayer = Layer & { readonly diffId: Digest; readonly fromCache:
  * error for an archive that cannot be read, a `store` error when the cache cannot be written, and what `open` throws.
  */
 export async function openLayer(wanted: WantedLayer, ctx: RunContext): Promise<StoredLayer> {
+  return { ...(await open(wanted, ctx)), hasWhiteouts: wanted.hasWhiteouts };
+}
+
+async function open(wanted: WantedLayer, ctx: RunContext): Promise<StoredLayer> {
   const known = await lookUp(wanted, ctx);
   if (known !== undefined) return known;
   const key = wanted.diffId ?? wanted.blob?.digest;

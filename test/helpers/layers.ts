@@ -16,7 +16,7 @@ export function layerOf(archive: Buffer, label = "test", storedFile = join(tempD
   const indexer = createTarIndexer({ label, storedFile }, (entry) => void entries.push(entry));
   indexer.write(archive);
   indexer.end();
-  return { label, entries: () => entries };
+  return { label, hasWhiteouts: true, entries: () => entries };
 }
 
 export function merge(archives: readonly Buffer[]): Promise<RootfsTree> {

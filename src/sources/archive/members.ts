@@ -6,6 +6,8 @@ import { FledgeError } from "../../lib/errors.ts";
 import { hashFile } from "../../lib/hash-file.ts";
 import type { LayerEntry } from "../../rootfs/layer.ts";
 import { LimitCounter } from "../../rootfs/limits.ts";
+import { notATar, START_BYTES } from "../../rootfs/not-a-tar.ts";
+import { Notes } from "../../rootfs/notes.ts";
 import { broken, type Reader } from "../../rootfs/tar-member.ts";
 import { parseArchive } from "../../rootfs/tar-parser.ts";
 import { openLayer } from "../../store/layers.ts";
@@ -26,7 +28,13 @@ export async function archiveFiles(path: string, ctx: RunContext): Promise<FileS
   const members = new Map<string, LayerEntry>();
   const add = (entry: LayerEntry): void => void members.set(posix.normalize(entry.path).replace(/^\/|\/$/g, ""), entry);
   if (sniffCompression(head) === "none") {
-    await readHeaders(path, add, ctx);
+    try {
+      await readHeaders(path, add, ctx);
+    } catch (error) {
+      throw notATar(path, head) ?? error;
+    }
+    const other = members.size === 0 ? notATar(path, head) : undefined;
+    if (other !== undefined) throw other;
   } else {
     const digest = await hashFile(path, ctx.signal);
     const unpacked = await openLayer({ label: path, blob: { digest, size }, open: () => readLocal(path) }, ctx);
@@ -49,9 +57,9 @@ export async function archiveFiles(path: string, ctx: RunContext): Promise<FileS
 /** Seeks from header to header: an archive of gigabytes has a few dozen. */
 async function readHeaders(path: string, onEntry: (entry: LayerEntry) => void, ctx: RunContext): Promise<void> {
   const reader: Reader = { position: 0, mayEnd: true, held: undefined };
-  const limits = { maxEntries: MAX_MEMBERS, maxUnpackedBytes: Number.POSITIVE_INFINITY, maxPathBytes: 4096 };
+  const limits = { maxEntries: MAX_MEMBERS, maxUnpackedBytes: Number.POSITIVE_INFINITY };
   const counter = new LimitCounter(path, limits);
-  const parser = parseArchive(reader, { label: path, storedFile: path, counter, onEntry });
+  const parser = parseArchive(reader, { label: path, storedFile: path, counter, notes: new Notes(), onEntry });
   const handle = await open(path, "r");
   try {
     const { size } = await handle.stat();
@@ -88,7 +96,7 @@ async function readHead(path: string): Promise<Buffer> {
     throw unreadable(path, error);
   });
   try {
-    const head = Buffer.alloc(6);
+    const head = Buffer.alloc(START_BYTES);
     const { bytesRead } = await handle.read(head, 0, head.length, 0);
     return head.subarray(0, bytesRead);
   } finally {

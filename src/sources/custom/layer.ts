@@ -19,13 +19,14 @@ export type LayerFromTarOptions = {
    * then never read. A file is hashed for it.
    */
   readonly digest?: DigestText;
-  readonly limits?: LayerLimits;
+  readonly limits?: Partial<LayerLimits>;
+  /** Whether it is a layer of an image, where `.wh.NAME` takes away what lower layers have as NAME. Default false. */
+  readonly hasWhiteouts?: boolean;
 };
 
 /**
  * A layer out of a tar, plain or compressed by gzip, zstd, xz or bzip2: a file of the host, or a stream, which is unpacked
- * into the store while it comes. Owners, modes, times, links, devices and xattrs are the archive's; `.wh.` names are
- * whiteouts. Throws a `source` error for what is no tar, a `checksum` error for other bytes than the digest's, and what
+ * into the store while it comes. Owners, modes, times, links, devices and xattrs are the archive's. Throws a `source` error for what is no tar, a `checksum` error for other bytes than the digest's, and what
  * the stream throws.
  */
 export async function layerFromTar(
@@ -33,19 +34,20 @@ export async function layerFromTar(
   ctx: SourceContext,
   options: LayerFromTarOptions = {},
 ): Promise<Layer> {
-  const { limits } = options;
+  const { limits, hasWhiteouts } = options;
   const digest = digestFrom(options.digest);
   if (digest === undefined && options.digest !== undefined) {
     throw new FledgeError("source", `"${options.digest}" is not a digest`, { hint: "write sha256: and 64 hex digits" });
   }
   if (typeof tar !== "string") {
     const { label = "a tar" } = options;
-    return await openLayer({ label, limits, ...(digest !== undefined && { blob: { digest } }), open: () => tar }, ctx);
+    const blob = digest !== undefined && { blob: { digest } };
+    return await openLayer({ label, limits, hasWhiteouts, ...blob, open: () => tar }, ctx);
   }
   const { label = basename(tar) } = options;
   const size = await sizeOfFile(tar);
   const blob = { digest: digest ?? (await hashFile(tar, ctx.signal)), size };
-  return await openLayer({ label, limits, blob, open: () => readLocal(tar) }, ctx);
+  return await openLayer({ label, limits, hasWhiteouts, blob, open: () => readLocal(tar) }, ctx);
 }
 
 /** The parts of an OCI image configuration (image-spec, config.md) that fledge makes use of; others are kept. */

@@ -3,15 +3,22 @@ import { parseSize, SIZE } from "../../lib/bytes.ts";
 import { DEFAULT_LIMITS, type LayerLimits } from "../../rootfs/limits.ts";
 
 const size = z.union([z.string().regex(SIZE, 'write a size like "64G"'), z.int().positive()]).optional();
+const count = z.int().positive().optional();
 
 /** What an image may ask for, against archives made to exhaust memory or disk. */
 export const limitsOptions = z.strictObject({
-  maxEntries: z.int().positive().optional().describe("files and folders in one layer. Default: 2000000"),
+  maxEntries: count.describe("files, folders and all else in one layer. Default: 2000000"),
   maxUnpackedBytes: size.describe('size of one layer once unpacked, e.g. "64G" (the default)'),
-  maxPathBytes: z.int().positive().optional().describe("length of a path. Default: 4096"),
-  maxLayers: z.int().positive().optional().describe("layers of one image. Default: 500, as overlayfs has it"),
+  maxPathBytes: count.describe("length of a path. Default: 4096"),
+  maxTotalPathBytes: size.describe('all paths and link targets of one layer. Default: "512M"'),
+  maxHeaderBytes: size.describe('all extension headers (PAX, GNU) of one layer. Default: "2G"'),
+  maxXattrBytes: size.describe('all extended attributes of one layer. Default: "256M"'),
+  maxSparseRuns: count.describe("pieces of data in all sparse files of one layer. Default: 2000000"),
+  maxLinkSteps: count.describe("names that symbolic links add to the paths of one layer. Default: 20000000"),
+  maxWindowBytes: size.describe('memory that unpacking a zstd or xz stream may take. Default: "128M"'),
+  maxLayers: count.describe("layers of one image. Default: 500, as overlayfs has it"),
   maxDocumentBytes: size.describe('size of a manifest, an index or an image\'s config, e.g. "4M" (the default)'),
-  maxDocumentDepth: z.int().positive().optional().describe("how deep such a document is nested. Default: 100"),
+  maxDocumentDepth: count.describe("how deep such a document is nested. Default: 100"),
   minBytesPerSecond: z
     .int()
     .nonnegative()
@@ -38,12 +45,8 @@ export const DEFAULT_SOURCE_LIMITS: SourceLimits = { ...DEFAULT_LIMITS, ...DEFAU
 
 /** Applies the defaults. Throws a `config` error for a size that is none. */
 export function resolveLimits(options: z.output<typeof limitsOptions> = {}): SourceLimits {
-  const { maxUnpackedBytes, maxDocumentBytes } = options;
-  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
-  return {
-    ...DEFAULT_SOURCE_LIMITS,
-    ...given,
-    maxUnpackedBytes: parseSize(maxUnpackedBytes ?? DEFAULT_LIMITS.maxUnpackedBytes),
-    maxDocumentBytes: parseSize(maxDocumentBytes ?? DEFAULT_IMAGE_LIMITS.maxDocumentBytes),
-  };
+  const given = Object.entries(options).flatMap(([limit, value]) =>
+    value === undefined ? [] : [[limit, parseSize(value)]],
+  );
+  return { ...DEFAULT_SOURCE_LIMITS, ...Object.fromEntries(given) };
 }

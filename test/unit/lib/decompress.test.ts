@@ -124,7 +124,7 @@ describeWith("zstd frames", [requireTools("zstd")], () => {
   async function decodeEach(packed: Buffer, step: number): Promise<string[]> {
     const frames: string[] = [];
     let open: Buffer[] = [];
-    for await (const { bytes, isLast } of splitFrames(pieces(packed, step))) {
+    for await (const { bytes, isLast } of splitFrames(pieces(packed, step), 2 ** 31)) {
       open.push(Buffer.from(bytes));
       if (!isLast) continue;
       frames.push(spawnSync("zstd", ["-dc"], { input: Buffer.concat(open), maxBuffer: 2 ** 28 }).stdout.toString());
@@ -172,5 +172,31 @@ test("a missing program is named, with the way out", async () => {
   await expect(read()).rejects.toMatchObject({
     code: "tool",
     message: "xz not found; needed to unpack what is compressed with xz",
+  });
+});
+
+describeWith("a stream that wants much memory", [requireTools("zstd", "xz")], () => {
+  const read = async (packed: Buffer, maxWindowBytes?: number): Promise<number> => {
+    let bytes = 0;
+    for await (const chunk of decompress(pieces(packed), { label: "blob", env, signal, maxWindowBytes }))
+      bytes += chunk.length;
+    return bytes;
+  };
+
+  test("zstd: a window is refused by its size, in any frame, unless it is allowed", async () => {
+    const big = pack("zstd", "-q", "--long=28")(text);
+    const small = pack("zstd", "-q")(text);
+    for (const packed of [big, Buffer.concat([small, big])]) {
+      await expect(read(packed)).rejects.toMatchObject({ bytes: 2 ** 28 });
+      expect(await read(packed, 2 ** 28)).toBeGreaterThan(0);
+    }
+    expect(await read(pack("zstd", "-q", "--long=27")(text))).toBe(text.length);
+  });
+
+  test("xz: so is a dictionary", async () => {
+    const packed = pack("xz", "--lzma2=preset=0,dict=256MiB")(text);
+    await expect(read(packed)).rejects.toMatchObject({ bytes: undefined });
+    expect(await read(packed, 2 ** 28)).toBe(text.length);
+    expect(await read(pack("xz", "-9")(text))).toBe(text.length);
   });
 });

@@ -66,7 +66,7 @@ test("random stacks mean what the image-spec says", async () => {
         } catch {
           isPossible = false;
         }
-        const applied = applyLayer(tree.root, { label: "l", entries: () => ops.map(entryOf) });
+        const applied = applyLayer(tree.root, { label: "l", hasWhiteouts: true, entries: () => ops.map(entryOf) });
         if (!isPossible) return void (await expect(applied).rejects.toMatchObject({ code: "source" }));
         await applied;
       }
@@ -105,15 +105,57 @@ test("entries that arrive one by one", async () => {
   expect((await mergeLayers(layers())).readFile("/a").toString()).toBe("1");
 });
 
+test("without layers there is nothing to hide: `.wh.` names are names", async () => {
+  const lower: LayerEntry[] = [entryOf({ op: "file", path: "etc/keep", data: "1" })];
+  const upper = [".wh.other", "etc/.wh.keep", "etc/.wh..wh..opq", ".wh.d/f", ".wh..wh.plnk/1.2", ".wh."];
+  const entries = upper.map((path) => entryOf({ op: "file", path, data: "2" }));
+  const linked = entryOf({ op: "link", path: "l", target: ".wh..wh.plnk/1.2" });
+  const tree = await mergeLayers([
+    { label: "lower", entries: () => lower },
+    { label: "upper", entries: () => [...entries, linked] },
+  ]);
+  for (const path of ["etc/keep", ...upper]) expect(tree.exists(`/${path}`), path).toBe(true);
+  const store = tree.root.children.get(".wh..wh.plnk" as ByteString) as DirInode;
+  expect(tree.root.children.get("l" as ByteString)).toBe(store.children.get("1.2" as ByteString));
+});
+
+test("folders that paths imply are entries, and steps through symlinks are counted", async () => {
+  const deep = entryOf({ op: "file", path: "a/b/c/d", data: "1" });
+  const limits = { ...DEFAULT_LIMITS, maxEntries: 3 };
+  await expect(mergeLayers([{ label: "l", entries: () => [deep] }], { limits })).rejects.toThrow(
+    "the limit maxEntries",
+  );
+  const round = [
+    entryOf({ op: "symlink", path: "s", target: "d/../".repeat(200) }),
+    entryOf({ op: "dir", path: "d", mode: 0o755 }),
+    ...Array.from({ length: 100 }, (_, i) => entryOf({ op: "file", path: `s/${"x/".repeat(i % 2)}f${i}`, data: "1" })),
+  ];
+  const steps = { ...DEFAULT_LIMITS, maxLinkSteps: 10_000 };
+  await expect(mergeLayers([{ label: "l", entries: () => round }], { limits: steps })).rejects.toMatchObject({
+    code: "source",
+    message: "l has paths that lead through symbolic links by more than 10000 names, the limit maxLinkSteps",
+  });
+});
+
+test("an abort is heard in the middle of a large layer", async () => {
+  const controller = new AbortController();
+  const entries = Array.from({ length: 300_000 }, (_, i) => entryOf({ op: "file", path: `${i % 7}/f${i}`, data: "" }));
+  const merging = mergeLayers([{ label: "l", entries: () => entries }], { signal: controller.signal });
+  setImmediate(() => setImmediate(() => controller.abort()));
+  await expect(merging).rejects.toMatchObject({ code: "aborted" });
+});
+
 test("limits hold for entries that come from no tar", async () => {
   const big: LayerEntry = { ...entryOf({ op: "file", path: "big", data: "" }), size: 2 ** 40 } as LayerEntry;
   await expect(mergeLayers([{ label: "bomb", entries: () => [big] }])).rejects.toMatchObject({
     code: "source",
-    message: "layer bomb unpacks to more than 64.0 GiB, the limit maxUnpackedBytes",
+    message: "bomb unpacks to more than 64.0 GiB, the limit maxUnpackedBytes",
     hint: expect.stringContaining("limits.maxUnpackedBytes"),
   });
   const limits = { ...DEFAULT_LIMITS, maxEntries: 0 };
-  await expect(mergeLayers([{ label: "l", entries: () => [big] }], { limits })).rejects.toThrow("the limit maxEntries");
+  await expect(mergeLayers([{ label: "l", hasWhiteouts: true, entries: () => [big] }], { limits })).rejects.toThrow(
+    "the limit maxEntries",
+  );
 });
 
 test("xattrs are sorted, foreign ones go, those that Linux cannot store go with a warning", async () => {
@@ -130,14 +172,18 @@ test("xattrs are sorted, foreign ones go, those that Linux cannot store go with 
   const xattrs = xattrsOf(all.map((name) => [name, value] as const));
   const warnings: Warning[] = [];
   const entry: LayerEntry = { path: "d" as ByteString, metadata: { ...metadata, xattrs }, type: "dir" };
-  const tree = await mergeLayers([{ label: "l", entries: () => [entry] }], { warn: (one) => void warnings.push(one) });
+  const tree = await mergeLayers([{ label: "l", hasWhiteouts: true, entries: () => [entry] }], {
+    warn: (one) => void warnings.push(one),
+  });
   expect([...tree.stat("/d").xattrs.keys()]).toEqual(["security.capability", "user.a", "user.z"]);
   expect(warnings.map(({ message }) => message)).toEqual([
-    "layer l: d has the extended attribute com.apple.quarantine, which Linux cannot store; left out",
+    "l: left out, being an extended attribute that Linux cannot store: com.apple.quarantine (d)",
   ]);
 });
 
 test("an interrupted merge says so", async () => {
   const signal = AbortSignal.abort();
-  await expect(mergeLayers([{ label: "l", entries: () => [] }], { signal })).rejects.toMatchObject({ code: "aborted" });
+  await expect(mergeLayers([{ label: "l", hasWhiteouts: true, entries: () => [] }], { signal })).rejects.toMatchObject({
+    code: "aborted",
+  });
 });

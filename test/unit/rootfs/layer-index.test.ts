@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { ByteString } from "../../../src/lib/bytes.ts";
@@ -69,4 +70,48 @@ test("what points at the host is no layer of the store", () => {
   if (one === undefined) throw new Error("no sample");
   const file: LayerEntry = { path: "f" as ByteString, metadata: one, type: "file", size: 1, content: foreign };
   expect(() => encodeIndex([file])).toThrow(expect.objectContaining({ code: "internal" }));
+});
+
+test("an index that somebody made up, checksum and all, is an error and ends", () => {
+  fc.assert(
+    fc.property(
+      fc.array(entry, { minLength: 1, maxLength: 4 }),
+      fc.uint8Array({ maxLength: 12 }),
+      fc.nat(),
+      (entries, noise, where) => {
+        const index = Buffer.from(encodeIndex(entries));
+        const at = 40 + (where % (index.length - 40));
+        index.set(noise.subarray(0, index.length - at), at);
+        createHash("sha256").update(index.subarray(40)).digest().copy(index, 8);
+        try {
+          let bytes = 0;
+          for (const {
+            path,
+            metadata: { xattrs },
+          } of decodeIndex(index, { storedFile })) {
+            bytes += path.length + xattrs.size;
+            expect(bytes).toBeLessThanOrEqual(index.length);
+          }
+        } catch (error) {
+          expect(error).toMatchObject({ code: "store", message: expect.stringContaining("cannot be used") });
+        }
+      },
+    ),
+    { numRuns: 2000 },
+  );
+});
+
+test("an index that claims a million entries, xattrs or segments ends where its bytes do", () => {
+  const head = [0x80, 0x80, 0x40];
+  const file = [0, 1, 0x61, 0, 0, 0, 0, 0];
+  for (const body of [
+    head,
+    [1, ...file, ...head],
+    [1, ...file, 0, 5, 1, 0, ...head],
+    [1, ...file, 0, 0xff, 0xff, 0xff, 0xff],
+  ]) {
+    const rest = Buffer.from(body);
+    const index = Buffer.concat([Buffer.from("fledgeL2"), createHash("sha256").update(rest).digest(), rest]);
+    expect(() => [...decodeIndex(index, { storedFile })]).toThrow(expect.objectContaining({ code: "store" }));
+  }
 });
