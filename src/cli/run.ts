@@ -64,5 +64,11 @@ function wantsDetail(args: readonly string[]): boolean {
 function asFledgeError(error: unknown): unknown {
   if (isFledgeError(error) || !(error instanceof Error)) return error;
   if (error.name === "CLIError") return new FledgeError("usage", error.message, { cause: error });
+  if ((error as NodeJS.ErrnoException).syscall === "uv_cwd") {
+    return new FledgeError("io", "the working folder does not exist any more", {
+      hint: "cd to one that does",
+      cause: error,
+    });
+  }
   return systemError(error) ?? error;
 }
