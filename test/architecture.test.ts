@@ -30,6 +30,8 @@ const LAYER: Readonly<Record<string, number>> = {
 /** The one file that may import a package, so that its quirks are handled once. */
 const OWNERS: Readonly<Record<string, RegExp>> = {
   c12: /^config\//,
+  dotenv: /^config\//,
+  esbuild: /^config\//,
   tsx: /^config\//,
   exsolve: /^config\//,
   "smol-toml": /^config\//,

@@ -33,6 +33,15 @@ export const RECIPE_FLAGS = {
     description: 'What a function config gets as "mode"',
     default: "production",
   },
+  declarative: {
+    type: "boolean",
+    description: "Take data only: TOML, and no presets that are code but fledge's own",
+  },
+  "allow-preset": {
+    type: "string",
+    valueHint: "NAME",
+    description: "With --declarative, a preset that may be code, as `extends` names it; may be given several times",
+  },
   platform: { type: "string", valueHint: "OS/ARCH", description: "Platform of the guest (default: the host's)" },
   json: { type: "boolean", description: "Print JSON on stdout" },
 } as const satisfies ArgsDef;
@@ -75,7 +84,7 @@ export const DOCKERFILE_FLAGS = {
 } as const satisfies ArgsDef;
 
 /** Flags that may be given several times; a command gets all the values. */
-export const REPEATABLE: ReadonlySet<string> = new Set(["build-arg", "secret"]);
+export const REPEATABLE: ReadonlySet<string> = new Set(["allow-preset", "build-arg", "secret"]);
 
 /** Flags whose value may be left out; it is empty then. */
 export const VALUE_OPTIONAL: ReadonlySet<string> = new Set(["output-initramfs"]);

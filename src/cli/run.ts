@@ -70,6 +70,12 @@ function asFledgeError(error: unknown): unknown {
   if (isFledgeError(error) || !(error instanceof Error)) return error;
   if (error.name === "CLIError") return new FledgeError("usage", error.message, { cause: error });
   const { syscall, path } = error as NodeJS.ErrnoException;
+  if (syscall === "uv_cwd") {
+    return new FledgeError("io", "the working folder does not exist any more", {
+      hint: "cd to one that does",
+      cause: error,
+    });
+  }
   if (syscall === undefined || path === undefined) return error;
   return new FledgeError("io", `cannot ${syscall} ${path}: ${errnoOf(error)}`, { cause: error });
 }

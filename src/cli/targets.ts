@@ -1,4 +1,5 @@
 import { statSync } from "node:fs";
+import { resolve } from "node:path";
 import type { LoadOptions } from "../config/plugins.ts";
 import type { Project } from "../config/project.ts";
 import type { ResolvedPlugin } from "../config/resolve/plugin.ts";
@@ -15,6 +16,8 @@ export type RecipeArgs = DockerfileArgs & {
   readonly output?: string;
   readonly mode?: string;
   readonly platform?: string;
+  readonly declarative?: boolean;
+  readonly "allow-preset"?: readonly string[];
 };
 
 /** The plugins that a command line means: by folder, by config file, or by name in this folder's config or workspace. */
@@ -32,19 +35,27 @@ export async function loadProjects(args: RecipeArgs, onRead?: (file: string) => 
     ...(args.mode !== undefined && { mode: args.mode }),
     ...(args.platform !== undefined && { platform: args.platform }),
     ...(args.filter !== undefined && { filter: args.filter }),
+    ...(args.declarative && { declarative: args["allow-preset"] ?? [] }),
     ...(onRead !== undefined && { onRead }),
   };
+  const output = absoluteOutput(args.output);
   const projects: Project[] = [];
   for (const target of targetsOf(args)) {
     projects.push(
       "dockerfile" in target
         ? await dockerfileProject(target.dockerfile, args, shared)
-        : await loadProject({ ...shared, ...(args.output !== undefined && { output: args.output }), ...target }),
+        : await loadProject({ ...shared, ...(output !== undefined && { output }), ...target }),
     );
   }
   const project = joined(projects);
   checkNames(project.members.flatMap(({ plugins }) => plugins));
   return project;
+}
+
+/** `-o` is relative to where the command was given, whatever folder it names; a slash at the end says that it is a folder. */
+function absoluteOutput(output: string | undefined): string | undefined {
+  if (output === undefined) return undefined;
+  return output.endsWith("/") ? `${resolve(output)}/` : resolve(output);
 }
 
 type Shared = LoadOptions & { readonly env: Env };
@@ -64,11 +75,24 @@ function targetsOf(args: RecipeArgs): Target[] {
   for (const word of words) {
     const stat = statSync(word, { throwIfNoEntry: false });
     const isRecipe = word === dockerfile || (isDockerfile(word) && !stat?.isDirectory());
+    if (stat === undefined && !isRecipe && isPath(word)) throw missing(word);
     if (stat === undefined && !isRecipe) names.push(word);
     else if (config !== undefined) throw new FledgeError("usage", `--config and ${word} both name a recipe`);
     else targets.push(isRecipe ? { dockerfile: word } : stat?.isDirectory() ? { cwd: word } : { configFile: word });
   }
   return names.length === 0 ? targets : [...targets, { ...here, names: [...new Set(names)] }];
+}
+
+/** No plugin can have such a name. */
+function isPath(word: string): boolean {
+  return word.includes("/") || word.startsWith("~");
+}
+
+function missing(word: string): FledgeError {
+  const hint = word.startsWith("~") ? "only the shell expands ~, and not in quotes" : undefined;
+  return new FledgeError("usage", `${word} does not exist`, {
+    hint: hint ?? "name a folder, a config file, or a plugin",
+  });
 }
 
 async function dockerfileProject(file: string, args: RecipeArgs, shared: Shared): Promise<Project> {

@@ -1,7 +1,7 @@
 import { basename, dirname, extname, isAbsolute } from "node:path";
 import type { FledgeError } from "../lib/errors.ts";
 import type { ConfigEnv } from "./define.ts";
-import { importDefault, type OnRead } from "./importer.ts";
+import { type Importing, importDefault, type OnRead } from "./importer.ts";
 import { type Extender, fileOrigin, type RawLayer } from "./layer.ts";
 import { type AnyPresetDefinition, isPreset, isPresetUse } from "./preset.ts";
 import { checkOptions } from "./preset-options.ts";
@@ -11,17 +11,27 @@ import { isPlainObject } from "./variants.ts";
 import { workspaceOf } from "./workspace.ts";
 
 /** What is told to a config's functions, and who is told of the files that are read. */
-export type Reading = { readonly env: ConfigEnv; readonly onRead: OnRead };
+export type Reading = Importing & {
+  readonly env: ConfigEnv;
+  /** The presets that may be code; undefined when all may. */
+  readonly declarative: readonly string[] | undefined;
+};
 
 /** What a config file describes: plugins (several when it exports an array), or where the configs of others are. */
 export type Evaluated = { readonly plugins: readonly RawLayer[] } | { readonly workspace: readonly string[] };
 
-export async function evaluateConfig(file: string, { env, onRead }: Reading): Promise<Evaluated> {
+export async function evaluateConfig(file: string, reading: Reading): Promise<Evaluated> {
   if (extname(file) === ".toml") {
-    const { workspace, layer } = await tomlConfig(file, onRead);
+    const { workspace, layer } = await tomlConfig(file, reading.onRead);
     return workspace === undefined ? { plugins: [layer] } : { workspace };
   }
-  return evaluateExport(await importDefault(file, onRead), file, env);
+  if (reading.declarative !== undefined) {
+    const message = "is code, and --declarative takes data only";
+    throw configError([
+      { message, file, hint: "write a fledge.toml, or leave --declarative out for code that you trust" },
+    ]);
+  }
+  return evaluateExport(await importDefault(file, reading), file, reading.env);
 }
 
 /** The same for what a config file would export; `file` is where it would be. */
@@ -47,7 +57,7 @@ type Named = { readonly spec: string; readonly options: unknown };
  */
 export async function evaluateFile(file: string, { spec, options }: Named, origin: Origin): Promise<RawLayer> {
   const isToml = extname(file) === ".toml";
-  const exported = isToml ? undefined : await importDefault(file, origin.onRead);
+  const exported = isToml ? undefined : await importDefault(file, origin);
   const found = { file, spec };
   if (isPreset(exported)) return evaluateUse({ preset: exported.preset, options }, origin, found);
   const isConfig = options === undefined && basename(file).startsWith("fledge.config.");
@@ -83,8 +93,8 @@ export async function evaluateUse(
   const named = name === undefined ? value : { ...value, meta: { name, description, url } };
   const origin = presetOrigin(named, by, found?.file);
   // The same options mean something else elsewhere once a path among them was resolved.
-  const key = `${origin.key}\0${serialised(options)}\0${isPlaced ? dirname(by.absolute("./x")) : ""}`;
-  return { ...origin, key, value: named, ...(found !== undefined && { spec: found.spec }) };
+  const key = `${origin.key}\0${isPlaced ? dirname(by.absolute("./x")) : ""}`;
+  return { ...origin, key, options, value: named, ...(found !== undefined && { spec: found.spec }) };
 }
 
 /** A preset that is plain data, written into `extends` itself. */
@@ -113,11 +123,6 @@ function absoluteOnly(path: string, who: string, file: string): string {
       hint: "let its definePreset have url: import.meta.url; a path from its options goes through resolve()",
     },
   ]);
-}
-
-/** Functions count by their text: two options that differ only there are two. */
-function serialised(options: unknown): string {
-  return JSON.stringify(options, (_, value) => (typeof value === "function" ? String(value) : value)) ?? "";
 }
 
 async function tomlConfig(file: string, onRead: OnRead): Promise<{ workspace?: readonly string[]; layer: RawLayer }> {

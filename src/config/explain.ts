@@ -15,10 +15,20 @@ export type Finding = {
 
 /** Everything that is wrong with a value, in the words of the format it was written in. Empty when it is valid. */
 export function explain(schema: z.ZodType, value: unknown, word: "object" | "table" = "object"): Finding[] {
-  const findings = inspect(schema, value, [], word);
+  const findings = [...protoKeys(value, []), ...inspect(schema, value, [], word)];
   if (findings.length > 0) return findings;
   // Rules over a whole object are known to zod only.
   return issuesOf(schema, value, []);
+}
+
+/** `__proto__` is no key like others to JavaScript, nor to zod, which would drop it in silence. */
+function protoKeys(value: unknown, path: Path): Finding[] {
+  if (Array.isArray(value)) return value.flatMap((item, index) => protoKeys(item, [...path, index]));
+  if (!isPlainObject(value) || path.length > 32) return [];
+  return Object.entries(value).flatMap(([key, item]) => {
+    if (key !== "__proto__") return protoKeys(item, [...path, key]);
+    return [{ ...finding([...path, key], "is not a name that a key can have", "choose another"), at: "key" as const }];
+  });
 }
 
 /** `manifest.actions["do it"].path` */
@@ -50,8 +60,15 @@ function inspectInside(schema: z.ZodType, value: unknown, path: Path, word: stri
   if (!(schema instanceof z.ZodRecord && isPlainObject(value))) return [];
   return Object.entries(value).flatMap(([key, item]) => [
     ...issuesOf(schema.keyType as z.ZodType, key, [...path, key]).map((found) => ({ ...found, at: "key" as const })),
-    ...inspect(schema.valueType as z.ZodType, item, [...path, key], word),
+    ...(item === undefined
+      ? [finding([...path, key], "is undefined", unsetHint(key))]
+      : inspect(schema.valueType as z.ZodType, item, [...path, key], word)),
   ]);
+}
+
+/** Of records of the user's own keys: nobody writes undefined, but a variable that is not set is. */
+function unsetHint(key: string): string {
+  return `as a variable of the environment is that is not set: set ${key}, or write a default, env.${key} ?? ""`;
 }
 
 function inspectObject(schema: z.ZodObject, value: Record<string, unknown>, path: Path, word: string): Finding[] {

@@ -39,7 +39,8 @@ export async function readExtension({ entry, chain }: Extension, reading: Readin
     refuseCycle(chain, layer.id);
     return layer;
   }
-  const file = await resolveSpec(entry.spec, by);
+  const file = await resolveSpec(entry.spec, by, reading);
+  refuseCode(file, entry.spec, by, reading);
   refuseCycle(chain, file);
   return evaluateFile(file, entry, { by, ...reading });
 }
@@ -53,7 +54,23 @@ function refuseCycle(chain: readonly Extender[], id: string): void {
   ]);
 }
 
-async function resolveSpec(spec: string, by: Extender): Promise<string> {
+/** Code that data names has to be fledge's own or allowed; what code extends is in its own hands. */
+function refuseCode(file: string, spec: string, by: Extender, { declarative }: Reading): void {
+  if (declarative === undefined || !by.file.endsWith(".toml") || file.endsWith(".toml")) return;
+  if (declarative.includes(spec) || bundledPreset(spec) === file) return;
+  throw configError([
+    {
+      message: `"${spec}", which it extends, is code, and --declarative takes data only`,
+      file: by.file,
+      hint: `--allow-preset ${spec} allows it, if you trust it`,
+    },
+  ]);
+}
+
+async function resolveSpec(spec: string, by: Extender, { declarative }: Reading): Promise<string> {
+  // The project's own copy of a bundled preset is somebody's code.
+  const bundled = declarative === undefined || declarative.includes(spec) ? undefined : bundledPreset(spec);
+  if (bundled !== undefined) return bundled;
   const isPath = spec.startsWith(".") || isAbsolute(spec);
   const file = isPath ? findLayer(dirname(by.file), by.absolute(spec)) : await resolvePackage(spec, by.file);
   if (file !== undefined) return file;
@@ -78,16 +95,29 @@ function packageOf(spec: string): string {
     .join("/");
 }
 
-/** By Node's rules for `import`, and with TypeScript entries; what is bundled is there without an installation. */
+/** Those of Node's own that hold for `import` and `require` alike, and those that the user gives to Node. */
+const NODE_CONDITIONS: readonly string[] = ["node", "node-addons", "module-sync", "default", ...userConditions()];
+
+function userConditions(): string[] {
+  const words = [...process.execArgv, ...(process.env.NODE_OPTIONS ?? "").split(/\s+/)];
+  return words.flatMap((word, index) => {
+    const [, value] = /^(?:-C|--conditions)=(.+)$/.exec(word) ?? [];
+    return value ?? (word === "-C" || word === "--conditions" ? (words[index + 1] ?? []) : []);
+  });
+}
+
+/** By Node's rules for `import`, else for `require`, and with TypeScript entries; what is bundled is there without an installation. */
 async function resolvePackage(spec: string, from: string): Promise<string | undefined> {
   const { resolveModulePath } = await import("exsolve");
-  const found = resolveModulePath(spec, {
-    from,
-    try: true,
-    conditions: ["node", "import", "default"],
-    suffixes: ["", "/index", "/fledge.config"],
-    extensions: [".ts", ".mts", ".js", ".mjs", ".cjs"],
-    cache: false,
-  });
+  const find = (conditions: string[]): string | undefined =>
+    resolveModulePath(spec, {
+      from,
+      try: true,
+      conditions: [...conditions, ...NODE_CONDITIONS],
+      suffixes: ["", "/index", "/fledge.config"],
+      extensions: [".ts", ".mts", ".cts", ".js", ".mjs", ".cjs"],
+      cache: false,
+    });
+  const found = find(["import"]) ?? find(["require"]);
   return found === undefined ? bundledPreset(spec) : join(found);
 }

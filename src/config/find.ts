@@ -40,6 +40,11 @@ export function findLayer(folder: string, path: string): string | undefined {
   return withExtension ?? configIn(start) ?? indexIn(start);
 }
 
+/** The configs that a folder has beside the one that is read. */
+export function otherConfigs(file: string): string[] {
+  return CONFIG_NAMES.map((name) => join(dirname(file), name)).filter((other) => other !== file && isFile(other));
+}
+
 /** manifest.toml beside the config, if it is there. */
 export function findManifest(configFile: string): string | undefined {
   const path = join(dirname(configFile), "manifest.toml");

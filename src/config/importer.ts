@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import type { Warning } from "../lib/context.ts";
 import { messageOf } from "../lib/errors.ts";
 import { CONFIG_PARENT, installImportHook } from "./import-hook.ts";
 import { configError } from "./problems.ts";
@@ -14,20 +15,22 @@ export type OnRead = (file: string) => void;
  * The default export of a TypeScript or JavaScript file. Each call evaluates the file anew, in a module namespace of
  * its own. Throws a `config` error that names the line of the user's code.
  */
-export async function importDefault(file: string, onRead: OnRead): Promise<unknown> {
+export async function importDefault(file: string, { onRead, warnings }: Importing): Promise<unknown> {
   await installImportHook();
-  const { tsImport } = await import("tsx/esm/api");
   const tsconfig = nearestTsconfig(file);
   onRead(file);
   if (tsconfig) onRead(tsconfig);
   let exported: unknown;
   try {
-    exported = await tsImport(pathToFileURL(file).href, {
-      parentURL: CONFIG_PARENT,
-      tsconfig,
-      onImport: (url) => {
-        if (url.startsWith("file:") && isUserCode(url)) onRead(fileURLToPath(url));
-      },
+    const loaded = importWith(tsconfig, file, onRead);
+    exported = await loaded.catch((thrown) => {
+      const reason = tsconfig === false ? undefined : tsconfigProblem(thrown);
+      if (tsconfig === false || reason === undefined) throw thrown;
+      warnings.push({
+        message: `${basename(file)} was read without ${tsconfig}: ${reason}`,
+        hint: "mend it if the config needs its paths; what it extends may come with an installation or a first build",
+      });
+      return importWith(false, file, onRead);
     });
   } catch (thrown) {
     for (const missing of missingFiles(thrown)) onRead(missing);
@@ -37,6 +40,29 @@ export async function importDefault(file: string, onRead: OnRead): Promise<unkno
     await setImmediate();
   }
   return defaultOf(exported, file);
+}
+
+/** Who is told of what is read, and where warnings go. */
+export type Importing = { readonly onRead: OnRead; readonly warnings: Warning[] };
+
+async function importWith(tsconfig: string | false, file: string, onRead: OnRead): Promise<unknown> {
+  const { tsImport } = await import("tsx/esm/api");
+  return tsImport(pathToFileURL(file).href, {
+    parentURL: CONFIG_PARENT,
+    tsconfig,
+    onImport: (url) => {
+      if (url.startsWith("file:") && isUserCode(url)) onRead(fileURLToPath(url));
+    },
+  });
+}
+
+/** What tsx says of a tsconfig that it cannot read, or of one that it extends; undefined for other errors. */
+function tsconfigProblem(thrown: unknown): string | undefined {
+  const message = messageOf(thrown);
+  const [, missing] = /^File '(.+)' not found\.$/.exec(message) ?? [];
+  if (missing !== undefined) return `"${missing}", which it extends, does not exist`;
+  const isOfTsconfig = thrown instanceof Error && /\b(parseTsconfig|getTsconfig)\b/.test(thrown.stack ?? "");
+  return isOfTsconfig || /tsconfig/i.test(message) ? message : undefined;
 }
 
 // tsx looks from the working folder otherwise, which need not be the config's.

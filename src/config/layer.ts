@@ -40,6 +40,8 @@ export type Extender = {
 /** What was read from a file, or what a preset comes to, before it is checked. */
 export type RawLayer = Extender & {
   readonly value: unknown;
+  /** Of a preset: layers of one key with other options are others. */
+  readonly options?: unknown;
   /** How the layer was named by what extends it. */
   readonly spec?: string | undefined;
   readonly warnings?: readonly Warning[];

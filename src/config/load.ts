@@ -1,7 +1,9 @@
-import { basename, dirname, join } from "node:path";
+import { basename, dirname } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import type { ConfigLayer, LoadConfigOptions } from "c12";
-import type { Env } from "../lib/context.ts";
+import type { Env, Warning } from "../lib/context.ts";
 import type { ConfigEnv } from "./define.ts";
+import { withDotenv } from "./dotenv.ts";
 import { evaluateConfig, evaluateExport, type Reading } from "./evaluate.ts";
 import { type Extension, extensionsOf, readExtension } from "./extends.ts";
 import type { OnRead } from "./importer.ts";
@@ -15,6 +17,10 @@ export type LoadContext = {
   readonly config?: unknown;
   /** Told of each file that is read, or would be if it were there. */
   readonly onRead: OnRead;
+  /** See `LoadOptions`. */
+  readonly declarative?: readonly string[] | undefined;
+  /** What there is to say before anything is read. */
+  readonly warnings: readonly Warning[];
 };
 
 /** What a config file comes to: the layers of each of its plugins, or where the configs of a workspace are. */
@@ -27,11 +33,10 @@ export type Loaded = { readonly plugins: readonly (readonly Layer[])[] } | { rea
 export async function loadLayers(
   file: string,
   manifestFile: string | undefined,
-  { config, onRead, ...context }: LoadContext,
+  { config, onRead, declarative, warnings, ...context }: LoadContext,
 ): Promise<Loaded> {
-  onRead(join(dirname(file), ".env"));
-  const env: ConfigEnv = { ...context, env: await withDotenv(dirname(file), context.env) };
-  const reading: Reading = { env, onRead };
+  const env: ConfigEnv = { ...context, env: await withDotenv(dirname(file), context.mode, context.env, onRead) };
+  const reading: Reading = { env, onRead, warnings: [...warnings], declarative };
   const evaluated =
     config === undefined ? await evaluateConfig(file, reading) : await evaluateExport(config, file, env);
   if ("workspace" in evaluated) return evaluated;
@@ -41,21 +46,15 @@ export async function loadLayers(
     const layers = await collect(main, reading);
     plugins.push([...layers.slice(0, -1), ...manifest, main].map(toLayer));
   }
-  return { plugins };
+  const [[first, ...layers] = [], ...others] = plugins;
+  if (first === undefined) return { plugins };
+  return { plugins: [[{ ...first, warnings: [...reading.warnings, ...first.warnings] }, ...layers], ...others] };
 }
 
 async function manifestLayer(file: string): Promise<RawLayer> {
   const { readManifestToml } = await import("./toml/read.ts");
   const { values, warnings } = await readManifestToml(file);
   return { ...fileOrigin(file), value: values, warnings };
-}
-
-/** The environment with what `.env` adds; real variables win, and `process.env` stays as it is. */
-async function withDotenv(cwd: string, env: Env): Promise<Env> {
-  const { setupDotenv } = await import("c12");
-  const merged = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined));
-  await setupDotenv({ cwd, env: merged as Record<string, string> });
-  return merged;
 }
 
 type Node = { raw: RawLayer; extends: string[] };
@@ -105,10 +104,9 @@ const C12_OPTIONS = {
   jiti: {} as NonNullable<LoadConfigOptions["jiti"]>,
 } satisfies LoadConfigOptions;
 
-/** A preset that two others extend is there once, at its lowest place; its hooks must not run twice. */
+/** A preset that two others extend alike is there once, at its lowest place; its hooks must not run twice. */
 function distinct(layers: readonly RawLayer[]): RawLayer[] {
-  const seen = new Set<string>();
-  return layers.filter(({ id, key = id }) => {
-    return !seen.has(key) && seen.add(key);
-  });
+  const isSame = (a: RawLayer, b: RawLayer): boolean =>
+    (a.key ?? a.id) === (b.key ?? b.id) && isDeepStrictEqual(a.options, b.options);
+  return layers.filter((layer, index) => !layers.slice(0, index).some((lower) => isSame(lower, layer)));
 }

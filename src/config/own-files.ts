@@ -14,6 +14,22 @@ export const OWN_FOLDER_URL: string = new URL("..", import.meta.url).href.replac
 /** The entry of an exported folder: .js where fledge is installed, .ts in its own repository. */
 export const OWN_ENTRY: string = `index${extname(fileURLToPath(import.meta.url))}`;
 
+const EXPORT = /^(|\/presets\/[\w-]+|\/testing)$/;
+
+/** The URL of the module that a name of fledge's package means in the running fledge. */
+export function ownEntry(specifier: string): string | undefined {
+  const folder = specifier.slice(PACKAGE.length);
+  if (!specifier.startsWith(PACKAGE) || !EXPORT.test(folder)) return undefined;
+  return `${OWN_FOLDER_URL}${folder}/${OWN_ENTRY}`;
+}
+
+/** Whether a URL is one of those. */
+export function isOwnEntry(url: string): boolean {
+  const entry = `/${OWN_ENTRY}`;
+  if (!url.startsWith(OWN_FOLDER_URL) || !url.endsWith(entry)) return false;
+  return EXPORT.test(url.slice(OWN_FOLDER_URL.length, -entry.length));
+}
+
 /** The file that "@volantvm/fledge/presets/NAME" means where the project has no fledge of its own. */
 export function bundledPreset(spec: string): string | undefined {
   const [, name] = PRESET_SPEC.exec(spec) ?? [];

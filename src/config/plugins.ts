@@ -33,6 +33,11 @@ export type LoadOptions = {
   readonly names?: readonly string[];
   /** Only the plugins whose names match one of these globs, separated by commas. */
   readonly filter?: string;
+  /**
+   * Data only: a config has to be TOML, and of presets that are code those of fledge's package and those named here.
+   * Default false. It is about what fledge runs itself, not about a Dockerfile's commands.
+   */
+  readonly declarative?: boolean | readonly string[];
   /** Told of each file of the project's that is read, or would be if it were there, at that moment. */
   readonly onRead?: OnRead;
 };
@@ -135,6 +140,24 @@ function noSuchName(name: string, known: readonly string[], { file }: Project): 
 
 function matcherOf(filter: string | undefined): (name: string) => boolean {
   if (filter === undefined) return () => true;
-  const patterns = filter.split(",").map(parsePattern);
+  const globs = alternativesOf(filter).map((glob) => glob.trim());
+  if (globs.includes("")) {
+    const message = globs.length === 1 ? "the filter is empty" : `"${filter}" has an empty glob between its commas`;
+    throw new FledgeError("usage", message, { hint: 'write a glob: "web-*", or "web,db-*"' });
+  }
+  const patterns = globs.map(parsePattern);
   return (name) => patterns.some(({ matches }) => matches(name));
+}
+
+/** What stands between the commas, but for those in braces, brackets and parentheses, which are a glob's own. */
+function alternativesOf(filter: string): string[] {
+  const alternatives = [""];
+  let depth = 0;
+  for (const part of filter.split(/(\\.|[,{}()[\]])/)) {
+    if (/^[{([]$/.test(part)) depth++;
+    if (/^[})\]]$/.test(part)) depth = Math.max(0, depth - 1);
+    if (part === "," && depth === 0) alternatives.push("");
+    else alternatives.push(`${alternatives.pop()}${part}`);
+  }
+  return alternatives;
 }

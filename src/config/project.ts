@@ -1,4 +1,4 @@
-import { dirname, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import type { Env } from "../lib/context.ts";
 import { FledgeError, isFledgeError } from "../lib/errors.ts";
 import type { WatchedPath } from "../lib/watched.ts";
@@ -24,18 +24,24 @@ export type Project = {
   readonly watched: readonly WatchedPath[];
 };
 
-type Sources = { readonly file: string; readonly manifestFile?: string | undefined };
+type Sources = {
+  readonly file: string;
+  readonly manifestFile?: string | undefined;
+  /** Configs beside the file that are not read. */
+  readonly shadowed?: readonly string[];
+};
 
 /** Reads the config of a folder, or each of a workspace. Throws a `config` or `usage` error when there is none to read. */
 export async function readProject(options: LoadOptions & { outDir?: string; outFile?: string }): Promise<Project> {
-  const { CONFIG_NAMES, findConfig, findManifest } = await import("./find.ts");
+  const { CONFIG_NAMES, findConfig, findManifest, otherConfigs } = await import("./find.ts");
   const cwd = resolve(options.cwd ?? ".");
   const isGiven = options.config !== undefined;
   const file = isGiven ? join(cwd, CONFIG_NAMES[0] as string) : findConfig(cwd, options.configFile);
   const beside = isGiven ? undefined : findManifest(file);
   const manifestFile = options.manifestFile === undefined ? beside : resolve(cwd, options.manifestFile);
 
-  const main = await readMember({ file, manifestFile }, options);
+  const isFound = !isGiven && basename(file) !== basename(options.configFile ?? "");
+  const main = await readMember({ file, manifestFile, shadowed: isFound ? otherConfigs(file) : [] }, options);
   if (main.workspace === undefined) return { file, members: [main], watched: [] };
   if (options.manifestFile !== undefined) {
     throw new FledgeError("usage", `${options.manifestFile} is of one plugin, and ${file} is a workspace`, {
@@ -51,9 +57,10 @@ export async function readProject(options: LoadOptions & { outDir?: string; outF
 }
 
 async function readMember(
-  { file, manifestFile }: Sources,
+  sources: Sources,
   options: LoadOptions & { outDir?: string; outFile?: string },
 ): Promise<Member & { readonly workspace?: readonly string[] }> {
+  const { file, manifestFile } = sources;
   const reads = new Set<string>();
   const onRead = (path: string): void => {
     reads.add(path);
@@ -62,7 +69,7 @@ async function readMember(
   onRead(file);
   onRead(manifestFile ?? join(dirname(file), "manifest.toml"));
   try {
-    const loaded = await resolveFile({ file, manifestFile }, options, onRead);
+    const loaded = await resolveFile(sources, options, onRead);
     return { file, plugins: [], ...loaded, reads: [...reads] };
   } catch (error) {
     if (!isFledgeError(error) || error.code === "usage") throw error;
@@ -73,7 +80,7 @@ async function readMember(
 }
 
 async function resolveFile(
-  { file, manifestFile }: Sources,
+  { file, manifestFile, shadowed = [] }: Sources,
   options: LoadOptions & { outDir?: string; outFile?: string },
   onRead: (path: string) => void,
 ): Promise<{ plugins: readonly ResolvedPlugin[] } | { workspace: readonly string[] }> {
@@ -93,6 +100,11 @@ async function resolveFile(
     env,
     config: options.config,
     onRead,
+    declarative: options.declarative === true ? [] : options.declarative || undefined,
+    warnings: shadowed.map((other) => ({
+      message: `${basename(other)} is not read: ${basename(file)} beside it is the config`,
+      hint: "remove one of them, or name the one with --config",
+    })),
   });
   if ("workspace" in loaded) return loaded;
   const { platform, outDir, outFile } = options;

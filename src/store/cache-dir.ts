@@ -1,5 +1,5 @@
 import { access, constants, mkdir } from "node:fs/promises";
-import { homedir } from "node:os";
+import { userInfo } from "node:os";
 import { isAbsolute, join, resolve } from "node:path";
 import type { Env } from "../lib/context.ts";
 import { errnoOf, FledgeError } from "../lib/errors.ts";
@@ -13,7 +13,23 @@ export function resolveCacheDir(env: Env, option?: string): string {
   if (option !== undefined && option !== "") return resolve(option);
   if (env.FLEDGE_CACHE_DIR) return resolve(env.FLEDGE_CACHE_DIR);
   if (env.XDG_CACHE_HOME && isAbsolute(env.XDG_CACHE_HOME)) return join(env.XDG_CACHE_HOME, "fledge");
-  return join(env.HOME || homedir(), ".cache", "fledge");
+  return join(env.HOME && isAbsolute(env.HOME) ? env.HOME : homeOfUser(), ".cache", "fledge");
+}
+
+/** Where HOME says nothing; `os.homedir()` would hand on an empty one. */
+function homeOfUser(): string {
+  try {
+    return userInfo().homedir;
+  } catch (cause) {
+    throw new FledgeError(
+      "store",
+      "there is no place for the cache: HOME is not set, and this user has no home folder",
+      {
+        hint: "name one with --cache-dir DIR or FLEDGE_CACHE_DIR=DIR",
+        cause,
+      },
+    );
+  }
 }
 
 /** Makes a folder inside the cache. Throws a `store` error when it cannot be written to. */

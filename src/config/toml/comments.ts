@@ -13,7 +13,7 @@ export async function tomlComments(text: string): Promise<TomlComment[]> {
   const ast = parseTOML(text);
   const entries = entriesOf(ast.body[0]);
   return ast.comments
-    .filter(({ value }) => !value.startsWith(":schema"))
+    .filter(({ value }) => !/^\s*:schema\b/.test(value))
     .map(({ value, loc }) => ({ path: pathAt(entries, loc.start.line), text: value.replace(/^ /, "").trimEnd() }));
 }
 

@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { readFile } from "node:fs/promises";
 import { parse, TomlError } from "smol-toml";
 import type { z } from "zod";
@@ -73,9 +74,35 @@ async function read(file: string, schema: z.ZodType, convert: (table: Table) => 
   return converted;
 }
 
+/** The text without a byte order mark. Throws a `config` error for what is not UTF-8, as TOML has to be. */
 async function textOf(file: string): Promise<string> {
+  const bytes = await bytesOf(file);
+  if (isUtf8(bytes) && !bytes.subarray(0, 2).includes(0)) return bytes.toString("utf8").replace(/^\ufeff/, "");
+  // Either with its mark, or a plain character of two bytes.
+  const isUtf16 = ["fffe", "feff"].includes(bytes.toString("hex", 0, 2)) || bytes.subarray(0, 2).includes(0);
+  const encoding = isUtf16 ? "UTF-16" : "LATIN1";
+  const hint = `iconv -f ${encoding} -t UTF-8 converts it`;
+  if (isUtf16) throw configError([{ message: "is UTF-16, and TOML is UTF-8", file, hint }]);
+  throw configError([
+    { message: "is not UTF-8, as TOML is", file, ...placeOfBroken(bytes), hint: `${hint}, if that is what it is` },
+  ]);
+}
+
+/** Where the first bytes are that are no UTF-8. */
+function placeOfBroken(bytes: Buffer): { line: number; column: number } {
+  // U+FFFD may also have been written as itself.
+  const text = bytes.toString("utf8");
+  const whole = [...text.matchAll(/\ufffd/g)].map(({ index }) => text.slice(0, index));
+  const before = whole.find(
+    (start) => !bytes.subarray(Buffer.byteLength(start)).toString("latin1").startsWith("\xef\xbf\xbd"),
+  );
+  const lines = (before ?? text).split("\n");
+  return { line: lines.length, column: [...(lines.at(-1) ?? "")].length + 1 };
+}
+
+async function bytesOf(file: string): Promise<Buffer> {
   try {
-    return await readFile(file, "utf8");
+    return await readFile(file);
   } catch (cause) {
     const reason = errnoOf(cause) === "ENOENT" ? "does not exist" : "cannot be read";
     throw new FledgeError("config", `${file} ${reason}`, { cause });
