@@ -40,7 +40,7 @@ describe(".env files", () => {
   const files = {
     ".env": "A=env\nB=env\nC=env\nD=env\nE=env\nQUOTED=\"two\\nlines\" # comment\nexport X='single $A'\n",
     ".env.local": "B=local\nC=local\nD=local\n",
-    ".env.staging": "C=staging\nD=staging\nBOTH=${A}-$B-${NONE:-none}-\\$A-${SET}\n",
+    ".env.staging": "C=staging\nD=staging\nBOTH=$" + "{A}-$B-$" + "{NONE:-none}-\\$A-$" + "{SET}\n",
     ".env.staging.local": "D=staging-local\nLOOP=$LOOP\n",
     ".env.production": "A=wrong\n",
   };
