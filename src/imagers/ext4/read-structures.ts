@@ -115,7 +115,9 @@ export function parseInode(raw: Buffer, number: number, seed: number): DiskInode
   zeroed.writeUInt16LE(0, 124);
   zeroed.writeUInt16LE(0, 130);
   const checksum = crc32c(seedOfInode(seed, number, raw.readUInt32LE(100)), zeroed);
-  if (raw.readUInt16LE(124) !== (checksum & 0xffff) || raw.readUInt16LE(130) !== checksum >>> 16) {
+  // An unused inode has no extra fields, and so no place for the upper half.
+  const upper = raw.readUInt16LE(128) === 0 ? 0 : checksum >>> 16;
+  if (raw.readUInt16LE(124) !== (checksum & 0xffff) || raw.readUInt16LE(130) !== upper) {
     throw damaged(`the checksum of inode ${number} is wrong`);
   }
   return {
@@ -137,23 +139,59 @@ export function parseInode(raw: Buffer, number: number, seed: number): DiskInode
   };
 }
 
-/** The entries of a directory block, without those that are unused; checks the block's checksum where it has one. */
+/** The entries of a directory block, without those that are unused. Its tail must be there, and its checksum right. */
 export function parseDirBlock(block: Buffer, inodeSeed: number, where: string): DiskEntry[] {
+  const tail = BLOCK_BYTES - 12;
+  const hasTail =
+    block.readUInt32LE(tail) === 0 && block.readUInt16LE(tail + 4) === 12 && block.readUInt16LE(tail + 6) === 0xde00;
+  if (!hasTail || block.readUInt32LE(tail + 8) !== crc32c(inodeSeed, block, 0, tail)) {
+    throw damaged(`the checksum of ${where} is wrong`);
+  }
+  return parseEntries(block, tail, where);
+}
+
+/** An inner block of a hash tree: the names in it ("." and ".." in the root) and the logical blocks that it points at. */
+export type IndexBlock = {
+  readonly entries: readonly DiskEntry[];
+  readonly children: readonly number[];
+  /** Levels below the root; 0 for another block. */
+  readonly levels: number;
+};
+
+/** Checks what the kernel checks of a dx_root or dx_node (`dx_csum_verify`, `dx_probe` in fs/ext4/namei.c). */
+export function parseIndexBlock(block: Buffer, inodeSeed: number, at: { isRoot: boolean; where: string }): IndexBlock {
+  const countAt = at.isRoot ? 32 : 8;
+  const limit = block.readUInt16LE(countAt);
+  const count = block.readUInt16LE(countAt + 2);
+  const tail = BLOCK_BYTES - 8;
+  if (limit !== (tail - countAt) / 8 || count < 1 || count > limit)
+    throw damaged(`the index in ${at.where} is too full`);
+  const used = crc32c(inodeSeed, block, 0, countAt + count * 8);
+  const zeroed = Buffer.concat([block.subarray(tail, tail + 4), Buffer.alloc(4)]);
+  if (block.readUInt32LE(tail + 4) !== crc32c(used, zeroed)) throw damaged(`the checksum of ${at.where} is wrong`);
+  if (!block.subarray(countAt + count * 8, tail).every((byte) => byte === 0)) {
+    throw damaged(`${at.where} has something behind its entries`);
+  }
+  const children = Array.from({ length: count }, (_, i) => block.readUInt32LE(countAt + i * 8 + 4));
+  if (!at.isRoot) return { entries: [], children, levels: 0 };
+  // Half MD4; an info of 8 bytes; one level more at most without the feature largedir.
+  if (block.readUInt32LE(24) !== 0 || block[28] !== 1 || block[29] !== 8 || (block[30] as number) > 1) {
+    throw damaged(`${at.where} is no root of a hash tree`);
+  }
+  return { entries: parseEntries(block, BLOCK_BYTES, at.where), children, levels: block[30] as number };
+}
+
+function parseEntries(block: Buffer, end: number, where: string): DiskEntry[] {
   const entries: DiskEntry[] = [];
-  for (let at = 0; at < BLOCK_BYTES; ) {
+  for (let at = 0; at < end; ) {
     const length = block.readUInt16LE(at + 4);
     const nameLength = block.readUInt8(at + 6);
-    const fileType = block.readUInt8(at + 7);
-    if (length < 8 + nameLength || length % 4 !== 0 || at + length > BLOCK_BYTES) {
+    if (length < 8 + nameLength || length % 4 !== 0 || at + length > end) {
       throw damaged(`${where} has an entry of ${length} bytes at ${at}`);
     }
     const inodeNumber = block.readUInt32LE(at);
-    if (inodeNumber !== 0) {
-      const name = block.toString("latin1", at + 8, at + 8 + nameLength) as ByteString;
-      entries.push({ name, inodeNumber, fileType });
-    } else if (fileType === 0xde && block.readUInt32LE(at + 8) !== crc32c(inodeSeed, block.subarray(0, at))) {
-      throw damaged(`the checksum of ${where} is wrong`);
-    }
+    const name = block.toString("latin1", at + 8, at + 8 + nameLength) as ByteString;
+    if (inodeNumber !== 0) entries.push({ name, inodeNumber, fileType: block.readUInt8(at + 7) });
     at += length;
   }
   return entries;

@@ -5,6 +5,7 @@ import {
   BLOCK_BYTES,
   DESCRIPTOR_BYTES,
   EXT4_EXTENTS_FL,
+  EXT4_INDEX_FL,
   EXTENT_MAGIC,
   INODE_BYTES,
   ROOT_INODE,
@@ -25,6 +26,7 @@ import {
   type GroupDescriptor,
   parseDescriptor,
   parseDirBlock,
+  parseIndexBlock,
   parseInode,
   parseInodeXattrs,
   parseSuperblock,
@@ -85,7 +87,7 @@ export class Ext4Reader {
     closeSync(this.#fd);
   }
 
-  /** Checks the bitmaps against their checksums, and the free counts against the bitmaps. */
+  /** Checks the bitmaps against their checksums, their padding, and the free counts against the bitmaps. */
   checkBitmaps(): void {
     const { blocks, blocksPerGroup, inodesPerGroup, seed, freeBlocks, freeInodes } = this.superblock;
     let blocksFree = 0;
@@ -95,6 +97,8 @@ export class Ext4Reader {
       const blockBitmap = this.readBlock(descriptor.blockBitmap);
       const inodeBitmap = this.readBlock(descriptor.inodeBitmap);
       const sound =
+        isOnes(blockBitmap, count) &&
+        isOnes(inodeBitmap, inodesPerGroup) &&
         (crc32c(seed, blockBitmap, 0, blocksPerGroup / 8) & 0xffff) === descriptor.blockBitmapChecksum &&
         (crc32c(seed, inodeBitmap, 0, inodesPerGroup / 8) & 0xffff) === descriptor.inodeBitmapChecksum &&
         zeroBits(blockBitmap, count) === descriptor.freeBlocks &&
@@ -115,16 +119,34 @@ export class Ext4Reader {
     return parseInode(block.subarray(offset % BLOCK_BYTES, (offset % BLOCK_BYTES) + INODE_BYTES), number, seed);
   }
 
-  /** The names in a directory, "." and ".." among them. Reads it front to back, as a system without hash trees would. */
+  /** The names in a directory, "." and ".." among them. Of a hash tree every block must be in its place. */
   entries(inode: DiskInode): DiskEntry[] {
     const inodeSeed = seedOfInode(this.superblock.seed, inode.number, 0);
+    const isIndexed = (inode.flags & EXT4_INDEX_FL) !== 0;
     const entries: DiskEntry[] = [];
+    const leaves = new Set<number>();
+    /** Logical blocks that the root says are of the second level. */
+    let nodes: ReadonlySet<number> = new Set();
+    const pointed: number[] = [];
     for (const run of this.runs(inode)) {
       for (let i = 0; i < run.count; i++) {
         const block = this.readBlock(run.physical + i);
-        const where = `its directory block ${run.logical + i}`;
+        const logical = run.logical + i;
+        const where = `its directory block ${logical}`;
+        const isRoot = isIndexed && logical === 0;
+        if (isRoot || nodes.has(logical)) {
+          const index = parseIndexBlock(block, inodeSeed, { isRoot, where });
+          for (const entry of index.entries) entries.push(entry);
+          if (index.levels === 1) nodes = new Set(index.children);
+          else for (const child of index.children) pointed.push(child);
+          continue;
+        }
+        leaves.add(logical);
         for (const entry of parseDirBlock(block, inodeSeed, where)) entries.push(entry);
       }
+    }
+    if (isIndexed && (pointed.length !== leaves.size || pointed.some((leaf) => !leaves.has(leaf)))) {
+      throw damaged("its hash tree does not point at all of its blocks");
     }
     return entries;
   }
@@ -154,8 +176,10 @@ export class Ext4Reader {
   symlinkTarget(inode: DiskInode): string {
     if ((inode.flags & EXT4_EXTENTS_FL) === 0) return inode.iBlock.toString("latin1", 0, inode.size);
     const [run] = this.runs(inode);
-    if (!run || inode.size > BLOCK_BYTES) throw damaged("its target is nowhere");
-    return this.readBlock(run.physical).toString("latin1", 0, inode.size);
+    if (!run || inode.size >= BLOCK_BYTES) throw damaged("its target is nowhere");
+    const block = this.readBlock(run.physical);
+    if (!isZero(block, inode.size)) throw damaged("its target does not end where its size says");
+    return block.toString("latin1", 0, inode.size);
   }
 
   readBlock(block: number): Buffer {
@@ -249,4 +273,17 @@ function zeroBits(bitmap: Buffer, count: number): number {
   let zeros = 0;
   for (let bit = 0; bit < count; bit++) zeros += (((bitmap[bit >> 3] as number) >> (bit & 7)) & 1) ^ 1;
   return zeros;
+}
+
+/** Whether all bits from `from` on are set: what is no block and no inode counts as taken. */
+function isOnes(bitmap: Buffer, from: number): boolean {
+  for (let bit = from; bit < BLOCK_BYTES * 8; bit++)
+    if ((((bitmap[bit >> 3] as number) >> (bit & 7)) & 1) === 0) return false;
+  return true;
+}
+
+/** Whether all bytes from `from` on are zeros. */
+export function isZero(bytes: Buffer, from = 0): boolean {
+  for (let at = from; at < bytes.length; at++) if (bytes[at] !== 0) return false;
+  return true;
 }

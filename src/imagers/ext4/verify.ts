@@ -7,6 +7,7 @@ import type { SealedEntry, SealedInode, SealedTree } from "../../rootfs/seal.ts"
 import type { ImagerContext } from "../imager.ts";
 import { BLOCK_BYTES } from "./constants.ts";
 import { type DiskEntry, type DiskInode, Ext4Reader, type MappedRun } from "./read.ts";
+import { checkLostFound, checkMetadata } from "./verify-metadata.ts";
 
 const LOST_FOUND = "lost+found" as ByteString;
 const DOT = "." as ByteString;
@@ -29,13 +30,13 @@ const FILE_TYPES: Readonly<Record<InodeType, { readonly entry: number; readonly 
 
 /**
  * Reads an image back and compares every inode with the tree it was made of: names, type, mode, owner, mtime, links and
- * their identity, attributes, device numbers, targets, sizes and all bytes. Throws a `verify` error that names the path.
+ * their identity, attributes, device numbers, targets, sizes and all bytes, and the metadata that belongs to none. Throws a `verify` error that names the path.
  * A lost+found that the tree does not have is allowed.
  */
 export async function verifyExt4(tree: SealedTree, image: string, ctx: ImagerContext): Promise<void> {
   const reader = named(image, () => Ext4Reader.open(image));
   try {
-    named(image, () => reader.checkBitmaps());
+    named(image, () => checkMetadata(reader));
     const count = tree.inodes.length;
     const links: Links = { numbers: new Uint32Array(count), parents: new Uint32Array(count), seen: new Set([ROOT]) };
     links.numbers[0] = ROOT;
@@ -52,6 +53,7 @@ export async function verifyExt4(tree: SealedTree, image: string, ctx: ImagerCon
         ctx.progress(doneBytes, tree.contentBytes);
       }
     }
+    named(image, () => checkLostFound(reader));
   } finally {
     reader.close();
   }

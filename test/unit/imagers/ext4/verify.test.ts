@@ -320,6 +320,10 @@ describe("a damaged image is noticed", () => {
       );
     });
   }
+  /** Where the folder of 400 names begins: "." and ".." and the start of the index. */
+  const dxRootAt = (image: Buffer): number => image.indexOf(Buffer.from([0, 0, 0, 0, 1, 8, 0, 0, 0xfb, 1])) - 24;
+  /** lost+found's second block, which is one entry without a name. */
+  const EMPTY_DIR_BLOCK = Buffer.concat([Buffer.from([0, 0, 0, 0, 0xf4, 0x0f, 0, 0]), Buffer.alloc(4076)]);
   const inodeAt = (number: number, offset: number) => (image: Buffer) =>
     image.readUInt32LE(4096 + 8) * 4096 + (number - 1) * 256 + offset;
 
@@ -348,6 +352,19 @@ describe("a damaged image is noticed", () => {
     ["the magic number", () => 1024 + 0x38, /no ext4 magic number/],
     ["a group descriptor", () => 4096 + 0x0c, /the checksum of the descriptor of group 0 is wrong/],
     ["a block bitmap", (image) => image.readUInt32LE(4096) * 4096 + 5, /the bitmaps of group 0/],
+    [
+      "the root of a hash tree",
+      (image) => dxRootAt(image) + 0x24,
+      /^\/many: the checksum of its directory block 0 is wrong/,
+    ],
+    ["an index behind its entries", (image) => dxRootAt(image) + 2000, /^\/many: its directory block 0 has something/],
+    ["the type of a tail", (image) => dxRootAt(image) + 4096 + 4091, /^\/many: the checksum of its directory block 1/],
+    ["the padding of a bitmap", (image) => image.readUInt32LE(4096) * 4096 + 4095, /the bitmaps of group 0/],
+    ["a reserved inode", inodeAt(7, 8), /the checksum of inode 7 is wrong/],
+    ["the journal's inode", inodeAt(8, 4), /the checksum of inode 8 is wrong/],
+    ["the journal", (image) => image.indexOf(Buffer.from("c03b3998", "hex")) + 23, /superblock of the journal/],
+    ["lost+found", (image) => image.indexOf(EMPTY_DIR_BLOCK) + 5000, /the checksum of its directory block/],
+    ["what is behind a superblock", () => 3000, /something between superblock and group descriptors/],
     ["an inode bitmap", (image) => image.readUInt32LE(4096 + 4) * 4096, /the bitmaps of group 0/],
   ])("%s", async (_, find, message) => {
     expect(await flipped(find)).toMatch(message);
