@@ -23,7 +23,7 @@ export type Login = {
   readonly problems: readonly Problem[];
 };
 
-export type LoginOptions = {
+type LoginOptions = {
   readonly env: Env;
   readonly signal: AbortSignal;
   /** Longest wait for a credential helper; default a minute. */

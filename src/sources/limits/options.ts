@@ -30,7 +30,7 @@ export const limitsOptions = z.strictObject({
 export type DocumentLimits = { readonly maxDocumentBytes: number; readonly maxDocumentDepth: number };
 
 /** Of one image beside its layers. */
-export type ImageLimits = DocumentLimits & { readonly maxLayers: number };
+type ImageLimits = DocumentLimits & { readonly maxLayers: number };
 
 export type SourceLimits = LayerLimits & ImageLimits & { readonly minBytesPerSecond?: number };
 
