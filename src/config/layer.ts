@@ -2,7 +2,7 @@ import { dirname, resolve } from "node:path";
 import type { Warning } from "../lib/context.ts";
 import type { FledgeHooks } from "../pipeline/hooks.ts";
 import type { AnyStage } from "../pipeline/stage.ts";
-import { explain } from "./explain.ts";
+import { explain, type Finding } from "./explain.ts";
 import { configError } from "./problems.ts";
 import { rebase, type ToAbsolute } from "./rebase.ts";
 import { type LayerInput, layerSchema } from "./schema.ts";
@@ -55,18 +55,10 @@ export function fileOrigin(file: string): Extender {
 
 /** Checks a layer. Throws one `config` error with every problem in it. */
 export function toLayer(raw: RawLayer): Layer {
-  const findings = explain(layerSchema, raw.value);
-  if (findings.length > 0) {
-    throw configError(
-      findings.map((finding) => ({
-        message: withPath(finding),
-        file: raw.file,
-        ...(finding.hint === undefined ? {} : { hint: finding.hint }),
-      })),
-    );
-  }
+  refuse(explain(layerSchema, raw.value), raw);
   const { hooks, stages, extends: _extends, meta, ...values } = raw.value as LayerInput;
   const rebased = rebase(values, raw.absolute);
+  refuse(rebased.findings, raw);
   return {
     origin: meta?.name ?? raw.spec ?? raw.file,
     file: raw.file,
@@ -77,4 +69,15 @@ export function toLayer(raw: RawLayer): Layer {
     warnings: raw.warnings ?? [],
     inferred: raw.inferred ?? [],
   };
+}
+
+function refuse(findings: readonly Finding[], { file }: Extender): void {
+  if (findings.length === 0) return;
+  throw configError(
+    findings.map((finding) => ({
+      message: withPath(finding),
+      file,
+      ...(finding.hint === undefined ? {} : { hint: finding.hint }),
+    })),
+  );
 }

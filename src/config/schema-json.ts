@@ -20,7 +20,8 @@ function draft4(schema: z.ZodType, title: string, description: string): JsonSche
     unrepresentable: "any",
     override: ({ jsonSchema }) => {
       // For our own messages, not for editors.
-      for (const key of ["exclusive", "expected", "hint"]) delete (jsonSchema as Record<string, unknown>)[key];
+      for (const key of ["exclusive", "expected", "hint", "hostPath"])
+        delete (jsonSchema as Record<string, unknown>)[key];
     },
   });
   return { $schema: "http://json-schema.org/draft-04/schema#", title, description, ...document };

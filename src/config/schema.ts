@@ -51,7 +51,11 @@ const commonShape = {
   strategy: z.enum(strategies).describe("oci_rootfs: a disk image from a container image; initramfs: a small archive"),
   extends: extendsOption.describe("presets: preset(options), paths, npm packages, or [name, options]"),
   platform: platformOptions.describe("what the guest runs on; default linux on this machine's architecture"),
-  outDir: z.string().min(1).describe("where the artifacts go; default the folder of the config"),
+  outDir: z
+    .string()
+    .min(1)
+    .meta({ hostPath: "path" })
+    .describe("where the artifacts go; default the folder of the config"),
   mappings: mappingsOptions.describe("files and folders to add: host path -> path in the guest"),
   manifest: manifestOptions.describe("what the plugin manifest says beyond what fledge knows"),
   agent: z.union([agentOptions, z.literal(false)]).describe("where the Volant agent comes from; false leaves it out"),

@@ -6,7 +6,7 @@ import { platformOptions } from "./platform-options.ts";
 export { platformOptions } from "./platform-options.ts";
 export { type RegistriesOptions, registriesOptions } from "./registries-options.ts";
 
-const path = z.string().min(1);
+const path = z.string().min(1).meta({ hostPath: "path" });
 
 const tag = z.string().min(1).optional().describe("which of several images");
 
@@ -17,6 +17,7 @@ export const sourceOptions = z
       image: z
         .string()
         .min(1)
+        .meta({ hostPath: "image" })
         .describe(
           "an image reference, e.g. nginx:alpine; oci:, oci-archive:, docker-archive:, docker-daemon:, containers-storage: also work",
         ),

@@ -15,7 +15,12 @@ const registryOptions = z.strictObject({
     .boolean()
     .optional()
     .describe("Accept any certificate, and plain HTTP where there is no TLS. Localhost may always speak plain HTTP"),
-  ca: z.string().min(1).optional().describe("A PEM file with the authority that signed the registry's certificate"),
+  ca: z
+    .string()
+    .min(1)
+    .meta({ hostPath: "path" })
+    .optional()
+    .describe("A PEM file with the authority that signed the registry's certificate"),
 });
 
 /** Options of the registries that need any, by host as it stands in image references: `docker.io`, `localhost:5000`. */

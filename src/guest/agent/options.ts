@@ -18,8 +18,14 @@ export const agentOptions = z.union([
     asset: z.string().min(1).optional().describe("name of the release's asset. Default: kestrel"),
     checksum,
   }),
-  z.strictObject({ path: z.string().min(1).describe("agent binary on this machine"), checksum }),
-  z.strictObject({ url: z.string().min(1).describe("http(s) URL of the agent binary"), checksum }),
+  z.strictObject({
+    path: z.string().min(1).meta({ hostPath: "path" }).describe("agent binary on this machine"),
+    checksum,
+  }),
+  z.strictObject({
+    url: z.string().min(1).meta({ hostPath: "url" }).describe("http(s) URL of the agent binary"),
+    checksum,
+  }),
 ]);
 
 export type AgentOptions = z.output<typeof agentOptions>;

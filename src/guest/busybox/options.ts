@@ -11,10 +11,17 @@ const sha256 = z.string().optional().describe("SHA-256 that it must have, 64 hex
 /** Where BusyBox comes from. It must be a static binary of the guest's architecture. */
 export const busyboxOptions = z.union([
   z.strictObject({
-    url: z.string().min(1).describe("http(s) or file: URL, or a path, of a static BusyBox binary"),
+    url: z
+      .string()
+      .min(1)
+      .meta({ hostPath: "url" })
+      .describe("http(s) or file: URL, or a path, of a static BusyBox binary"),
     sha256,
   }),
-  z.strictObject({ path: z.string().min(1).describe("BusyBox binary on this machine"), sha256 }),
+  z.strictObject({
+    path: z.string().min(1).meta({ hostPath: "path" }).describe("BusyBox binary on this machine"),
+    sha256,
+  }),
 ]);
 
 export type BusyboxOptions = z.output<typeof busyboxOptions>;

@@ -7,6 +7,7 @@ export const initOptions = z
       path: z
         .string()
         .min(1)
+        .meta({ hostPath: "init" })
         .describe(
           "your init, run after the mounts: a relative path is a file of the project, an absolute one is in the guest",
         ),

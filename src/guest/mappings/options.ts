@@ -21,7 +21,7 @@ const mode = z.union([
 
 /** Files and folders of this machine that go into the guest: host path -> guest path. */
 export const mappingsOptions = z.record(
-  z.string().min(1),
+  z.string().min(1).meta({ hostPath: "path" }),
   z.union([
     guestPath,
     z.strictObject({

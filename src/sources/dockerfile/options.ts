@@ -5,7 +5,7 @@ import { platformOptions } from "../platform-options.ts";
 export const BUILDERS = ["buildkit", "docker", "podman", "buildah"] as const;
 export type BuilderName = (typeof BUILDERS)[number];
 
-const path = z.string().min(1);
+const path = z.string().min(1).meta({ hostPath: "path" });
 
 // What `--secret id=ID` of every builder takes.
 const secretId = z.string().regex(/^\w[\w.-]*$/, "is not the id of a secret; use letters, digits, _, . and -");

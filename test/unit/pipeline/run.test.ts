@@ -117,6 +117,23 @@ describe("a build", () => {
   });
 });
 
+describe("a folder that holds the artifact", () => {
+  it.each(["mapped", "a source"])(
+    "as %s goes into it without that, so that the next build is the same",
+    async (how) => {
+      const outDir = tempDir();
+      writeFileSync(join(outDir, "page"), "page");
+      const { mappings } = smallPlugin();
+      const folder = { key: 'mappings["./"]', from: outDir, to: "/srv" };
+      const more = how === "mapped" ? { mappings: [...mappings, folder] } : { source: { dir: outDir } };
+      const first = await run({ outDir, ...more });
+      const second = await run({ outDir, ...more });
+      expect([first.error, second.error]).toEqual([undefined, undefined]);
+      expect(second.result?.artifact.digest).toBe(first.result?.artifact.digest);
+    },
+  );
+});
+
 describe("a fact", () => {
   it("of a hook or a stage is in the result and an event, one of build:done too", async () => {
     const { result, events } = await run({
