@@ -53,39 +53,12 @@ export function decodeHeader(block: Buffer): TarHeader | undefined {
   };
 }
 
-/** What goes into a header block; texts are bytes in latin1 form, and fit. */
-export type HeaderFields = {
-  readonly name: string;
-  readonly linkname: string;
-  /** The type flag as a character. */
-  readonly flag: string;
-  readonly mode: number;
-  readonly uid: number;
-  readonly gid: number;
-  readonly size: number;
-  readonly mtimeSec: number;
-  readonly major?: number;
-  readonly minor?: number;
-};
-
-/** A header block of the ustar format. A size of 8 GiB and more is in base-256, as all of GNU tar, bsdtar and Go have it. */
-export function encodeHeader({ major = 0, minor = 0, ...fields }: HeaderFields): Buffer {
-  const block = Buffer.alloc(BLOCK_BYTES);
-  block.write(fields.name, 0, 100, "latin1");
-  encodeOctal(block, 100, 8, fields.mode & 0o7777);
-  encodeOctal(block, 108, 8, fields.uid);
-  encodeOctal(block, 116, 8, fields.gid);
-  if (fields.size < 8 ** 11) encodeOctal(block, 124, 12, fields.size);
-  else encodeBase256(block, 124, 12, fields.size);
-  encodeOctal(block, 136, 12, fields.mtimeSec);
-  block.write(fields.flag, 156, 1, "latin1");
-  block.write(fields.linkname, 157, 100, "latin1");
-  block.write("ustar\x0000", 257, "latin1");
+/** Puts device numbers of up to seven digits into a header block, as GNU tar does, and sums it up anew. */
+export function setDevice(block: Buffer, { major, minor }: { readonly major: number; readonly minor: number }): Buffer {
   encodeOctal(block, 329, 8, major);
   encodeOctal(block, 337, 8, minor);
   // Six digits, NUL, space: the one field that is not written like the others.
   encodeOctal(block, 148, 7, checksum(block));
-  block[155] = 0x20;
   return block;
 }
 
@@ -119,12 +92,6 @@ export function text(block: Buffer, at: number, length: number): string {
 
 function encodeOctal(block: Buffer, at: number, length: number, value: number): void {
   block.write(`${value.toString(8).padStart(length - 1, "0")}\0`, at, length, "latin1");
-}
-
-function encodeBase256(block: Buffer, at: number, length: number, value: number): void {
-  let rest = value;
-  for (let i = at + length - 1; i > at; i--, rest = Math.floor(rest / 256)) block[i] = rest % 256;
-  block[at] = 0x80;
 }
 
 function decodeBase256(block: Buffer, at: number, length: number): number {

@@ -1,11 +1,12 @@
 import { isUtf8 } from "node:buffer";
+import { type Pack, pack } from "tar-stream";
 import { type ByteString, fromByteString } from "../lib/bytes.ts";
 import { type RunContext, throwIfAborted } from "../lib/context.ts";
 import { readContent } from "./content.ts";
 import type { FileInode, Inode, InodeType, Mtime, Segment } from "./node.ts";
 import { encodePaxRecord, type PaxRecord } from "./pax.ts";
 import type { SealedEntry, SealedTree } from "./seal.ts";
-import { BLOCK_BYTES, encodeHeader, type HeaderFields } from "./tar-header.ts";
+import { BLOCK_BYTES, setDevice } from "./tar-header.ts";
 import { encodeSparseMap, sparseRunsOf } from "./tar-sparse.ts";
 import { escapeKeyword } from "./tar-xattrs.ts";
 
@@ -19,20 +20,21 @@ export type TarWriteOptions = {
 
 export type TarWriteContext = Pick<RunContext, "warn"> & Partial<Pick<RunContext, "signal" | "progress">>;
 
-/** Type flags of POSIX.1-2017, ustar Interchange Format. */
-const FLAGS: Readonly<Record<Exclude<InodeType, "socket">, string>> = {
-  file: "0",
-  symlink: "2",
-  char: "3",
-  block: "4",
-  dir: "5",
-  fifo: "6",
-};
-const HARD_LINK = "1";
-const PAX_HEADER = "x";
+type Header = Parameters<Pack["entry"]>[0];
+type HeaderType = NonNullable<Header["type"]>;
 
-/** Above these a field of the header does not hold the number. */
+const TYPES: Readonly<Record<Exclude<InodeType, "socket">, HeaderType>> = {
+  file: "file",
+  symlink: "symlink",
+  char: "character-device",
+  block: "block-device",
+  dir: "directory",
+  fifo: "fifo",
+};
+
+/** Above these a field of the header no longer holds the number, and tar-stream would cut it without a word. */
 const MAX_ID = 0o777777;
+const MAX_DEVICE = 0o777777;
 const MAX_TIME = 2 ** 31 - 1;
 const MAX_NAME_BYTES = 100;
 
@@ -52,7 +54,16 @@ export async function* writeTar(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const sockets = tree.entries.filter(({ inode }) => inode.node.type === "socket");
   if (sockets.length > 0) ctx.warn(lostSockets(sockets));
-  yield* inBatches(writeMembers(tree, { ...ctx, ...options }));
+  const archive = pack();
+  const writing = writeMembers(archive, tree, { ...ctx, ...options }).catch((error: Error) => archive.destroy(error));
+  try {
+    yield* inBatches(archive as unknown as AsyncIterable<Uint8Array>);
+    await writing;
+  } finally {
+    archive.destroy();
+    // A reader that stops early is told that it may go on when the file that was being read is closed.
+    await writing;
+  }
 }
 
 /** Few large chunks instead of a small one for each header. */
@@ -60,21 +71,21 @@ async function* inBatches(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uin
   let batch: Uint8Array[] = [];
   let bytes = 0;
   for await (const piece of pieces) {
-    // A copy: the buffers of contents are used again.
-    batch.push(Buffer.from(piece));
+    batch.push(piece);
     bytes += piece.length;
     if (bytes < BATCH_BYTES) continue;
-    yield Buffer.concat(batch, bytes);
+    yield batch.length === 1 ? piece : Buffer.concat(batch, bytes);
     batch = [];
     bytes = 0;
   }
   if (bytes > 0) yield Buffer.concat(batch, bytes);
 }
 
-async function* writeMembers(
+async function writeMembers(
+  archive: Pack,
   tree: SealedTree,
   { signal, progress, sparse }: TarWriteContext & TarWriteOptions,
-): AsyncGenerator<Uint8Array, void, undefined> {
+): Promise<void> {
   const firstNames = new Map<Inode, ByteString>();
   let doneBytes = 0;
   for (const entry of tree.entries) {
@@ -83,37 +94,71 @@ async function* writeMembers(
     if (signal !== undefined) throwIfAborted(signal);
     const linkTo = firstNames.get(node);
     if (linkTo !== undefined) {
-      yield headerOf(entry, { flag: HARD_LINK, linkTo });
+      await writeHeader(archive, entry, { type: "link", linkTo });
       continue;
     }
     if (entry.inode.nlink > 1 && node.type !== "dir") firstNames.set(node, entry.path);
     if (node.type !== "file") {
-      yield headerOf(entry, { flag: FLAGS[node.type] });
+      await writeHeader(archive, entry, { type: TYPES[node.type] });
       continue;
     }
-    yield* writeFile(entry, node, { sparse, report: (at) => progress?.(doneBytes + at, tree.contentBytes) });
+    await writeFile(archive, entry, node, { sparse, report: (at) => progress?.(doneBytes + at, tree.contentBytes) });
     doneBytes += node.size;
   }
-  yield Buffer.alloc(2 * BLOCK_BYTES);
+  archive.finalize();
 }
 
 type Report = { readonly report: (at: number) => void };
 
-async function* writeFile(
+async function writeFile(
+  archive: Pack,
   entry: SealedEntry,
   node: FileInode,
   { sparse, report }: TarWriteOptions & Report,
-): AsyncGenerator<Uint8Array, void, undefined> {
+): Promise<void> {
   const holey = sparse === "gnu" ? sparseRunsOf(node) : undefined;
   const runs = holey ?? [{ at: 0, length: node.size }];
   const map = holey === undefined ? undefined : encodeSparseMap(node.size, runs);
   const size = runs.reduce((sum, { length }) => sum + length, map?.length ?? 0);
   const records: PaxRecord[] = map === undefined ? [] : sparseRecords(entry.path, node.size);
-  yield headerOf(entry, { flag: FLAGS.file, size, records });
-  if (map !== undefined) yield map;
-  if (node.size > 0) yield* dataOf(node, runs, { report });
-  yield* zeros(paddingOf(size));
+  const header = await headerOf(archive, entry, { type: "file", size, records });
+  await writeBody(archive, header, async function* () {
+    if (map !== undefined) yield map;
+    if (node.size > 0) yield* dataOf(node, runs, { report });
+  });
   report(node.size);
+}
+
+/** Ends when what is read for it is closed, also when it fails or nobody reads the archive any more. */
+async function writeBody(archive: Pack, header: Header, data: () => AsyncIterable<Uint8Array>): Promise<void> {
+  let resume = (): void => {};
+  let settle = (): void => {};
+  const written = new Promise<void>((resolve) => {
+    settle = resolve;
+  });
+  let failure: Error | undefined;
+  const end = (error?: Error | null): void => {
+    failure ??= error ?? undefined;
+    settle();
+    resume();
+  };
+  const sink = archive.entry(header, end);
+  sink.on("error", end).on("close", () => end());
+  sink.on("drain", () => resume());
+  for await (const bytes of data()) {
+    // A copy: the archive holds on to it after the content's buffer is used again.
+    if (sink.write(Buffer.from(bytes))) continue;
+    // Of a sink that is destroyed no event comes any more.
+    if (!sink.destroyed) {
+      await new Promise<void>((go) => {
+        resume = go;
+      });
+    }
+    if (sink.destroyed) throw failure ?? new Error("nobody reads the archive any more");
+  }
+  sink.end(undefined);
+  await written;
+  if (failure !== undefined) throw failure;
 }
 
 /** The bytes of the runs, which hold all of the file's data; what lies between that within a run as zeros. */
@@ -155,29 +200,56 @@ function sparseRecords(path: ByteString, size: number): PaxRecord[] {
 }
 
 type Member = {
-  readonly flag: string;
+  readonly type: HeaderType;
   readonly linkTo?: ByteString;
   /** Bytes that follow the header. */
   readonly size?: number;
   readonly records?: PaxRecord[];
 };
 
-/** The header of a name; a PAX header with what it cannot say comes before it. */
-function headerOf({ path, inode }: SealedEntry, { flag, linkTo, size = 0, records = [] }: Member): Buffer {
+/** A member that is all header. */
+async function writeHeader(archive: Pack, entry: SealedEntry, member: Member): Promise<void> {
+  const header = await headerOf(archive, entry, member);
+  const { node } = entry.inode;
+  if (member.linkTo !== undefined || (node.type !== "char" && node.type !== "block")) {
+    return await addEntry(archive, header);
+  }
+  const { major, minor } = node;
+  if (Math.max(major, minor) <= MAX_DEVICE) {
+    return await addEntry(archive, { ...header, devmajor: major, devminor: minor });
+  }
+  archive.push(setDevice(await encoded(header), { major, minor }));
+}
+
+/** The header block that tar-stream makes, on its own. */
+async function encoded(header: Header): Promise<Buffer> {
+  const archive = pack();
+  await addEntry(archive, header);
+  archive.finalize();
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of archive as unknown as AsyncIterable<Uint8Array>) chunks.push(chunk);
+  return Buffer.concat(chunks).subarray(0, BLOCK_BYTES);
+}
+
+/** The header of a name; a PAX header with what it cannot say goes into the archive before it. */
+async function headerOf(
+  archive: Pack,
+  { path, inode }: SealedEntry,
+  { type, linkTo, size = 0, records = [] }: Member,
+): Promise<Header> {
   const { node, mtime } = inode;
   const name = node.type === "dir" ? `${path === "" ? "." : path}/` : path;
   const target = linkTo ?? (node.type === "symlink" ? node.target : "");
-  const isDevice = linkTo === undefined && (node.type === "char" || node.type === "block");
-  const header: HeaderFields = {
+  const header: Header = {
     name: nameField(name, "path", records),
     linkname: nameField(target, "linkpath", records),
-    flag,
-    mode: node.mode,
+    type,
+    // A bit outside of 07777 keeps tar-stream from taking the mode 0 for none.
+    mode: node.mode | 0o100000,
     uid: numberField(node.uid, "uid", records),
     gid: numberField(node.gid, "gid", records),
-    mtimeSec: timeField(mtime, records),
+    mtime: timeField(mtime, records),
     size,
-    ...(isDevice && { major: node.major, minor: node.minor }),
   };
   if (linkTo === undefined) {
     for (const [key, value] of node.xattrs) {
@@ -186,8 +258,8 @@ function headerOf({ path, inode }: SealedEntry, { flag, linkTo, size = 0, record
   }
   // POSIX wants names in UTF-8 unless told otherwise, and bsdtar holds to it.
   if (!isUtf8(Buffer.from(`${name}\0${target}`, "latin1"))) records.unshift(["hdrcharset", "BINARY"]);
-  const block = encodeHeader(header);
-  return records.length === 0 ? block : Buffer.concat([paxHeader(records), block]);
+  if (records.length > 0) await writePax(archive, records);
+  return header;
 }
 
 /** What the header block says; where that is not all, a record says the rest. */
@@ -203,10 +275,10 @@ function numberField(value: number, key: string, records: PaxRecord[]): number {
   return 0;
 }
 
-function timeField({ sec, nsec }: Mtime, records: PaxRecord[]): number {
-  if (nsec === 0 && sec >= 0 && sec <= MAX_TIME) return sec;
+function timeField({ sec, nsec }: Mtime, records: PaxRecord[]): Date {
+  if (nsec === 0 && sec >= 0 && sec <= MAX_TIME) return new Date(sec * 1000);
   records.push(["mtime", paxTime({ sec, nsec })]);
-  return 0;
+  return new Date(0);
 }
 
 /** As decimal text; before 1970 the fraction counts back: -2 s + 0.5 s is "-1.5". */
@@ -217,14 +289,29 @@ function paxTime({ sec, nsec }: Mtime): string {
   return isNegative ? `-${-sec - 1}.${fraction}` : `${sec}.${fraction}`;
 }
 
-function paxHeader(records: readonly PaxRecord[]): Buffer {
+/**
+ * tar-stream encodes PAX values as UTF-8, which destroys binary ones. So their header goes through it as an entry of its
+ * own, and the body past it: a comment fills the last block, so that there is no padding to come in between.
+ */
+async function writePax(archive: Pack, records: readonly PaxRecord[]): Promise<void> {
   const body = Buffer.concat(records.map(([key, value]) => encodePaxRecord(key, value)));
-  const fields = { name: "PaxHeader", linkname: "", flag: PAX_HEADER, mode: 0o644, uid: 0, gid: 0, mtimeSec: 0 };
-  return Buffer.concat([encodeHeader({ ...fields, size: body.length }), body, Buffer.alloc(paddingOf(body.length))]);
+  const filled = Buffer.concat([body, filler(body.length)]);
+  const type = "pax-header" as HeaderType; // known to it, but not declared
+  await addEntry(archive, { name: "PaxHeader", type, mode: 0o644, mtime: new Date(0), size: filled.length });
+  archive.push(filled);
 }
 
-function paddingOf(bytes: number): number {
-  return (BLOCK_BYTES - (bytes % BLOCK_BYTES)) % BLOCK_BYTES;
+function filler(length: number): Buffer {
+  for (let text = ""; ; text += " ") {
+    const record = encodePaxRecord("comment", text);
+    if ((length + record.length) % BLOCK_BYTES === 0) return record;
+  }
+}
+
+function addEntry(archive: Pack, header: Header): Promise<void> {
+  return new Promise((resolve, reject) => {
+    archive.entry(header, (error) => (error ? reject(error) : resolve()));
+  });
 }
 
 function lostSockets(sockets: readonly SealedEntry[]): { message: string; hint: string } {

@@ -125,10 +125,12 @@ describe("a project", () => {
     const read: string[] = [];
     const { members } = await loadProject({ ...common, cwd, onRead: (file) => read.push(relative(cwd, file)) });
     const [a, b] = members.map((member) => member.reads.map((file) => relative(cwd, file)).sort());
-    expect(a).toEqual(["lib.ts", "p/a/.env", "p/a/fledge.toml", "p/a/manifest.toml", "preset.ts"]);
-    expect(b).toEqual(["p/b/.env", "p/b/fledge.config.ts", "p/b/manifest.toml"]);
+    const env = [".env", ".env.local", ".env.production", ".env.production.local"];
+    const envOf = (folder: string): string[] => env.map((file) => `${folder}/${file}`);
+    expect(a).toEqual(["lib.ts", ...envOf("p/a"), "p/a/fledge.toml", "p/a/manifest.toml", "preset.ts"]);
+    expect(b).toEqual([...envOf("p/b"), "p/b/fledge.config.ts", "p/b/manifest.toml"]);
     expect(members.map(({ error }) => error?.code)).toEqual([undefined, "config"]);
-    expect(new Set(read)).toEqual(new Set([...(a ?? []), ...(b ?? []), ".env", "fledge.toml", "manifest.toml"]));
+    expect(new Set(read)).toEqual(new Set([...(a ?? []), ...(b ?? []), ...env, "fledge.toml", "manifest.toml"]));
   });
 
   it("keeps to names and filter, and says what there is", async () => {

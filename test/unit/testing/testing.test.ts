@@ -52,7 +52,7 @@ it("builds a preset in memory, on an image that was made for it", async () => {
   expect(built.tree.stat("/srv")).toMatchObject({ mode: 0o1777, uid: 7, gid: 0 });
   expect(built.tree.glob("/etc/*")).toEqual(["/etc/fsify-entrypoint", "/etc/greeting"]);
   expect(built.manifest).toMatchObject({
-    workload: { entrypoint: ["app"], base_url: "http://127.0.0.1:80" },
+    workload: { entrypoint: ["/bin/app"], base_url: "http://127.0.0.1:80" },
     labels: { greeting: "hi" },
   });
   expect(built).toMatchObject({ facts: { greeting: "hi" }, warnings: [{ message: "it greets" }] });
