@@ -1,4 +1,5 @@
 import { performance } from "node:perf_hooks";
+import { labelOf } from "./config/resolve/label.ts";
 import type { ResolvedPlugin } from "./config/resolve/plugin.ts";
 import { type Env, epochFrom, type Warning } from "./lib/context.ts";
 import { Disposer } from "./lib/dispose.ts";
@@ -35,6 +36,7 @@ export type BuildAllOptions = BuildOptions & {
 
 /** A plugin that was not built, and why. */
 export type BuildFailure = {
+  /** The plugin's name; of one for several platforms its label. */
   readonly name: string;
   /** A FledgeError, unless it is a bug of fledge's. */
   readonly error: unknown;
@@ -55,7 +57,7 @@ export async function build(plugin: ResolvedPlugin, options: BuildOptions = {}):
     return await execute(plugin, options);
   } catch (error) {
     const durationMs = performance.now() - started;
-    options.onEvent?.({ type: "build:failed", plugin: plugin.name, error: errorData(error), durationMs });
+    options.onEvent?.({ type: "build:failed", plugin: labelOf(plugin), error: errorData(error), durationMs });
     throw error;
   }
 }
@@ -86,7 +88,7 @@ async function settle(plugin: ResolvedPlugin, options: BuildOptions): Promise<Bu
   try {
     return await build(plugin, { ...options, onEvent });
   } catch (error) {
-    return { name: plugin.name, error, warnings, durationMs: performance.now() - started };
+    return { name: labelOf(plugin), error, warnings, durationMs: performance.now() - started };
   }
 }
 
@@ -112,10 +114,10 @@ function assertDistinctOutputs(plugins: readonly ResolvedPlugin[]): void {
     const { artifact } = outputsOf(plugin, imagerFor(plugin));
     const owner = owners.get(artifact);
     if (owner !== undefined) {
-      throw new FledgeError("config", `"${owner}" and "${plugin.name}" would both be written to ${artifact}`, {
+      throw new FledgeError("config", `"${owner}" and "${labelOf(plugin)}" would both be written to ${artifact}`, {
         hint: "give them different names, or an outDir of their own",
       });
     }
-    owners.set(artifact, plugin.name);
+    owners.set(artifact, labelOf(plugin));
   }
 }

@@ -1,6 +1,7 @@
 import { performance } from "node:perf_hooks";
 import { type BuildAllOptions, buildAll } from "./build.ts";
 import type { Project } from "./config/project.ts";
+import { labelOf } from "./config/resolve/label.ts";
 import type { ResolvedPlugin } from "./config/resolve/plugin.ts";
 import { type ErrorData, errorData, FledgeError } from "./lib/errors.ts";
 import { PathWatcher } from "./lib/watch.ts";
@@ -80,7 +81,7 @@ class Session {
     const { signal } = this.#options;
     let started = performance.now();
     this.#project = await this.#load();
-    for (const { name } of pluginsIn(this.#project)) this.#pending.add(name);
+    for (const plugin of pluginsIn(this.#project)) this.#pending.add(labelOf(plugin));
     this.#reportErrors();
     while (!signal.aborted) {
       await this.#watcher.watch(watchList(this.#project));
@@ -145,10 +146,10 @@ class Session {
 
   async #build(started: number): Promise<void> {
     const { load: _load, signal, onEvent, ...options } = this.#options;
-    const plugins = pluginsIn(this.#project).filter(({ name }) => this.#pending.has(name));
+    const plugins = pluginsIn(this.#project).filter((plugin) => this.#pending.has(labelOf(plugin)));
     const round: Round = {
       controller: new AbortController(),
-      unfinished: new Map(plugins.map((plugin) => [plugin.name, plugin])),
+      unfinished: new Map(plugins.map((plugin) => [labelOf(plugin), plugin])),
     };
     const failed: string[] = [];
     const onBuildEvent = (event: BuildEvent): void => {
@@ -161,7 +162,7 @@ class Session {
       onEvent(event);
     };
     this.#round = round;
-    if (plugins.length > 0) onEvent({ type: "dev:build", plugins: plugins.map(({ name }) => name) });
+    if (plugins.length > 0) onEvent({ type: "dev:build", plugins: plugins.map(labelOf) });
     try {
       const stop = AbortSignal.any([signal, round.controller.signal]);
       await buildAll(plugins, { ...options, signal: stop, onEvent: onBuildEvent });
@@ -172,7 +173,7 @@ class Session {
       this.#round = undefined;
     }
     if (signal.aborted || round.controller.signal.aborted) return;
-    const built = plugins.map(({ name }) => name).filter((name) => !failed.includes(name));
+    const built = plugins.map(labelOf).filter((name) => !failed.includes(name));
     onEvent({ type: "dev:idle", built, failed, durationMs: performance.now() - started });
   }
 }
@@ -188,12 +189,12 @@ function touched(project: Project, before: Project, files: readonly string[]): s
     const isRead = files.some((file) => member.reads.includes(file));
     const isTouched = (plugin: ResolvedPlugin): boolean =>
       isRead || !known.has(idOf(plugin)) || files.some((file) => reads(plugin, file));
-    return member.plugins.filter(isTouched).map(({ name }) => name);
+    return member.plugins.filter(isTouched).map(labelOf);
   });
 }
 
-function idOf({ configFile, name }: ResolvedPlugin): string {
-  return `${configFile}\0${name}`;
+function idOf(plugin: ResolvedPlugin): string {
+  return `${plugin.configFile}\0${labelOf(plugin)}`;
 }
 
 function reads(plugin: ResolvedPlugin, file: string): boolean {

@@ -42,7 +42,11 @@ export const RECIPE_FLAGS = {
     valueHint: "NAME",
     description: "With --declarative, a preset that may be code, as `extends` names it; may be given several times",
   },
-  platform: { type: "string", valueHint: "OS/ARCH", description: "Platform of the guest (default: the host's)" },
+  platform: {
+    type: "string",
+    valueHint: "OS/ARCH,...",
+    description: "Platform of the guest (default: the host's), or several",
+  },
   json: { type: "boolean", description: "Print JSON on stdout" },
 } as const satisfies ArgsDef;
 

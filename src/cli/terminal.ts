@@ -66,11 +66,6 @@ export function printJson(value: unknown, indent?: number): void {
   process.stdout.write(`${JSON.stringify(value, undefined, indent)}\n`);
 }
 
-/** JSON on stderr. */
-export function sayJson(value: unknown): void {
-  process.stderr.write(`${JSON.stringify(value)}\n`);
-}
-
 /** A page of fledge's own with its colours, for whom they are meant. */
 export function printPage(stream: NodeJS.WriteStream, page: string): void {
   stream.write(stream.isTTY ? page : stripVTControlCharacters(page));

@@ -10,7 +10,7 @@ export type Awaitable<T> = T | Promise<T>;
 export type ConfigEnv = {
   /** What the build is for, e.g. "production"; `mode` of `loadPlugins`. */
   readonly mode: string;
-  /** The platform asked for, e.g. "linux/amd64". */
+  /** The platform asked for, else this machine's: "linux/amd64", "linux/arm64", "linux/arm/v7", however it was written. */
   readonly platform: string;
   /** The environment, with what `.env` beside the config adds. */
   readonly env: Readonly<Record<string, string | undefined>>;

@@ -3,10 +3,12 @@ import { resolve } from "node:path";
 import type { Env } from "../lib/context.ts";
 import { FledgeError, type Problem } from "../lib/errors.ts";
 import { parsePattern } from "../lib/pattern.ts";
+import { formatPlatform } from "../lib/platform.ts";
 import { didYouMean } from "../lib/suggest.ts";
 import type { PluginExport, WorkspaceConfig } from "./define.ts";
 import type { OnRead } from "./importer.ts";
 import type { Member, Project } from "./project.ts";
+import { labelled } from "./resolve/label.ts";
 import type { ResolvedPlugin } from "./resolve/plugin.ts";
 
 /** Where the recipe is, and what a config that is a function is given. */
@@ -21,7 +23,7 @@ export type LoadOptions = {
   readonly manifestFile?: string;
   /** What a config that is a function is told. Default "production". */
   readonly mode?: string;
-  /** Goes over the config's. */
+  /** Goes over the config's; several with commas between them. */
   readonly platform?: string;
   /** Default `process.env`. */
   readonly env?: Env;
@@ -57,7 +59,7 @@ export async function loadPlugins(options: LoadOptions = {}): Promise<ResolvedPl
 export async function loadProject(options: LoadOptions = {}): Promise<Project> {
   const { readProject } = await import("./project.ts");
   const cwd = resolve(options.cwd ?? ".");
-  const project = select(await readProject({ ...options, ...outputOf(cwd, options) }), options);
+  const project = withLabels(select(await readProject({ ...options, ...outputOf(cwd, options) }), options));
   const plugins = project.members.flatMap((member) => member.plugins);
   checkNames(plugins);
   if (plugins.length > 1 && plugins[0]?.outFile !== undefined) {
@@ -75,19 +77,32 @@ export function pluginsOf({ members }: Project): ResolvedPlugin[] {
   return members.flatMap(({ plugins }) => plugins);
 }
 
-/** Throws a `config` error when two plugins have one name. */
+/** The same project, its plugins of one name with labels that tell them apart. */
+function withLabels(project: Project): Project {
+  const plugins = labelled(project.members.flatMap((member) => member.plugins));
+  let next = 0;
+  const members = project.members.map((member): Member => {
+    const own = plugins.slice(next, next + member.plugins.length);
+    next += own.length;
+    return { ...member, plugins: own };
+  });
+  return { ...project, members };
+}
+
+/** Throws a `config` error when two plugins have one name, unless they are for different platforms. */
 export function checkNames(plugins: readonly ResolvedPlugin[]): void {
   const seen = new Map<string, string>();
-  for (const { name, configFile = "" } of plugins) {
-    const other = seen.get(name);
+  for (const { name, platform, configFile = "" } of plugins) {
+    const key = `${name} ${formatPlatform(platform)}`;
+    const other = seen.get(key);
     if (other !== undefined) {
       const message =
         other === configFile
           ? `${configFile} has two plugins called "${name}"`
           : `two plugins are called "${name}": ${other} and ${configFile}`;
-      throw new FledgeError("config", message, { hint: "give each a name of its own" });
+      throw new FledgeError("config", message, { hint: "give each a name of its own, or a platform" });
     }
-    seen.set(name, configFile);
+    seen.set(key, configFile);
   }
 }
 
@@ -117,8 +132,8 @@ function select(project: Project, { names, filter }: LoadOptions): Project {
   const isWanted = matcherOf(filter);
   const owners = project.members.flatMap((member) => member.plugins.map((plugin) => ({ member, plugin })));
   const broken = project.members.filter(({ error }) => error !== undefined);
-  const named = names?.flatMap((name) => owners.find(({ plugin }) => plugin.name === name) ?? []) ?? owners;
-  const hasAllNames = named.length === names?.length;
+  const named = names?.flatMap((name) => owners.filter(({ plugin }) => plugin.name === name)) ?? owners;
+  const hasAllNames = names?.every((name) => named.some(({ plugin }) => plugin.name === name)) ?? false;
   const wanted = named.filter(({ plugin }) => isWanted(plugin.name));
   // What is missing may be in a config that cannot be read, whose error says more.
   if (broken.length === 0) {

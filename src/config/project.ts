@@ -1,5 +1,4 @@
 import { basename, dirname, join, resolve } from "node:path";
-import type { Env } from "../lib/context.ts";
 import { FledgeError, isFledgeError } from "../lib/errors.ts";
 import type { WatchedPath } from "../lib/watched.ts";
 import type { LoadOptions } from "./plugins.ts";
@@ -84,40 +83,67 @@ async function resolveFile(
   options: LoadOptions & { outDir?: string; outFile?: string },
   onRead: (path: string) => void,
 ): Promise<{ plugins: readonly ResolvedPlugin[] } | { workspace: readonly string[] }> {
-  const [{ loadLayers }, { mergeLayers }, { resolvePlugin }, { formatPlatform, hostPlatform }, { layerSchema }] =
-    await Promise.all([
-      import("./load.ts"),
-      import("./merge.ts"),
-      import("./resolve/index.ts"),
-      import("../lib/platform.ts"),
-      import("./schema.ts"),
-    ]);
-  checkPlatform(options.platform, layerSchema.shape.platform.safeParse(options.platform).success);
-  const env: Env = options.env ?? process.env;
-  const loaded = await loadLayers(file, manifestFile, {
-    mode: options.mode ?? "production",
-    platform: options.platform ?? formatPlatform(hostPlatform()),
-    env,
-    config: options.config,
-    onRead,
-    declarative: options.declarative === true ? [] : options.declarative || undefined,
-    warnings: shadowed.map((other) => ({
-      message: `${basename(other)} is not read: ${basename(file)} beside it is the config`,
-      hint: "remove one of them, or name the one with --config",
-    })),
-  });
-  if ("workspace" in loaded) return loaded;
-  const { platform, outDir, outFile } = options;
-  const plugins = loaded.plugins.map((layers) => {
-    const merged = mergeLayers(layers);
-    return resolvePlugin({ file, layers, merged, values: layerSchema.parse(merged.values), platform, outDir, outFile });
-  });
+  const [
+    { loadLayers },
+    { mergeLayers },
+    { resolvePlugin },
+    { hostPlatform, formatPlatform, normalPlatform },
+    { layerSchema },
+  ] = await Promise.all([
+    import("./load.ts"),
+    import("./merge.ts"),
+    import("./resolve/index.ts"),
+    import("../lib/platform.ts"),
+    import("./schema.ts"),
+  ]);
+  const load = async (platform: string) => {
+    const { mode = "production", env = process.env, config } = options;
+    return await loadLayers(file, manifestFile, {
+      ...{ mode, platform, env, config, onRead },
+      declarative: options.declarative === true ? [] : options.declarative || undefined,
+      warnings: shadowed.map((other) => ({
+        message: `${basename(other)} is not read: ${basename(file)} beside it is the config`,
+        hint: "remove one of them, or name the one with --config",
+      })),
+    });
+  };
+  const asked = await askedPlatforms(options.platform);
+  const first = await load(asked[0] ?? formatPlatform(hostPlatform()));
+  if ("workspace" in first) return first;
+  const { outDir, outFile } = options;
+  const plugins: ResolvedPlugin[] = [];
+  for (const [index, layers] of first.plugins.entries()) {
+    const { platforms } = layerSchema.parse(mergeLayers(layers).values);
+    const wanted = asked.length > 0 ? asked : normal(platforms ?? [], normalPlatform);
+    const isOneOfSeveral = platforms !== undefined || asked.length > 1;
+    for (const platform of wanted.length > 0 ? wanted : [undefined]) {
+      // A config that is a function may say something else for each platform.
+      const own = platform === undefined || platform === asked[0] ? first : await load(platform);
+      const ownLayers = ("plugins" in own ? own.plugins[index] : undefined) ?? layers;
+      const merged = mergeLayers(ownLayers);
+      const values = layerSchema.parse(merged.values);
+      const input = { file, layers: ownLayers, merged, values, platform, outDir, outFile, isOneOfSeveral };
+      plugins.push(resolvePlugin(input));
+    }
+  }
   return { plugins };
 }
 
-function checkPlatform(platform: string | undefined, valid: boolean): void {
-  if (valid) return;
-  throw new FledgeError("usage", `"${platform}" is not a platform`, { hint: 'write it like "linux/amd64"' });
+/** The platforms of `--platform a,b`, each once, in their normal form. Throws a `usage` error for what is none. */
+async function askedPlatforms(platform: string | undefined): Promise<string[]> {
+  if (platform === undefined) return [];
+  const [{ normalPlatform }, { platformOptions }] = await Promise.all([
+    import("../lib/platform.ts"),
+    import("../sources/platform-options.ts"),
+  ]);
+  return normal(platform.split(","), (text) => {
+    if (platformOptions.safeParse(text).success) return normalPlatform(text);
+    throw new FledgeError("usage", `"${text}" is not a platform`, { hint: 'write it like "linux/amd64"' });
+  });
+}
+
+function normal(platforms: readonly string[], normalise: (text: string) => string): string[] {
+  return [...new Set(platforms.map(normalise))];
 }
 
 function nested(member: Member, by: string): Member {

@@ -51,6 +51,10 @@ const commonShape = {
   strategy: z.enum(strategies).describe("oci_rootfs: a disk image from a container image; initramfs: a small archive"),
   extends: extendsOption.describe("presets: preset(options), paths, npm packages, or [name, options]"),
   platform: platformOptions.describe("what the guest runs on; default linux on this machine's architecture"),
+  platforms: z
+    .array(platformOptions)
+    .min(1, "is empty")
+    .describe("instead of platform: several, each built into a folder of its own, such as linux-arm64"),
   outDir: z
     .string()
     .min(1)

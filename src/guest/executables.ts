@@ -56,12 +56,19 @@ function scriptObjection(rootfs: RootfsTree, line: string, architecture: string,
   return { ...objection, why: `needs the interpreter ${interpreter}, which ${objection.why}` };
 }
 
-function elfObjection(rootfs: RootfsTree, elf: Elf, architecture: string): Objection | undefined {
+/** That an ELF program is for another machine than the guest. */
+export function machineObjection(elf: Elf, architecture: string): Objection | undefined {
   const guest = MACHINES[architecture];
   if (guest !== undefined && (elf.machine !== guest.machine || elf.bits !== guest.bits)) {
     const own = `${elf.bits}-bit ${elf.machine}`;
     return { why: `is a ${own} program, but the guest is ${architecture}`, hint: `build it for linux/${architecture}` };
   }
+  return undefined;
+}
+
+function elfObjection(rootfs: RootfsTree, elf: Elf, architecture: string): Objection | undefined {
+  const objection = machineObjection(elf, architecture);
+  if (objection !== undefined) return objection;
   const { interpreter } = elf;
   if (interpreter !== undefined && !(interpreter.startsWith("/") && rootfs.exists(interpreter))) {
     return {

@@ -1,7 +1,8 @@
-import { lstat, mkdir, rm, rmdir, writeFile } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { lstat, rm, rmdir, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { Disposer } from "./dispose.ts";
 import { errnoOf } from "./errors.ts";
+import { makeFolders } from "./folders.ts";
 import { ioError } from "./io-error.ts";
 
 /** A file that is to be made; `path` is relative to the folder that it goes into. */
@@ -51,14 +52,7 @@ async function isTaken(path: string): Promise<boolean> {
 
 /** `mkdir -p`, one by one, so that it is known which of them are ours to remove. */
 export async function makeFolder(folder: string, disposer: Disposer): Promise<void> {
-  try {
-    await mkdir(folder);
-    disposer.defer(() => rmdir(folder));
-  } catch (error) {
-    if (errnoOf(error) === "EEXIST") return;
-    const parent = dirname(resolve(folder));
-    if (errnoOf(error) !== "ENOENT" || parent === folder) throw ioError(error, "create", folder);
-    await makeFolder(parent, disposer);
-    await makeFolder(folder, disposer);
-  }
+  await makeFolders(folder, (made) => disposer.defer(() => rmdir(made))).catch((error: unknown) => {
+    throw ioError(error, "create", folder);
+  });
 }

@@ -56,6 +56,13 @@ export function formatPlatform(platform: Platform): string {
   return [os, architecture, ...(variant === undefined ? [] : [variant])].map((part) => shortened(part, 40)).join("/");
 }
 
+/** As containerd writes it: by the architecture's usual name, without the variant that every such machine has. */
+export function normalPlatform(text: string): string {
+  const { variant, ...platform } = parsePlatform(text);
+  const isUsual = platform.architecture !== "arm" && variant === DEFAULT_VARIANTS[platform.architecture];
+  return formatPlatform(variant === undefined || isUsual ? platform : { ...platform, variant });
+}
+
 /**
  * The best of `candidates` for `wanted`, or undefined: of the variants that it runs the newest (containerd, platforms.Only).
  * Another architecture is never taken, though processors may have it: the guest's kernel decides that.

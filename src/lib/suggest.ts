@@ -1,15 +1,24 @@
-/** The candidate nearest to a misspelt word, or undefined when none is near enough to be what was meant. */
+/** The candidate nearest to a misspelt or shortened word, or undefined when none is near enough to be what was meant. */
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
+  const all = [...candidates];
   let best: string | undefined;
   let bestDistance = Math.max(1, Math.floor(word.length / 3)) + 1;
-  for (const candidate of candidates) {
+  for (const candidate of all) {
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
     if (distance < bestDistance) {
       best = candidate;
       bestDistance = distance;
     }
   }
-  return best;
+  return bestDistance <= 2 && best !== undefined ? best : (containing(word.toLowerCase(), all) ?? best);
+}
+
+/** The shortest candidate that goes on where a word ends, or has it within: an abbreviation is no misspelling. */
+function containing(word: string, candidates: readonly string[]): string | undefined {
+  if (word.length < 3) return undefined;
+  const matches = candidates.filter((candidate) => candidate.toLowerCase().includes(word));
+  const rank = (candidate: string): number => (candidate.toLowerCase().startsWith(word) ? 0 : 1_000) + candidate.length;
+  return matches.sort((a, b) => rank(a) - rank(b))[0];
 }
 
 /** `did you mean "x"?`, or else the list of what there is; undefined when there is nothing to offer. */

@@ -9,6 +9,7 @@ const ORDER = [
   "extends",
   "strategy",
   "platform",
+  "platforms",
   "source",
   "busybox",
   "init",

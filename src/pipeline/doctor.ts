@@ -1,3 +1,4 @@
+import { labelOf } from "../config/resolve/label.ts";
 import { CODECS } from "../imagers/cpio/codec.ts";
 import { cpioImager } from "../imagers/cpio/index.ts";
 import { COMPRESSIONS } from "../imagers/cpio/options.ts";
@@ -30,7 +31,7 @@ export type Diagnosis = {
 /** Whether this machine has what a plan needs; unlike the check before a build, it looks at everything. */
 export async function diagnosePlan({ plugin, requirements }: Plan, machine: Machine): Promise<Diagnosis> {
   const mayNeed = plugin.source !== undefined && !("dir" in plugin.source) ? unpackers() : [];
-  return await diagnose(plugin.name, { needed: requirements, perhaps: mayNeed }, machine);
+  return await diagnose(labelOf(plugin), { needed: requirements, perhaps: mayNeed }, machine);
 }
 
 /** The same for every feature of fledge that needs more than Node. */

@@ -12,6 +12,9 @@ export function inputsOf(plugin: ResolvedPlugin): Input[] {
     const { busybox } = plugin;
     inputs.push(input("BusyBox", "url" in busybox ? busybox.url : busybox.path, busybox.sha256));
   }
+  if (plugin.strategy === "initramfs" && plugin.init.mode === "custom" && plugin.init.from !== undefined) {
+    inputs.push(input("init", plugin.init.from));
+  }
   const { agent } = plugin;
   if (agent !== undefined) {
     const from =

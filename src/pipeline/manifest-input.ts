@@ -1,4 +1,4 @@
-import { statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { basename, posix } from "node:path";
 import type { ResolvedPlugin } from "../config/resolve/plugin.ts";
 import type { ResolvedMapping } from "../guest/mappings/options.ts";
@@ -82,7 +82,18 @@ export function assertEntrypoint(plugin: ResolvedPlugin): void {
     ("custom" in source ? source.custom.image !== undefined : !("tar" in source || "dir" in source));
   if (mayBeImage) return; // the image may say
   const { workload, entrypoint } = manifest;
-  if ((workload?.entrypoint ?? entrypoint ?? concludedEntrypoint(plugin)) === undefined) throw missingEntrypoint();
+  if ((workload?.entrypoint ?? entrypoint ?? concludedEntrypoint(plugin)) !== undefined) return;
+  assertSource(source);
+  throw missingEntrypoint();
+}
+
+/** What is to be in the guest comes before what of it is to run. */
+function assertSource(source: ResolvedPlugin["source"] = { dir: "/" }): void {
+  const [key, path] = "dir" in source ? ["dir", source.dir] : "tar" in source ? ["tar", source.tar] : [];
+  if (path === undefined || existsSync(path)) return;
+  throw new FledgeError("config", `source.${key}: ${path} does not exist`, {
+    hint: "a relative path starts from the folder of the config",
+  });
 }
 
 export function missingEntrypoint(): FledgeError {

@@ -1,7 +1,8 @@
 import { lstatSync, realpathSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, extname, join } from "node:path";
 import type { ResolvedPlugin } from "../config/resolve/plugin.ts";
 import { isSibling } from "../lib/atomic.ts";
+import type { Warning } from "../lib/context.ts";
 import type { BoundImager } from "./imager.ts";
 
 /** Absolute paths of what a build leaves behind. */
@@ -11,12 +12,12 @@ export type Outputs = {
   readonly manifest?: string;
 };
 
-/** `NAME.cpio.gz` and `NAME.manifest.json` in the output folder, or the artifact where `-o FILE` says and the manifest beside it. */
+/** `NAME.cpio.gz` (of several platforms `NAME-linux-arm64.cpio.gz`) and `NAME.manifest.json` in the output folder, or the artifact where `-o FILE` says and the manifest beside it. */
 export function outputsOf(
-  { name, outDir, outFile, manifestFile }: ResolvedPlugin,
+  { name, stem: artifactStem = name, outDir, outFile, manifestFile }: ResolvedPlugin,
   { suffix, isBootable }: BoundImager,
 ): Outputs {
-  const artifact = outFile ?? join(outDir, `${name}${suffix}`);
+  const artifact = outFile ?? join(outDir, `${artifactStem}${suffix}`);
   if (!isBootable) return { artifact };
   if (manifestFile !== undefined) return { artifact, manifest: manifestFile };
   const stem = outFile === undefined ? name : basename(outFile).replace(/(-rootfs)?\.(img|cpio(\.\w+)?)$/, "");
@@ -51,3 +52,30 @@ export function realOf(path: string): string {
     return path; // a dangling symlink
   }
 }
+
+/** A file that was asked for by a name that says it is something else; `initrd.img` is what people call an initramfs. */
+export function namingWarnings({ outFile }: ResolvedPlugin, { name, suffix }: BoundImager): Warning[] {
+  if (outFile === undefined || /^(initrd|initramfs)/.test(basename(outFile))) return [];
+  const [own, given] = [extname(suffix), extname(outFile)];
+  const isDisk = own === ".img";
+  const says = FORMATS.has(given) && given !== own && !(isDisk && (given === ".raw" || given === `.${name}`));
+  if (!says) return [];
+  const message = `${basename(outFile)} is named like another format: it is a ${name} image, which ends in "${own}"`;
+  return [{ message, hint: `-o ${basename(outFile, given)}${suffix}` }];
+}
+
+const FORMATS = new Set([
+  ".img",
+  ".raw",
+  ".qcow2",
+  ".ext4",
+  ".xfs",
+  ".btrfs",
+  ".squashfs",
+  ".cpio",
+  ".tar",
+  ".gz",
+  ".zst",
+  ".xz",
+  ".lz4",
+]);

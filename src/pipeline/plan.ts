@@ -12,7 +12,7 @@ import type { HookName } from "./hooks.ts";
 import { type BoundImager, bootMedium, headroomWarnings, imagerFor } from "./imager.ts";
 import { type Input, inputsOf } from "./inputs.ts";
 import { assertEntrypoint } from "./manifest-input.ts";
-import { type Outputs, outputsOf } from "./outputs.ts";
+import { namingWarnings, type Outputs, outputsOf } from "./outputs.ts";
 import type { Phase } from "./stage.ts";
 import { agentStage } from "./stages/agent.ts";
 import { busyboxStage } from "./stages/busybox.ts";
@@ -74,6 +74,7 @@ export function plan(plugin: ResolvedPlugin, options: PlanOptions = {}): Plan {
       ...headroomWarnings(plugin),
       ...networkWarnings(plugin.manifest.network?.mode),
       ...hiddenWarnings(plugin, imager),
+      ...namingWarnings(plugin, imager),
     ],
   };
 }

@@ -17,6 +17,8 @@ export type WrittenManifest = {
 /** What a build made. Paths are absolute, sizes in bytes (holes included). */
 export type BuildResult = {
   readonly name: string;
+  /** Tells it from the builds of the same plugin for other platforms: `web (linux/arm64)`. */
+  readonly label?: string;
   readonly artifact: { readonly path: string; readonly sizeBytes: number; readonly digest: Digest };
   /** Absent for what Volant cannot boot: a tar archive, a folder. */
   readonly manifest?: WrittenManifest;

@@ -1,4 +1,5 @@
 import { performance } from "node:perf_hooks";
+import { labelOf } from "../config/resolve/label.ts";
 import { type RunContext, throwIfAborted, untilAborted, type Warning } from "../lib/context.ts";
 import { messageOf } from "../lib/errors.ts";
 import { RootfsTree } from "../rootfs/tree.ts";
@@ -25,14 +26,14 @@ export async function runPlan(plan: Plan, options: RunOptions): Promise<BuildRes
   const said: Said = { warnings: [], facts: new FactBook() };
   const stages: StageTiming[] = [];
   const guard = new BuildGuard(options.signal, ({ message, hint }) =>
-    onEvent({ type: "warning", plugin: plugin.name, message, hint }),
+    onEvent({ type: "warning", plugin: labelOf(plugin), message, hint }),
   );
   const { signal } = guard;
   const rootfs = new RootfsTree({ sec: options.epoch.stampSec, nsec: 0 }, (warning) =>
     contextFor("rootfs").warn(warning),
   );
   const state: BuildState = { plugin, rootfs, guard };
-  const contextFor = (step: string): RunContext => contextOf(plugin.name, step, { ...options, signal }, said);
+  const contextFor = (step: string): RunContext => contextOf(labelOf(plugin), step, { ...options, signal }, said);
   const cleanUp = async (): Promise<void> => {
     const failures = await options.disposer.dispose();
     for (const failure of failures) contextFor("cleanup").warn({ message: `could not clean up: ${failure}` });
@@ -43,6 +44,7 @@ export async function runPlan(plan: Plan, options: RunOptions): Promise<BuildRes
     for (const step of plan.steps) stages.push(await runStep(step, state, contextFor(step.name), onEvent));
     const result: BuildResult = {
       name: plugin.name,
+      ...(plugin.label !== undefined && { label: plugin.label }),
       artifact: need(state, "artifact"),
       ...(plan.outputs.manifest !== undefined && { manifest: need(state, "writtenManifest") }),
       ...(plan.launch !== undefined && { launch: plan.launch }),
@@ -57,7 +59,7 @@ export async function runPlan(plan: Plan, options: RunOptions): Promise<BuildRes
     state.keep?.();
     guard.end();
     await cleanUp();
-    onEvent({ type: "build:done", plugin: plugin.name, result });
+    onEvent({ type: "build:done", plugin: labelOf(plugin), result });
     return result;
   } catch (thrown) {
     const error = guard.causeOf(thrown);
@@ -72,7 +74,7 @@ export async function runPlan(plan: Plan, options: RunOptions): Promise<BuildRes
 async function runStep(step: Step, state: BuildState, ctx: RunContext, onEvent: EventSink): Promise<StageTiming> {
   const { guard } = state;
   const { signal } = guard;
-  const plugin = state.plugin.name;
+  const plugin = labelOf(state.plugin);
   throwIfAborted(signal);
   const started = performance.now();
   onEvent({ type: "stage:start", plugin, stage: step.name, title: step.title });

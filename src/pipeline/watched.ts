@@ -36,7 +36,11 @@ export function isOutput(plugins: readonly ResolvedPlugin[]): (path: string) => 
   return (path) => known.has(path) || isSibling(basename(path));
 }
 
-function localPath(from: { readonly path?: string; readonly url?: string }, baseDir: string): string | undefined {
+/** Where a program of this machine is; undefined for what has to be fetched. */
+export function localPath(
+  from: { readonly path?: string; readonly url?: string },
+  baseDir: string,
+): string | undefined {
   const { path, url = "https:" } = from;
   if (path !== undefined) return resolve(baseDir, path);
   if (/^https?:/i.test(url)) return undefined;

@@ -1,8 +1,9 @@
-import { access, constants, mkdir } from "node:fs/promises";
+import { access, constants } from "node:fs/promises";
 import { userInfo } from "node:os";
 import { isAbsolute, join, resolve } from "node:path";
 import type { Env } from "../lib/context.ts";
 import { FledgeError, isFledgeError } from "../lib/errors.ts";
+import { makeFolders } from "../lib/folders.ts";
 import { reasonOf } from "../lib/io-error.ts";
 
 /**
@@ -37,7 +38,7 @@ function homeOfUser(): string {
 export async function ensureCacheFolder(cacheDir: string, ...below: string[]): Promise<string> {
   const folder = join(cacheDir, ...below);
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolders(folder);
     await access(folder, constants.W_OK | constants.X_OK);
     return folder;
   } catch (error) {

@@ -91,10 +91,10 @@ test("--json prints an event per line: stages from start to done, then the resul
   expect(readFileSync(result.artifact.path).length).toBe(result.artifact.sizeBytes);
 });
 
-test("--json puts an error on stderr as one line of JSON", async () => {
-  const { code, stderr } = await fledge(["build", "--json"], { cwd: project({}) });
-  expect(JSON.parse(stderr)).toMatchObject({ type: "error", code: "config" });
-  expect(code).toBe(2);
+test("--json puts an error on stdout, where its events are, as one line of JSON", async () => {
+  const { code, stdout, stderr } = await fledge(["build", "--json"], { cwd: project({}) });
+  expect(JSON.parse(stdout)).toMatchObject({ type: "error", code: "config" });
+  expect([code, stderr]).toEqual([2, ""]);
 });
 
 test("plan and --dry-run do nothing; plan --json is data", async () => {

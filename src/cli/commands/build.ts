@@ -42,7 +42,7 @@ async function runBuild(args: Args): Promise<number> {
   const options = buildOptionsOf(args);
   const signal = onInterrupt();
   const plugins = await untilAborted(loadTargets(args), signal);
-  const names = plugins.map(({ name }) => name);
+  const names = plugins.map(({ name, label = name }) => label);
   const renderer = createRenderer({ ...args, plugins: names });
   const outcome = await buildAll(plugins, {
     ...options,

@@ -1,5 +1,5 @@
 import type { Command } from "../commands.ts";
-import { DOCKERFILE_FLAGS, RECIPE_FLAGS } from "../flags.ts";
+import { DOCKERFILE_FLAGS, RECIPE_FLAGS, RUN_FLAGS } from "../flags.ts";
 import type { RecipeArgs } from "../targets.ts";
 import { print, printJson } from "../terminal.ts";
 
@@ -12,6 +12,7 @@ export const doctor: Command = {
   args: {
     ...RECIPE,
     ...DOCKERFILE_FLAGS,
+    verbose: RUN_FLAGS.verbose,
     all: { type: "boolean", alias: "a", description: "Look at every feature of fledge instead of a config's" },
   },
   examples: [

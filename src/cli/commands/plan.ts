@@ -1,11 +1,11 @@
 import type { Command } from "../commands.ts";
-import { DOCKERFILE_FLAGS, RECIPE_FLAGS } from "../flags.ts";
+import { DOCKERFILE_FLAGS, RECIPE_FLAGS, RUN_FLAGS } from "../flags.ts";
 import type { RecipeArgs } from "../targets.ts";
 import { line, print, printJson } from "../terminal.ts";
 
 export const plan: Command = {
   meta: { name: "plan", description: "Show what a build would do, and where each value comes from" },
-  args: { ...RECIPE_FLAGS, ...DOCKERFILE_FLAGS },
+  args: { ...RECIPE_FLAGS, ...DOCKERFILE_FLAGS, verbose: RUN_FLAGS.verbose },
   examples: [
     ["", "the plan of the config in this folder"],
     ["examples/hello --json", "as data"],

@@ -1,6 +1,6 @@
 import { errorData, isFledgeError, messageOf, type Problem } from "../../lib/errors.ts";
 import { Interrupt } from "../interrupt.ts";
-import { bold, cyan, gray, line, red, type Shown, say, sayJson, shown } from "../terminal.ts";
+import { bold, cyan, gray, line, printJson, red, type Shown, say, shown } from "../terminal.ts";
 
 export type ErrorOptions = {
   readonly verbose: boolean;
@@ -8,11 +8,11 @@ export type ErrorOptions = {
   readonly plugin?: string | undefined;
 };
 
-/** Says on stderr what went wrong: to a person, or to a program. */
+/** Says what went wrong: to a person on stderr, or to a program on stdout, in one stream with the events. */
 export function reportError(error: unknown, { json, ...options }: ErrorOptions & { readonly json: boolean }): void {
   const { plugin } = options;
   if (error instanceof Interrupt && error.isSilent) return;
-  if (json) sayJson({ type: "error", ...(plugin && { plugin }), ...errorData(error) });
+  if (json) printJson({ type: "error", ...(plugin && { plugin }), ...errorData(error) });
   else say(errorLines(error, options));
 }
 

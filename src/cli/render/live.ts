@@ -21,7 +21,8 @@ export function liveRenderer(plain: Renderer, { plugins, verbose = false }: Rend
   let frame = 0;
 
   const erase = (): void => {
-    if (drawn > 0) process.stderr.write(`\u001b[${drawn}A\u001b[0J`);
+    // The terminal shows ^C where the cursor is, so it may not be at the start of its line any more.
+    if (drawn > 0) process.stderr.write(`\r\u001b[${drawn}A\u001b[0J`);
     drawn = 0;
   };
   const draw = (): void => {

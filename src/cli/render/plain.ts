@@ -1,5 +1,6 @@
 import { relative } from "node:path";
 import { formatSize } from "../../lib/bytes.ts";
+import type { Warning } from "../../lib/context.ts";
 import type { JsonValue } from "../../lib/json.ts";
 import type { BuildResult, WrittenManifest } from "../../pipeline/result.ts";
 import { installCommand, type LaunchCommand } from "../../volant/commands.ts";
@@ -29,7 +30,7 @@ export function plainRenderer({ quiet = false, verbose = false, plugins }: Rende
           if (!quiet) tell(event.plugin, line`${red`✖`} ${titleOf(event)} ${duration(event.durationMs)}`);
           return;
         case "warning":
-          tell(event.plugin, line`${yellow`warning`} ${event.message}`);
+          tell(event.plugin, line`${yellow`warning`} ${event.message}${originOf(event)}`);
           if (event.hint !== undefined) tell(event.plugin, line`  ${cyan`hint`} ${event.hint}`);
           return;
         case "log":
@@ -69,9 +70,14 @@ function launchLines({ command, note }: LaunchCommand): Shown[] {
 }
 
 /** A text as it is, unless it would break the line or pass for something else. */
-function factLine(name: string, value: JsonValue): Shown {
+export function factLine(name: string, value: JsonValue): Shown {
   const isPlain = typeof value === "string" && /^[\x20-\x7e\u00a0-\uffff]+$/.test(value);
   return line`  ${name}  ${isPlain ? value : JSON.stringify(value)}`;
+}
+
+/** Whose hook or stage a warning is from. */
+function originOf({ from }: Warning): Shown | string {
+  return from === undefined ? "" : gray` (${from})`;
 }
 
 /** The stage that an event belongs to, unique among plugins built side by side. */

@@ -1,5 +1,6 @@
 import { relative } from "node:path";
 import { formatTree } from "consola/utils";
+import { labelOf } from "../../config/resolve/label.ts";
 import { describeRequirement, type Requirement } from "../../lib/requirements.ts";
 import type { Plan } from "../../pipeline/plan.ts";
 import { bold, cyan, gray, line, Shown, shown } from "../terminal.ts";
@@ -54,7 +55,7 @@ export function planLines({ plugin, steps, inputs, requirements, outputs, launch
   const children = branches
     .filter(([, leaves]) => leaves.length > 0)
     .map(([title, leaves]) => ({ text: cyan`${title}`.text, children: leaves.map(leaf) }));
-  const root = line`${bold`${plugin.name}`} ${plugin.version} (${plugin.strategy})`;
+  const root = line`${bold`${labelOf(plugin)}`} ${plugin.version} (${plugin.strategy})`;
   return formatTree([{ text: root.oneLine.text, children }])
     .trimEnd()
     .split("\n")

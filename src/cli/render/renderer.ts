@@ -17,5 +17,11 @@ export type RenderOptions = {
 export function createRenderer(options: RenderOptions): Renderer {
   if (options.json) return jsonRenderer();
   const plain = plainRenderer(options);
-  return process.stderr.isTTY && !options.quiet ? liveRenderer(plain, options) : plain;
+  return isLive() && !options.quiet ? liveRenderer(plain, options) : plain;
+}
+
+/** Whether lines may be redrawn: on a terminal that can, and that a person looks at who has not asked for plain text. */
+function isLive({ TERM, CI, NO_COLOR } = process.env): boolean {
+  const isSet = (value: string | undefined): boolean => value !== undefined && value !== "" && value !== "0";
+  return process.stderr.isTTY && TERM !== "dumb" && !isSet(CI) && !isSet(NO_COLOR);
 }

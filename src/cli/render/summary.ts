@@ -5,7 +5,7 @@ import { isFledgeError } from "../../lib/errors.ts";
 import type { BuildResult } from "../../pipeline/result.ts";
 import { gray, green, line, red, type Shown, shown, yellow } from "../terminal.ts";
 import { reportError } from "./error.ts";
-import { duration } from "./plain.ts";
+import { duration, factLine } from "./plain.ts";
 
 /** Says what went wrong, each under its plugin's name; an interrupt, which stops many builds, is said once. */
 export function reportFailures({ failures }: BuildAllResult, options: { json: boolean; verbose: boolean }): void {
@@ -19,19 +19,22 @@ export function reportFailures({ failures }: BuildAllResult, options: { json: bo
 /** A line per plugin: what was made of it, how large, how long it took, and how many warnings there were. */
 export function summaryLines(names: readonly string[], { results, failures }: BuildAllResult): Shown[] {
   const rows = names.map((name) => {
-    const result = results.find((candidate) => candidate.name === name);
+    const result = results.find((candidate) => (candidate.label ?? candidate.name) === name);
     const failure = failures.find((candidate) => candidate.name === name);
     return result === undefined ? failedRow(name, failure) : builtRow(result);
   });
   const count = failures.length === 0 ? `${results.length} built` : `${results.length} built, ${failures.length} not`;
   const header = ["plugin", "artifact", "size", "time", "warnings"].map((title) => gray`${title}`);
-  return [line``, ...table([header, ...rows]), line`${count}`];
+  const facts = results.flatMap(({ name, label = name, facts }) =>
+    Object.entries(facts).map(([fact, value]) => line`${label}:${factLine(fact, value)}`),
+  );
+  return [line``, ...table([header, ...rows]), ...facts, line`${count}`];
 }
 
-function builtRow({ name, artifact, durationMs, warnings }: BuildResult): Shown[] {
+function builtRow({ name, label = name, artifact, durationMs, warnings }: BuildResult): Shown[] {
   const path = shown(relative("", artifact.path)).oneLine;
   const size = shown(formatSize(artifact.sizeBytes));
-  return [line`${green`✔`} ${name}`, path, size, duration(durationMs), tally(warnings)];
+  return [line`${green`✔`} ${label}`, path, size, duration(durationMs), tally(warnings)];
 }
 
 function failedRow(name: string, failure: BuildFailure | undefined): Shown[] {

@@ -39,7 +39,7 @@ function resolveCommon(input: ResolveInput, strategy: Strategy, report: Report) 
     ...(runtime !== undefined && { runtime }),
     baseDir: dirname(file),
     configFile: file,
-    ...resolveOutputs(input, report),
+    ...resolveOutputs(input, { name, platform }, report),
     platform,
     mappings: resolveMappings(input),
     ...(source !== undefined && { source }),

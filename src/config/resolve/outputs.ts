@@ -1,4 +1,4 @@
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { type ResolvedCpioOptions, resolveCpioOptions } from "../../imagers/cpio/options.ts";
 import { resolveCustomOptions } from "../../imagers/custom/options.ts";
 import { resolveExt4Options } from "../../imagers/ext4/options.ts";
@@ -6,17 +6,21 @@ import { resolveMountedOptions } from "../../imagers/loop/options.ts";
 import { resolveSquashfsOptions } from "../../imagers/squashfs/options.ts";
 import { resolveTarOptions } from "../../imagers/tar/options.ts";
 import { assertNever } from "../../lib/errors.ts";
+import { formatPlatform, type Platform } from "../../lib/platform.ts";
 import type { ResolvedFilesystem } from "./plugin.ts";
 import type { Report, ResolveInput } from "./report.ts";
 
 /** Where the artifacts go: as asked for on the command line, else as the config says, else beside the config. */
 export function resolveOutputs(
-  { values, file, outDir, outFile }: ResolveInput,
+  { values, file, outDir, outFile, isOneOfSeveral = false }: ResolveInput,
+  { name, platform }: { name: string; platform: Platform },
   report: Report,
-): { outDir: string; outFile?: string } {
+): { outDir: string; outFile?: string; stem?: string } {
   if (outFile !== undefined) return { outDir: dirname(outFile), outFile };
-  const written = outDir ?? values.outDir;
-  return { outDir: written ?? report.note("outDir", dirname(file), "the folder of the config") };
+  const folder = outDir ?? values.outDir ?? report.note("outDir", dirname(file), "the folder of the config");
+  if (!isOneOfSeveral) return { outDir: folder };
+  const target = formatPlatform(platform).replaceAll("/", "-");
+  return { outDir: join(folder, target), stem: `${name}-${target}` };
 }
 
 export function resolveArchive({ values: { archive } }: ResolveInput, report: Report): ResolvedCpioOptions {

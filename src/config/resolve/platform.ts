@@ -7,6 +7,9 @@ const KNOWN = ["amd64", "arm64", "arm", "386", "riscv64", "ppc64le", "s390x", "l
 
 /** What was asked for on the command line, else the config's, else this machine's. */
 export function resolvePlatform({ values, platform }: ResolveInput, report: Report): Platform {
+  if (values.platform !== undefined && values.platforms !== undefined) {
+    report.problem("platform and platforms exclude each other", "leave one of them out");
+  }
   const written = platform ?? values.platform;
   const resolved = parsePlatform(written ?? report.note("platform", formatPlatform(hostPlatform()), "this machine"));
   if (resolved.os !== "linux") report.problem(`platform: "${written}" is not linux, which every guest of Volant runs`);

@@ -25,6 +25,8 @@ export type StageLayer = { readonly origin: string; readonly stage: AnyStage };
 
 type ResolvedCommon = {
   readonly name: string;
+  /** What it is called beside others of its name: `web (linux/arm64)`. */
+  readonly label?: string;
   readonly version: string;
   /** Volant's runtime identifier; the plugin's name unless given. */
   readonly runtime?: string;
@@ -32,6 +34,8 @@ type ResolvedCommon = {
   readonly baseDir: string;
   readonly configFile?: string;
   readonly outDir: string;
+  /** What the artifact's name begins with; the plugin's name unless there is one for each platform. */
+  readonly stem?: string;
   /** Where the artifact goes, when a file was asked for. */
   readonly outFile?: string;
   /** Where the manifest goes, when that does not follow from the artifact. */

@@ -14,6 +14,8 @@ export type ResolveInput = {
   /** The merged values, checked again. */
   readonly values: LayerOutput;
   readonly platform?: string | undefined;
+  /** Whether it is built for several, so that its files are named by theirs. */
+  readonly isOneOfSeveral?: boolean;
   readonly outDir?: string | undefined;
   readonly outFile?: string | undefined;
 };

@@ -108,7 +108,9 @@ describe("what a config may export", () => {
 
   it("not two plugins of one name", async () => {
     const cwd = config(`const a = { name: "a", strategy: "initramfs" }; export default [a, a];`);
-    expect(await problems(cwd)).toEqual(['fledge.config.ts has two plugins called "a" (give each a name of its own)']);
+    expect(await problems(cwd)).toEqual([
+      'fledge.config.ts has two plugins called "a" (give each a name of its own, or a platform)',
+    ]);
   });
 
   it("nothing else", async () => {

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { imagerFor } from "../../../src/pipeline/imager.ts";
-import { outputsOf } from "../../../src/pipeline/outputs.ts";
+import { namingWarnings, outputsOf } from "../../../src/pipeline/outputs.ts";
 import { smallPlugin } from "../../helpers/plugin.ts";
 
 it.each([
@@ -20,4 +20,16 @@ it.each([
 ])("beside %s", (outFile, manifest) => {
   const plugin = smallPlugin({ outFile });
   expect(outputsOf(plugin, imagerFor(plugin))).toEqual({ artifact: outFile, manifest });
+});
+
+it.each([
+  ["/o/web.img", "none", true],
+  ["/o/web.cpio.gz", "zstd", true],
+  ["/o/web.cpio.gz", "gzip", false],
+  ["/o/initrd.img", "gzip", false],
+  ["/o/web", "gzip", false],
+  ["/o/web.v1", "gzip", false],
+] as const)("warns of %s for a %s cpio: %s", (outFile, compression, warns) => {
+  const plugin = smallPlugin({ outFile, archive: { compression } });
+  expect(namingWarnings(plugin, imagerFor(plugin))).toHaveLength(warns ? 1 : 0);
 });

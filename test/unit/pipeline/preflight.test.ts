@@ -1,8 +1,11 @@
+import { writeFileSync } from "node:fs";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Requirement } from "../../../src/lib/requirements.ts";
 import { plan } from "../../../src/pipeline/plan.ts";
 import { preflight } from "../../../src/pipeline/preflight.ts";
+import { testProgram } from "../../../src/testing/image.ts";
 import { smallPlugin } from "../../helpers/plugin.ts";
+import { tempDir } from "../../helpers/temp.ts";
 
 const tool = (name: string, instead?: string): Requirement => ({
   kind: "tool",
@@ -49,6 +52,20 @@ describe("preflight", () => {
     });
     const hooks = [{ origin: "x", hooks: { "config:resolved": () => {} } }];
     await preflight(plan(smallPlugin({ mappings, hooks })), machine);
+  });
+
+  it("finds a BusyBox and an agent of another machine before any work", async () => {
+    const [busybox, agent] = [tempDir(), tempDir()].map((folder) => `${folder}/program`) as [string, string];
+    writeFileSync(busybox, testProgram("amd64"));
+    writeFileSync(agent, testProgram("arm64"));
+    const platform = { os: "linux", architecture: "arm64" };
+    const machine = { env: {}, signal: new AbortController().signal };
+    const build = { platform, busybox: { path: busybox }, agent: { path: agent } };
+    await expect(preflight(plan(smallPlugin(build)), machine)).rejects.toMatchObject({
+      code: "config",
+      message: `busybox: ${busybox} is a 64-bit x86_64 program, but the guest is arm64`,
+      hint: "name one for linux/arm64",
+    });
   });
 
   it("looks for a project's init before any work", async () => {
