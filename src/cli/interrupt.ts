@@ -1,4 +1,5 @@
 import { constants } from "node:os";
+import { codeOwner } from "../lib/code-owner.ts";
 import { exitCodeOf, FledgeError, isFledgeError, messageOf } from "../lib/errors.ts";
 import { reasonOf } from "../lib/io-error.ts";
 import { cyan, line, red, say } from "./terminal.ts";
@@ -43,6 +44,8 @@ export function watchProcess(): void {
   process.stdout.on("error", (error) => stop(brokenOutput(error)));
   process.stderr.on("error", () => {}); // There is no other place to say so.
   process.on("uncaughtException", (error) => {
+    // The build that it comes from ends with it, and no other.
+    if (codeOwner.getStore() !== undefined) return;
     const message = `an error that nobody has caught: ${messageOf(error)}`;
     const hint = "it comes from a config, a hook or a preset that does something of its own, or is a bug in fledge";
     stop(new Interrupt(message, { exitCode: 1, hint, cause: error }));

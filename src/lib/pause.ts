@@ -4,8 +4,8 @@ import { throwIfAborted } from "./context.ts";
 /** Half of what a person takes for at once. */
 const INTERVAL_MS = 50;
 
-/** To ask for the time costs as much as a step of the work does. */
-const STEPS = 256;
+/** To ask for the time after each of many small steps would cost as much as they do. */
+const STEPS = 16;
 
 /** Long synchronous work that lets others have the thread now and then, so that an abort is heard while it runs. */
 export class Pause {

@@ -1,4 +1,4 @@
-import { AsyncLocalStorage } from "node:async_hooks";
+import { codeOwner } from "../lib/code-owner.ts";
 import { abortedError, throwIfAborted } from "../lib/context.ts";
 import { type ErrorCode, FledgeError, isFledgeError } from "../lib/errors.ts";
 import type { Awaitable } from "./stage.ts";
@@ -53,7 +53,6 @@ export class BuildGuard {
   }
 }
 
-const calls = new AsyncLocalStorage<Call>();
 const running = new Set<Call>();
 const builds = new Set<BuildGuard>();
 
@@ -67,7 +66,7 @@ export async function runUserCode<T>(owner: Owner, guard: BuildGuard, body: (cal
   const isEnding = guard.signal.aborted;
   running.add(call);
   try {
-    const result = await calls.run(call, async () => await body(call));
+    const result = await codeOwner.run(call, async () => await body(call));
     call.isOver = true;
     // Node tells of a rejection that nobody waits for once all that is settled by now has been seen to.
     await new Promise(setImmediate);
@@ -98,30 +97,28 @@ function listen(): void {
 }
 
 function onRejection(error: unknown): void {
-  // Thrown again, it is an uncaught exception, as without a listener.
-  if (!blame(error, "rejection", "unhandledRejection")) throw error;
+  if (blame(error, "rejection") || process.listenerCount("unhandledRejection") > 1) return;
+  // As without a listener, it is an uncaught exception.
+  throw error;
 }
 
 function onException(error: unknown): void {
-  if (blame(error, "exception", "uncaughtException")) return;
+  if (blame(error, "exception") || process.listenerCount("uncaughtException") > 1) return;
+  // It could be any build's, so each that runs ends with it and cleans up.
+  const concerned = [...builds];
+  for (const guard of concerned) guard.fail(error);
+  if (concerned.length > 0) return;
   process.off("uncaughtException", onException);
   process.nextTick(() => {
     throw error;
   });
 }
 
-/** Finds the build that an error belongs to. False when it is no build's, and nobody else listens for such errors. */
-function blame(error: unknown, kind: "rejection" | "exception", event: string): boolean {
-  const call = calls.getStore();
-  if (call !== undefined) {
-    call.guard.fail(strayFailure(error, call.owner, kind));
-    return true;
-  }
-  if (process.listenerCount(event) > 1) return true;
-  // It could be any build's, so each that runs ends with it and cleans up.
-  const concerned = [...builds];
-  for (const guard of concerned) guard.fail(error);
-  return concerned.length > 0;
+/** Ends the build whose code an error comes from; false when it is no code of the user's. */
+function blame(error: unknown, kind: "rejection" | "exception"): boolean {
+  const call = codeOwner.getStore() as Call | undefined;
+  call?.guard.fail(strayFailure(error, call.owner, kind));
+  return call !== undefined;
 }
 
 /** Nothing is left that could go on, so what is being waited for will not come. */

@@ -19,8 +19,8 @@ type PaxHeader = { readonly records: ReadonlyMap<string, string>; readonly spars
 /** What extension headers say of the entry that follows them; of two of a kind the last one, as all readers have it. */
 type Extensions = { pax: PaxHeader | undefined; longName: string | undefined; longLink: string | undefined };
 
-/** It has to fit in memory; Go, and so containerd and Docker, refuses more than 1 MiB. */
-const MAX_EXTENSION_BYTES = 8 * 2 ** 20;
+/** It is read in one piece, during which no abort is heard. As Go has it, and so containerd and Docker. */
+const MAX_EXTENSION_BYTES = 2 ** 20;
 
 const EMPTY = Buffer.alloc(0);
 
