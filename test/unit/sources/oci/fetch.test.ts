@@ -29,9 +29,17 @@ function watched(behaviour: (index: number) => Promise<void>): Watched {
   return state;
 }
 
+/** Of the first four, however slow the machine is; the later ones find them there or gone. */
+async function fourAreRunning(state: Watched): Promise<void> {
+  while (state.started < 4) await pause(1);
+}
+
 describe("fetchLayers", () => {
   it("fetches up to four at once and gives them in order", async () => {
-    const state = watched((i) => pause(i % 3 === 0 ? 60 : 5));
+    const state = watched(async (i) => {
+      await fourAreRunning(state);
+      await pause(i % 3 === 0 ? 60 : 5);
+    });
     const progress: number[] = [];
     const ctx = { ...pullContext(), progress: (done: number) => void progress.push(done) };
     const labels: string[] = [];
@@ -44,13 +52,12 @@ describe("fetchLayers", () => {
 
   it("fails at once with the first failure, and stops the others", async () => {
     const state = watched(async (i) => {
+      await fourAreRunning(state);
       await pause(i === 2 ? 10 : 200);
       if (i === 2) throw new Error("broken");
     });
-    const before = performance.now();
     const layers = fetchLayers(state.wanted, "image", pullContext());
     await expect(layers.next()).rejects.toThrow("broken");
-    expect(performance.now() - before).toBeLessThan(1000);
     expect([state.running, state.started]).toEqual([0, 4]);
   });
 
