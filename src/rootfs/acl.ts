@@ -1,3 +1,6 @@
+import { toByteString } from "../lib/bytes.ts";
+import type { Metadata } from "./node.ts";
+
 /*
  * A POSIX ACL as text, in the notation of acl_to_text(3) with the extras that archives have (star, GNU tar, libarchive):
  *   user::rw-,user:jo:r--:1000,group::r--,mask::r--,other::r--
@@ -15,6 +18,9 @@ const OWNING_GROUP = 0x04;
 const GROUP = 0x08;
 const MASK = 0x10;
 const OTHER = 0x20;
+
+/** The attribute that holds the ACL which the mode stands for. */
+export const ACCESS_ACL = toByteString("system.posix_acl_access");
 
 const WORDS: Readonly<Record<string, "user" | "group" | "mask" | "other">> = {
   user: "user",
@@ -122,10 +128,12 @@ export function parseDefaultAcl(text: string, mode: number, ids: AccountIds): Ac
 }
 
 /**
- * The mode of a file whose access ACL is lost: with one the group's bits are the most that anybody named may do, and the
- * owning group may do no more than both say.
+ * The mode of a file where its access ACL, if it has one, is lost: with one the group's bits are the most that anybody named
+ * may do, and the owning group may do no more than both say.
  */
-export function modeWithoutAcl(mode: number, acl: Uint8Array): number {
+export function modeWithoutAcl({ mode, xattrs }: Pick<Metadata, "mode" | "xattrs">): number {
+  const acl = xattrs.get(ACCESS_ACL);
+  if (acl === undefined) return mode;
   const entries = Buffer.from(acl.buffer, acl.byteOffset, acl.byteLength);
   for (let at = 4; at + 8 <= entries.length; at += 8) {
     if (entries.readUInt16LE(at) === OWNING_GROUP) return mode & ~(0o070 & ~((entries.readUInt16LE(at + 2) & 7) << 3));

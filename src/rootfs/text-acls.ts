@@ -1,7 +1,7 @@
 import { type ByteString, fromByteString, toByteString } from "../lib/bytes.ts";
 import { isFledgeError } from "../lib/errors.ts";
 import { memoize } from "../lib/memoize.ts";
-import { type AccountIds, parseAcl, parseDefaultAcl } from "./acl.ts";
+import { ACCESS_ACL, type AccountIds, parseAcl, parseDefaultAcl } from "./acl.ts";
 import { readContentSync } from "./content.ts";
 import { lookup } from "./lookup.ts";
 import type { DirInode, Inode, Metadata } from "./node.ts";
@@ -17,7 +17,6 @@ export function isTextAcl(xattr: string): boolean {
   return xattr === ACCESS || xattr === DEFAULT;
 }
 
-const XATTR_ACCESS = toByteString("system.posix_acl_access");
 const XATTR_DEFAULT = toByteString("system.posix_acl_default");
 
 /** No account file is larger. */
@@ -58,12 +57,12 @@ function settleOne(node: Inode, { path, texts }: TextAcl, { ids, notes }: { ids:
     if (value !== undefined && !node.xattrs.has(name)) xattrs.set(name, value);
   };
   const access = texts.get(ACCESS);
-  if (access !== undefined && !node.xattrs.has(XATTR_ACCESS)) {
+  if (access !== undefined && !node.xattrs.has(ACCESS_ACL)) {
     const acl = parseAcl(textOf(access), mode, ids);
     // The group's bits of the mode are no more than what anybody named may do.
     if (acl === undefined) notes.add("an ACL cannot be read, so that the owning group may do nothing", shown);
     node.mode = acl?.mode ?? mode & ~0o070;
-    put(XATTR_ACCESS, acl?.xattr);
+    put(ACCESS_ACL, acl?.xattr);
     for (const name of acl?.unknown ?? [])
       notes.add("left out of an ACL, being of no account of the guest", `${name} (${shown})`);
   }

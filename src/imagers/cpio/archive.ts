@@ -1,4 +1,5 @@
 import { throwIfAborted } from "../../lib/context.ts";
+import { modeWithoutAcl } from "../../rootfs/acl.ts";
 import { readDense } from "../../rootfs/content.ts";
 import type { SealedEntry, SealedInode, SealedTree } from "../../rootfs/seal.ts";
 import type { ImagerContext } from "../imager.ts";
@@ -67,7 +68,7 @@ function encodeEntry({ path, inode }: SealedEntry, size: number): Buffer {
   const isDevice = node.type === "char" || node.type === "block";
   return encodeHeader({
     ino: inode.index + 1,
-    mode: TYPE_BITS[node.type] | node.mode,
+    mode: TYPE_BITS[node.type] | modeWithoutAcl(node),
     uid: node.uid,
     gid: node.gid,
     nlink: inode.nlink,

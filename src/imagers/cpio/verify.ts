@@ -5,6 +5,7 @@ import { fromByteString, toByteString } from "../../lib/bytes.ts";
 import { FledgeError } from "../../lib/errors.ts";
 import { pipeThrough } from "../../lib/exec.ts";
 import { requireTool, type Tool } from "../../lib/tools.ts";
+import { modeWithoutAcl } from "../../rootfs/acl.ts";
 import { digestContent } from "../../rootfs/content.ts";
 import type { SealedEntry, SealedInode, SealedTree } from "../../rootfs/seal.ts";
 import { readingBack } from "../compare.ts";
@@ -57,7 +58,7 @@ function compareHeaders({ path, inode }: SealedEntry, record: CpioRecord): void 
   const isDevice = node.type === "char" || node.type === "block";
   const expected: readonly [field: "mode" | "uid" | "gid" | "nlink" | "mtime" | "rmajor" | "rminor", value: number][] =
     [
-      ["mode", TYPE_BITS[node.type] + node.mode],
+      ["mode", TYPE_BITS[node.type] + modeWithoutAcl(node)],
       ["uid", node.uid],
       ["gid", node.gid],
       ["nlink", inode.nlink],

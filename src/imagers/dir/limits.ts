@@ -1,5 +1,6 @@
 import { type ByteString, fromByteString } from "../../lib/bytes.ts";
 import type { Warning } from "../../lib/context.ts";
+import { modeWithoutAcl } from "../../rootfs/acl.ts";
 import type { Inode } from "../../rootfs/node.ts";
 import type { SealedEntry, SealedInode, SealedTree } from "../../rootfs/seal.ts";
 
@@ -38,8 +39,8 @@ function ownedBy({ uid, gid }: User, { path, inode: { node } }: SealedEntry, los
   if (node.uid !== uid || node.gid !== gid) lost.owners += 1;
   const isSetId = node.type !== "dir" && (node.mode & SET_ID_BITS) !== 0;
   if (isSetId) lost.setIds.push(name);
-  const { xattrs } = withXattrs(node, { path: name, lost }, (xattr) => xattr.startsWith("user."));
-  return { ...node, uid, gid, xattrs, mode: isSetId ? node.mode & ~SET_ID_BITS : node.mode };
+  const { xattrs, mode } = withXattrs(node, { path: name, lost }, (xattr) => xattr.startsWith("user."));
+  return { ...node, uid, gid, xattrs, mode: isSetId ? mode & ~SET_ID_BITS : mode };
 }
 
 /** tar sets them by another way than the attributes that they are. */
@@ -55,7 +56,7 @@ function withXattrs(
   const kept = [...node.xattrs].filter(([xattr]) => keeps(xattr));
   if (kept.length === node.xattrs.size) return node;
   lost.xattrs.push(path);
-  return { ...node, xattrs: new Map(kept) };
+  return { ...node, mode: modeWithoutAcl(node), xattrs: new Map(kept) };
 }
 
 function warningOf({ owners, setIds, xattrs, leftOut }: Lost): Warning | undefined {

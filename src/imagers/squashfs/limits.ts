@@ -1,5 +1,6 @@
 import { type ByteString, fromByteString } from "../../lib/bytes.ts";
 import { FledgeError } from "../../lib/errors.ts";
+import { modeWithoutAcl } from "../../rootfs/acl.ts";
 import type { Inode, Mtime } from "../../rootfs/node.ts";
 import type { SealedEntry, SealedInode, SealedTree } from "../../rootfs/seal.ts";
 import type { Kept } from "../compare.ts";
@@ -74,7 +75,7 @@ function warnOf({ sockets, xattrs, times }: Lost, { warn }: Pick<ImagerContext, 
 
 function withKeptXattrs(node: Inode): Inode {
   const kept = [...node.xattrs].filter(([name]) => keepsXattr(name));
-  return kept.length === node.xattrs.size ? node : { ...node, xattrs: new Map(kept) };
+  return kept.length === node.xattrs.size ? node : { ...node, mode: modeWithoutAcl(node), xattrs: new Map(kept) };
 }
 
 /** Of a name in a tar the programs that pack squashfs take the "=" for its end, and undo no escape of it. */

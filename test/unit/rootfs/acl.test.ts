@@ -1,7 +1,11 @@
 import { describe, expect, test } from "vitest";
+import { makeable } from "../../../src/imagers/dir/limits.ts";
+import { holdable } from "../../../src/imagers/squashfs/limits.ts";
 import { type ByteString, toByteString } from "../../../src/lib/bytes.ts";
 import { modeWithoutAcl, parseAcl, parseDefaultAcl } from "../../../src/rootfs/acl.ts";
 import { applyLayer } from "../../../src/rootfs/apply.ts";
+import type { FileInode } from "../../../src/rootfs/node.ts";
+import { type SealedTree, sealTree } from "../../../src/rootfs/seal.ts";
 import { RootfsTree } from "../../../src/rootfs/tree.ts";
 import { merge } from "../../helpers/layers.ts";
 import { type Member, tar } from "../../helpers/tar-writer.ts";
@@ -81,8 +85,24 @@ describe("the text of an ACL", () => {
 
   test("that is lost leaves the owning group what it may do", () => {
     const acl = parseAcl("user::rw-,user:jo:rw-,group::r--,mask::rw-,other::---", 0o660, ids);
-    expect(modeWithoutAcl(acl?.mode ?? 0, acl?.xattr ?? Buffer.alloc(0))).toBe(0o640);
-    expect(modeWithoutAcl(0o660, Buffer.from("damaged"))).toBe(0o600);
+    const withXattr = (mode: number, value: Uint8Array) => ({ mode, xattrs: new Map([[ACCESS, value]]) });
+    expect(modeWithoutAcl(withXattr(acl?.mode ?? 0, acl?.xattr ?? Buffer.alloc(0)))).toBe(0o640);
+    expect(modeWithoutAcl(withXattr(0o660, Buffer.from("damaged")))).toBe(0o600);
+    expect(modeWithoutAcl({ mode: 0o4770, xattrs: new Map() })).toBe(0o4770);
+  });
+
+  test("is not lost in a way that lets the owning group do more: initramfs, squashfs, folder", () => {
+    const rootfs = new RootfsTree();
+    const value = parseAcl("user::rw-,user:jo:rw-,group::---,mask::rw-,other::---", 0o660, ids)?.xattr;
+    rootfs.writeFile("/f", "x", { mode: 0o660 });
+    const node = rootfs.root.children.get(toByteString("f")) as FileInode;
+    node.xattrs = new Map([[ACCESS, value ?? Buffer.alloc(0)]]);
+    const tree = sealTree(rootfs.root);
+    const modeIn = ({ entries }: SealedTree): number | undefined =>
+      entries.find(({ path }) => path === "f")?.inode.node.mode;
+    expect(modeIn(holdable(tree, { warn: () => {} }))).toBe(0o600);
+    expect(modeIn(makeable(tree, { uid: 0, gid: 0 }).tree)).toBe(0o600);
+    expect(modeIn(makeable(tree, { uid: 1, gid: 1 }).tree)).toBe(0o600);
   });
 });
 
