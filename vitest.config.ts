@@ -3,6 +3,39 @@ import { defineConfig } from "vitest/config";
 
 const src = fileURLToPath(new URL("./src", import.meta.url));
 
+const LONG_E2E = [
+  "boot-rootfs",
+  "config-modules",
+  "custom",
+  "dev",
+  "dockerfile-engines",
+  "dockerfile",
+  "doctor",
+  "endings",
+  "entrypoints",
+  "examples",
+  "faulty-registry",
+  "formats",
+  "guest-view",
+  "harness",
+  "init-project",
+  "init",
+  "loop",
+  "oci-rootfs-big",
+  "oci-rootfs-options",
+  "oci-rootfs",
+  "original",
+  "presets-command",
+  "presets",
+  "product",
+  "registry",
+  "reproducible",
+  "stray",
+];
+
+// Minutes each: guests that boot, images made of Debian's packages, engines, registries. `npm run test:all` has them too.
+const LONG = ["conformance/imagers", ...LONG_E2E.map((name) => `e2e/${name}`)].map((name) => `test/${name}.test.ts`);
+
 export default defineConfig({
   resolve: {
     alias: [
@@ -12,8 +45,12 @@ export default defineConfig({
   },
   test: {
     include: ["test/**/*.test.ts"],
+    exclude: process.env.FLEDGE_TEST === "all" ? [] : LONG,
+    // Two cores get one worker otherwise, while many of these tests wait for a program, mkfs or a server.
+    maxWorkers: 2,
     globalSetup: "test/helpers/global-setup.ts",
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
+    // Guards against what hangs, not against a slow machine.
+    testTimeout: 180_000,
+    hookTimeout: 600_000,
   },
 });

@@ -340,7 +340,7 @@ describeWith("a registry", [needsRegistry(), requireTools("busybox")], () => {
     await expectWords({
       files: disk(`source: { image: "${registry.host}/web:2" }`),
       code: 1,
-      says: [`${registry.host} has no image web:2`, "hint check its name and tag"],
+      says: [`${registry.host} has no image web:2`, "hint check the tag, or the digest"],
     });
   });
 });
