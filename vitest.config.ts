@@ -34,7 +34,8 @@ const LONG_E2E = [
 ];
 
 // Minutes each: guests that boot, images made of Debian's packages, engines, registries. `npm run test:all` has them too.
-const LONG = ["conformance/imagers", ...LONG_E2E.map((name) => `e2e/${name}`)].map((name) => `test/${name}.test.ts`);
+const LONG_CONFORMANCE = ["imagers", "ext4", "ext4-size", "layers", "tars"].map((name) => `conformance/${name}`);
+const LONG = [...LONG_CONFORMANCE, ...LONG_E2E.map((name) => `e2e/${name}`)].map((name) => `test/${name}.test.ts`);
 
 export default defineConfig({
   resolve: {
@@ -48,6 +49,7 @@ export default defineConfig({
     exclude: process.env.FLEDGE_TEST === "all" ? [] : LONG,
     // Two cores get one worker otherwise, while many of these tests wait for a program, mkfs or a server.
     maxWorkers: 2,
+    retry: process.env.CI ? 1 : 0,
     globalSetup: "test/helpers/global-setup.ts",
     // Guards against what hangs, not against a slow machine.
     testTimeout: 180_000,

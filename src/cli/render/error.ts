@@ -12,7 +12,8 @@ export type ErrorOptions = {
 export function reportError(error: unknown, { json, ...options }: ErrorOptions & { readonly json: boolean }): void {
   const { plugin } = options;
   if (error instanceof Interrupt && error.isSilent) return;
-  if (json) printJson({ type: "error", ...(plugin && { plugin }), ...errorData(error) });
+  // Where stdout is what failed, the reader of stderr is the only one left.
+  if (json && !process.stdout.errored) printJson({ type: "error", ...(plugin && { plugin }), ...errorData(error) });
   else say(errorLines(error, options));
 }
 

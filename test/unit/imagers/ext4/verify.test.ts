@@ -65,7 +65,7 @@ test("the imager's contract", async () => {
     });
     expect(progress.at(-1)).toBe(bytes.length);
     expect(progress).toEqual([...progress].sort((x, y) => x - y));
-    await expect(ext4Imager.write(seal(dir(sample())), image, options, ctx)).rejects.toThrow(/EEXIST/);
+    await expect(ext4Imager.write(seal(dir(sample())), image, options, ctx)).rejects.toThrow("it is there already");
     await ext4Imager.verify(seal(dir(sample())), image, options, ctx);
   });
 });
@@ -98,7 +98,7 @@ test("contents of host files and of layers, small and large, in the order of the
 
 describe("a host file that is not what it was is an error that names it", () => {
   test.each([
-    ["gone", undefined, /cannot read .*host: ENOENT/],
+    ["gone", undefined, /cannot read .*host: no such file/],
     ["shorter", 5, /host changed while/],
     ["longer", 50, /host changed while/],
   ])("%s", (_, length, message) =>
@@ -324,6 +324,13 @@ describe("a damaged image is noticed", () => {
   const dxRootAt = (image: Buffer): number => image.indexOf(Buffer.from([0, 0, 0, 0, 1, 8, 0, 0, 0xfb, 1])) - 24;
   /** lost+found's second block, which is one entry without a name. */
   const EMPTY_DIR_BLOCK = Buffer.concat([Buffer.from([0, 0, 0, 0, 0xf4, 0x0f, 0, 0]), Buffer.alloc(4076)]);
+  // Block by block: indexOf takes minutes to find so many zeros among others.
+  const emptyDirBlock = (image: Buffer): number => {
+    for (let at = 0; at < image.length; at += 4096) {
+      if (image.subarray(at, at + EMPTY_DIR_BLOCK.length).equals(EMPTY_DIR_BLOCK)) return at;
+    }
+    throw new Error("lost+found is not there");
+  };
   const inodeAt = (number: number, offset: number) => (image: Buffer) =>
     image.readUInt32LE(4096 + 8) * 4096 + (number - 1) * 256 + offset;
 
@@ -363,7 +370,7 @@ describe("a damaged image is noticed", () => {
     ["a reserved inode", inodeAt(7, 8), /the checksum of inode 7 is wrong/],
     ["the journal's inode", inodeAt(8, 4), /the checksum of inode 8 is wrong/],
     ["the journal", (image) => image.indexOf(Buffer.from("c03b3998", "hex")) + 23, /superblock of the journal/],
-    ["lost+found", (image) => image.indexOf(EMPTY_DIR_BLOCK) + 5000, /the checksum of its directory block/],
+    ["lost+found", (image) => emptyDirBlock(image) + 5000, /the checksum of its directory block/],
     ["what is behind a superblock", () => 3000, /something between superblock and group descriptors/],
     ["an inode bitmap", (image) => image.readUInt32LE(4096 + 4) * 4096, /the bitmaps of group 0/],
   ])("%s", async (_, find, message) => {
