@@ -14,7 +14,6 @@ const LONG_E2E = [
   "endings",
   "entrypoints",
   "examples",
-  "faulty-registry",
   "formats",
   "guest-view",
   "harness",
@@ -28,7 +27,6 @@ const LONG_E2E = [
   "presets-command",
   "presets",
   "product",
-  "registry",
   "reproducible",
   "stray",
 ];
