@@ -2,10 +2,10 @@ import * as module from "node:module";
 import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import type * as hook from "./module-hook.ts";
-import { OWN_ENTRY, ownEntry } from "./own-files.ts";
+import { CONFIG_MARK, OWN_ENTRY, ownEntry } from "./own-files.ts";
 
 /** The parent of a config's first import. */
-export const CONFIG_PARENT: string = new URL("?fledge-config", import.meta.url).href;
+export const CONFIG_PARENT: string = new URL(CONFIG_MARK, import.meta.url).href;
 
 let installing: Promise<void> | undefined;
 

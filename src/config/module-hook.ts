@@ -2,10 +2,7 @@ import { statSync } from "node:fs";
 import type { LoadFnOutput, LoadHookContext, ResolveFnOutput, ResolveHookContext } from "node:module";
 import { fileURLToPath } from "node:url";
 import { isOfUser, type ModuleKind, moduleKind, moduleKindSync } from "./module-kind.ts";
-import { isOwnEntry, OWN_FOLDER_URL, ownEntry } from "./own-files.ts";
-
-/** In the URL of a config's first import; the hooks know configs by it and leave all other imports alone. */
-export const CONFIG_MARK = "?fledge-config";
+import { CONFIG_MARK, isOwnEntry, OWN_FOLDER_URL, ownEntry } from "./own-files.ts";
 
 type Next<Context, Output> = (specifier: string, context: Context) => Output | Promise<Output>;
 

@@ -1,7 +1,9 @@
 import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { dirname, extname } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type BuildOptions, type BuildResult, build, buildSync, type Loader } from "esbuild";
+import type * as esbuild from "esbuild";
+import type { BuildOptions, BuildResult, Loader } from "esbuild";
 
 /** What a file of the user's is, as its syntax says: words in comments and strings do not count. */
 export type ModuleKind = {
@@ -41,19 +43,23 @@ export function isOfUser(url: string): boolean {
  * What a file is; undefined when it cannot be read or parsed, which whoever loads it says better. `isModule` is what
  * Node would say of it.
  */
-export function moduleKind(url: string, isModule: boolean): Promise<ModuleKind | undefined> {
+export async function moduleKind(url: string, isModule: boolean): Promise<ModuleKind | undefined> {
   const read = textOf(url);
-  if (read === undefined || isPlain(read, isModule)) return Promise.resolve(read && plainKind(read, isModule));
-  return build(optionsFor(read)).then(
-    (result) => kindOf(read, result, isModule),
-    () => undefined,
-  );
+  if (read === undefined || isPlain(read, isModule)) return read && plainKind(read, isModule);
+  // Only where it is needed: most configs are plain, and it takes longer to load than they do.
+  const { build } = await import("esbuild");
+  try {
+    return kindOf(read, await build(optionsFor(read)), isModule);
+  } catch {
+    return undefined;
+  }
 }
 
 /** The same for hooks that may not wait. */
 export function moduleKindSync(url: string, isModule: boolean): ModuleKind | undefined {
   const read = textOf(url);
   if (read === undefined || isPlain(read, isModule)) return read && plainKind(read, isModule);
+  const { buildSync } = createRequire(import.meta.url)("esbuild") as typeof esbuild;
   try {
     return kindOf(read, buildSync(optionsFor(read)), isModule);
   } catch {

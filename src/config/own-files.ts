@@ -5,6 +5,9 @@ import { fileURLToPath } from "node:url";
 /** The name that configs import, whether or not the project has it installed. */
 export const PACKAGE = "@volantvm/fledge";
 
+/** In the URL of a config's first import; the module hooks know configs by it and leave all other imports alone. */
+export const CONFIG_MARK = "?fledge-config";
+
 /** What a bundled preset is called in `extends` and imports, with its name in the first group. */
 export const PRESET_SPEC: RegExp = new RegExp(`^${PACKAGE}/presets/([^/]+)$`);
 

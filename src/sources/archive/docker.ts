@@ -54,7 +54,6 @@ export async function openDockerArchive(
         label: `layer ${layer} of ${label}`,
         ...(diffId !== undefined && { diffId }),
         limits,
-        hasWhiteouts: true,
         open: () => files.read(layer),
       };
     }),

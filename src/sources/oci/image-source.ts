@@ -28,7 +28,9 @@ export function imageSource(
     },
     async *layers(pin, ctx) {
       const image = await contents(ctx, pin.digest);
-      yield* fetchLayers(image.layers, pin.reference, ctx);
+      // Here, where all images come through: without whiteouts, what an upper layer deletes would come back.
+      const layers = image.layers.map((layer) => ({ ...layer, hasWhiteouts: true }));
+      yield* fetchLayers(layers, pin.reference, ctx);
     },
     async image(pin, ctx) {
       return (await contents(ctx, pin.digest)).config;

@@ -87,7 +87,6 @@ function wantedLayers(
       blob: { digest, size },
       ...(diffId !== undefined && { diffId }),
       limits,
-      hasWhiteouts: true,
       attempts: storage.places,
       open: (attempt: number) => {
         const stream = storage.blob(descriptor, attempt);
