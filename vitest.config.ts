@@ -29,7 +29,6 @@ const LONG_E2E = [
   "product",
   "reproducible",
   "stray",
-  "workspace",
 ];
 
 // Minutes each: guests that boot, images made of Debian's packages, engines, registries. `npm run test:all` has them too.
