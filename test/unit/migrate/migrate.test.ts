@@ -46,7 +46,7 @@ insecure = true
 
 [manifest.labels]
 "it's" = "a \\"label\\""
-__proto__ = "odd"
+"constructor" = "odd"
 
 [manifest.cloud_init.user_data]
 content = """
@@ -119,7 +119,7 @@ export default definePlugin({
   },
   outDir: "../out",
   manifest: {
-    labels: { "it's": "a \\"label\\"", ["__proto__"]: "odd" },
+    labels: { "it's": "a \\"label\\"", constructor: "odd" },
     cloudInit: {
       userData: {
         content: \`#cloud-config
