@@ -1,5 +1,5 @@
 import { relative } from "node:path";
-import ts from "typescript";
+import ts from "typescript-js";
 
 /** What declaration files export without a TSDoc comment, each as `FILE: NAME`, with the files relative to `root`. */
 export function undocumentedExports(root: string, files: readonly string[]): string[] {
