@@ -28,20 +28,41 @@ type StrategyConfig = {
 };
 
 /** The recipe of one plugin. `S` decides which keys there are. */
-export type PluginConfig<S extends Strategy = Strategy> = CommonConfig & { strategy: S } & StrategyConfig[S];
+export type PluginConfig<S extends Strategy = Strategy> = CommonConfig & {
+  /** oci_rootfs: a disk image from a container image; initramfs: a small archive that is all in memory */
+  strategy: S;
+} & StrategyConfig[S];
 
 /** A recipe of either strategy, as a union that tells them apart. */
 export type AnyPlugin = { [S in Strategy]: PluginConfig<S> }[Strategy];
 
 /** What a config file may export for one plugin: the recipe, a promise of it, or a function that makes it. */
-export type PluginExport = Awaitable<AnyPlugin> | ((env: ConfigEnv) => Awaitable<AnyPlugin>);
+export type PluginExport = Awaitable<AnyPlugin> | MakesPlugin;
 
-/** Returns the recipe as it is; it is there for the types. */
-export function definePlugin<R extends Awaitable<AnyPlugin>>(config: (env: ConfigEnv) => R): (env: ConfigEnv) => R;
-export function definePlugin<S extends Strategy>(config: Promise<PluginConfig<S>>): Promise<PluginConfig<S>>;
-// Last, because TypeScript reports what the last overload says.
-export function definePlugin<S extends Strategy>(config: PluginConfig<S>): PluginConfig<S>;
-export function definePlugin(config: unknown): unknown {
+type MakesPlugin = (env: ConfigEnv) => Awaitable<AnyPlugin>;
+
+/** The keys of a recipe that its strategy does not know; not those that it has only since another one may be returned. */
+type UnknownKeys<R> = R extends { strategy: infer S }
+  ? {
+      [K in Exclude<keyof R, keyof Extract<AnyPlugin, { strategy: S }>>]: [R[K]] extends [undefined] ? never : K;
+    }[Exclude<keyof R, keyof Extract<AnyPlugin, { strategy: S }>>]
+  : never;
+
+/**
+ * TypeScript marks a wrong key where an object is wanted, but takes what a function returns for good when it has what is
+ * wanted and more. This asks for what such a function cannot have, so that the error names the key.
+ */
+type NoUnknownKeys<F extends MakesPlugin> = [UnknownKeys<Awaited<ReturnType<F>>>] extends [never]
+  ? unknown
+  : { "a plugin of this strategy has no such key": UnknownKeys<Awaited<ReturnType<F>>> };
+
+/**
+ * Returns the recipe as it is; it is there for the types. One signature, since of several the editor completes by the
+ * first and puts errors of all at the call.
+ */
+export function definePlugin<const F extends MakesPlugin = MakesPlugin>(
+  config: Awaitable<AnyPlugin> | (F & NoUnknownKeys<F>),
+): PluginExport {
   return config;
 }
 

@@ -33,12 +33,13 @@ export const hooksOption = z
       }
     }
   })
-  .meta({ expected: "an object of functions" });
+  .meta({ expected: "an object of functions" })
+  .describe("functions that run at named moments of the build; those of presets run first");
 
 /** Steps of the user's own, placed by name. */
-export const stagesOption = z.array(
-  z.custom<AnyStage>(isPlainObject).superRefine(checkStage).meta({ expected: "a stage" }),
-);
+export const stagesOption = z
+  .array(z.custom<AnyStage>(isPlainObject).superRefine(checkStage).meta({ expected: "a stage" }))
+  .describe("steps of your own, each at the end of its phase or placed by name (before, after, replaces)");
 
 function checkStage(stage: AnyStage, ctx: z.core.$RefinementCtx<AnyStage>): void {
   const problem = (key: string, message: string, hint?: string) =>

@@ -31,6 +31,17 @@ export type Phase = keyof Phases;
 /** The order in which the phases of a build follow each other. */
 export const PHASES: readonly Phase[] = ["source", "rootfs", "image", "artifact"];
 
+/** The stages of fledge's own, by the phase that they belong to, in the order in which they run. */
+export const BUILTIN_STAGES = {
+  source: ["pin"],
+  rootfs: ["layers", "skeleton", "busybox", "agent", "init", "image-config", "mappings"],
+  image: ["seal", "check", "write", "verify"],
+  artifact: ["manifest", "publish"],
+} as const satisfies Record<Phase, readonly string[]>;
+
+/** A stage by its name: those of fledge's own complete in an editor, those of presets are as good. */
+export type StageName<P extends Phase = Phase> = (typeof BUILTIN_STAGES)[P][number] | (string & Record<never, never>);
+
 /** How to stop, and how to say what is going on. Each hook and stage is handed it beside what it may touch. */
 export type StageContext = Pick<RunContext, "signal" | "progress" | "warn" | "fact" | "log">;
 
@@ -56,11 +67,17 @@ function textOf(text: unknown, name: string, form: string): string {
  * `before`, `after` or `replaces` names (`fledge plan` lists them).
  */
 export interface Stage<P extends Phase = Phase> {
+  /** What `before`, `after` and `replaces` of others, plans and errors call it. */
   readonly name: string;
+  /** When it runs, and with it what `run` is handed. */
   readonly phase: P;
-  readonly before?: string;
-  readonly after?: string;
-  readonly replaces?: string;
+  /** The stage that it runs just ahead of. */
+  readonly before?: StageName<P>;
+  /** The stage that it runs right behind. */
+  readonly after?: StageName<P>;
+  /** The stage that does not run, since this one does what it did. */
+  readonly replaces?: StageName<P>;
+  /** Does the work on what its phase may touch. What it throws fails the build, by its name. */
   run(state: Readonly<Phases[P]>, ctx: StageContext): Awaitable<void>;
 }
 

@@ -67,14 +67,17 @@ export class RootfsTree {
     this.root = newDir(mtime);
   }
 
+  /** Whether there is something by that name; a symlink counts if it leads to something. */
   exists(path: GuestPath): boolean {
     return this.#find(path, true) !== undefined;
   }
 
+  /** Type, mode, owner, size and attributes of what a path leads to, symlinks followed. */
   stat(path: GuestPath): Stat {
     return statOf(this.#get(path, true));
   }
 
+  /** `stat` of the name itself: of a symlink, not of what it leads to. */
   lstat(path: GuestPath): Stat {
     return statOf(this.#get(path, false));
   }
@@ -84,6 +87,7 @@ export class RootfsTree {
     return [...this.#getDir(path).children.keys()].sort(compareBytes).map(toText);
   }
 
+  /** The bytes of a file, all in memory; `readRange` reads a part of a large one. */
   readFile(path: GuestPath): Buffer {
     return readContentSync(this.#getFile(path));
   }
@@ -142,6 +146,7 @@ export class RootfsTree {
     place.parent.children.set(place.name, node);
   }
 
+  /** Makes a device node, a FIFO or a socket; of root's unless `device` says, devices 0600, others 0644. */
   mknod(path: GuestPath, device: Device): void {
     const place = this.#vacant(path);
     const { type } = device;
@@ -155,10 +160,12 @@ export class RootfsTree {
     place.parent.children.set(place.name, { type, ...metadata, major, minor });
   }
 
+  /** Sets the permission bits (07777): `chmod("/usr/bin/app", 0o755)`. */
   chmod(path: GuestPath, mode: number): void {
     own(this.#get(path, true), { mode });
   }
 
+  /** Sets the owner by number: names are the guest's own (`addUser` adds one). */
   chown(path: GuestPath, uid: number, gid: number): void {
     own(this.#get(path, true), { uid, gid });
   }

@@ -41,8 +41,23 @@ it("takes functions and promises", () => {
   definePlugin(({ mode, platform, env }) => ({ strategy: "initramfs", name: `${mode}-${platform}`, version: env.V }));
   definePlugin(async () => ({ strategy: "oci_rootfs", source: { dir: "." } }));
   definePlugin(Promise.resolve({ strategy: "oci_rootfs" as const }));
+  definePlugin(({ env }) => {
+    if (env.SMALL) return { strategy: "initramfs", archive: { compression: "zstd" } };
+    return { strategy: "oci_rootfs", hooks: { "rootfs:ready": ({ rootfs }) => void rootfs.rm("/x") } };
+  });
   // @ts-expect-error no such mode of init
   definePlugin(() => ({ strategy: "initramfs", init: { none: false } }));
+});
+
+it("refuses what is too much in what a function returns", () => {
+  // @ts-expect-error misspelt
+  definePlugin(() => ({ strategy: "oci_rootfs", mapings: {} }));
+  // @ts-expect-error misspelt
+  definePlugin(async () => ({ strategy: "oci_rootfs", mapings: {} }));
+  // @ts-expect-error a disk image is started by its own init
+  definePlugin(({ mode }) => {
+    return { strategy: "oci_rootfs", name: mode, init: { none: true } };
+  });
 });
 
 it("types hooks by name", () => {
@@ -80,6 +95,7 @@ it("types presets and stages", () => {
   // @ts-expect-error whose is it?
   definePreset({ manifest: {} });
   defineStage({ name: "strip", phase: "rootfs", after: "mappings", run: () => {} });
+  defineStage({ name: "strip", phase: "rootfs", after: "one-of-a-preset", run: () => {} });
   // @ts-expect-error no such phase
   defineStage({ name: "strip", phase: "later", run: () => {} });
 });
