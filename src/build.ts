@@ -1,6 +1,7 @@
 import { performance } from "node:perf_hooks";
 import { labelOf } from "./config/resolve/label.ts";
-import type { ResolvedPlugin } from "./config/resolve/plugin.ts";
+import type { ResolvedPlugin } from "./contract/plugin.ts";
+import type { BuildResult } from "./contract/result.ts";
 import { type Env, epochFrom, type Warning } from "./lib/context.ts";
 import { Disposer } from "./lib/dispose.ts";
 import { errorData, FledgeError } from "./lib/errors.ts";
@@ -11,7 +12,6 @@ import { outputsOf } from "./pipeline/outputs.ts";
 import { plan } from "./pipeline/plan.ts";
 import { preflight } from "./pipeline/preflight.ts";
 import { recover } from "./pipeline/replace.ts";
-import type { BuildResult } from "./pipeline/result.ts";
 import { runPlan } from "./pipeline/run.ts";
 import { resolveCacheDir } from "./store/cache-dir.ts";
 

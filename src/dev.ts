@@ -2,7 +2,7 @@ import { performance } from "node:perf_hooks";
 import { type BuildAllOptions, buildAll } from "./build.ts";
 import type { Project } from "./config/project.ts";
 import { labelOf } from "./config/resolve/label.ts";
-import type { ResolvedPlugin } from "./config/resolve/plugin.ts";
+import type { ResolvedPlugin } from "./contract/plugin.ts";
 import { type ErrorData, errorData, FledgeError } from "./lib/errors.ts";
 import { PathWatcher } from "./lib/watch.ts";
 import { isCovered, type WatchedPath } from "./lib/watched.ts";

@@ -19,7 +19,7 @@ export {
   type Strategy,
   type WorkspaceConfig,
 } from "./config/define.ts";
-export { type LoadOptions, loadPlugins, loadProject } from "./config/plugins.ts";
+export { loadPlugins, loadProject } from "./config/plugins.ts";
 export {
   type DescribedPreset,
   definePreset,
@@ -29,15 +29,17 @@ export {
   type PresetDefinition,
   type PresetFunction,
   type PresetLayer,
-  type PresetMeta,
-  type PresetUse,
 } from "./config/preset.ts";
-export type { Member, Project } from "./config/project.ts";
-export type { ResolvedInitramfs, ResolvedOciRootfs, ResolvedPlugin } from "./config/resolve/plugin.ts";
+export type { PresetMeta, PresetUse } from "./config/preset-use.ts";
+export type { LoadOptions, Member, Project } from "./config/project.ts";
 export type { StandardSchema } from "./config/standard-schema.ts";
+export type { FledgeHooks, HookName } from "./contract/hooks.ts";
+export type { ArtifactFacts, CustomImager, ImagerContext } from "./contract/imager.ts";
+export type { ResolvedInitramfs, ResolvedOciRootfs, ResolvedPlugin } from "./contract/plugin.ts";
+export type { BuildResult, Facts, StageTiming } from "./contract/result.ts";
+export type { CustomSource, ImageConfig, Pin, SourceContext } from "./contract/source.ts";
+export type { AnyStage, Artifact, Phase, Phases, Stage, StageContext } from "./contract/stage.ts";
 export { type DevEvent, type DevOptions, dev } from "./dev.ts";
-export type { CustomImager } from "./imagers/custom/imager.ts";
-export type { ArtifactFacts, ImagerContext } from "./imagers/imager.ts";
 export { artifactFacts, writeHashed } from "./imagers/sink.ts";
 export { type InitOptions, type InitResult, initProject } from "./init/init.ts";
 export type { TemplateName } from "./init/templates.ts";
@@ -51,11 +53,8 @@ export type { WatchedPath } from "./lib/watched.ts";
 export { type MigrateOptions, type MigrateResult, migrateProject } from "./migrate/migrate.ts";
 export { type Diagnosis, diagnoseAll, diagnosePlan, type Finding } from "./pipeline/doctor.ts";
 export type { BuildEvent, EventSink } from "./pipeline/events.ts";
-export type { Facts } from "./pipeline/facts.ts";
-export type { FledgeHooks, HookName } from "./pipeline/hooks.ts";
+
 export { type Plan, type PlanOptions, plan } from "./pipeline/plan.ts";
-export type { BuildResult, StageTiming } from "./pipeline/result.ts";
-export type { AnyStage, Artifact, Phase, Phases, Stage, StageContext } from "./pipeline/stage.ts";
 export { watchedPaths } from "./pipeline/watched.ts";
 export { addCaCertificates } from "./rootfs/edit/ca-certificates.ts";
 export { type EnvFileOptions, formatEnv } from "./rootfs/edit/env.ts";
@@ -67,15 +66,14 @@ export { renderTemplate, type TemplateValues } from "./rootfs/edit/template.ts";
 export { addUser, type UserOptions } from "./rootfs/edit/user.ts";
 export type { Layer } from "./rootfs/layer.ts";
 export type { SealedEntry, SealedInode, SealedTree } from "./rootfs/seal.ts";
+export type { Device, GuestPath, Ownership, Stat } from "./rootfs/stat.ts";
 export { writeTar } from "./rootfs/tar-write.ts";
-export { type Device, type GuestPath, type Ownership, RootfsTree, type Stat } from "./rootfs/tree.ts";
+export { RootfsTree } from "./rootfs/tree.ts";
 export {
   type ImageDocument,
   imageConfig,
   type LayerFromTarOptions,
   layerFromTar,
 } from "./sources/custom/layer.ts";
-export type { CustomSource, SourceContext } from "./sources/custom/source.ts";
-export type { ImageConfig, Pin } from "./sources/source.ts";
 export { checkManifest, checkManifestFile, type ManifestCheck } from "./volant/check.ts";
 export type { Manifest } from "./volant/schema.ts";

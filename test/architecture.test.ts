@@ -6,26 +6,33 @@ import { expect, test } from "vitest";
 const SRC = fileURLToPath(new URL("../src", import.meta.url));
 const MAX_LINES = 400;
 
-/** Who may import whom: a folder imports from lower layers only; those of layer 2 do not reach into each other. */
+/**
+ * Who may import whom, types included: a room imports from lower layers only, and those of one layer do not reach into
+ * each other. What two of them share is a contract, and lives below both.
+ */
 const LAYER: Readonly<Record<string, number>> = {
   lib: 0,
   rootfs: 1,
-  config: 1,
-  store: 2,
-  sources: 2,
-  guest: 2,
-  imagers: 2,
-  volant: 2,
-  pipeline: 3,
-  presets: 3,
-  "build.ts": 4,
-  init: 4,
-  migrate: 4,
-  "dev.ts": 5,
-  "index.ts": 6,
-  testing: 6,
-  cli: 7,
+  contract: 2,
+  config: 3,
+  store: 3,
+  sources: 3,
+  guest: 3,
+  imagers: 3,
+  volant: 3,
+  pipeline: 4,
+  presets: 4,
+  "build.ts": 5,
+  init: 5,
+  migrate: 5,
+  "dev.ts": 6,
+  "index.ts": 7,
+  testing: 7,
+  cli: 8,
 };
+
+/** Folders whose neighbours may use what is in them. Of any other only `index.ts` and its options. */
+const SHARED = ["cli/render", "sources/local-image", "sources/oci"];
 
 /** The one file that may import a package, so that its quirks are handled once. */
 const OWNERS: Readonly<Record<string, RegExp>> = {
@@ -45,16 +52,14 @@ const OWNERS: Readonly<Record<string, RegExp>> = {
   zod: /^(config|volant|guest|sources|imagers|presets)\//,
 };
 
-type Import = { readonly from: string; readonly to: string; readonly typeOnly: boolean };
+type Import = { readonly from: string; readonly to: string; readonly isLazy: boolean };
 
 const files = readdirSync(SRC, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"));
 const imports: Import[] = files.flatMap((from) => {
   const text = readFileSync(join(SRC, from), "utf8");
-  const found = text.matchAll(/^(?:import|export)\s+(type\s+)?(?:[^"';]*?from\s+)?"([^"]+)";|import\("([^"]+)"\)/gm);
+  const found = text.matchAll(/^(?:import|export)\s+(?:type\s+)?(?:[^"';]*?from\s+)?"([^"]+)";|import\("([^"]+)"\)/gm);
   return [...found].map((match) => {
-    const to = match[2] ?? match[3] ?? "";
-    const allTyped = /^(?:import|export)\s+\{(\s*type\s+[^,}]+,?)+\s*\}/.test(match[0]);
-    return { from, to, typeOnly: match[1] !== undefined || allTyped };
+    return { from, to: match[1] ?? match[2] ?? "", isLazy: match[2] !== undefined };
   });
 });
 const local = imports
@@ -70,20 +75,27 @@ test("every folder is in the table", () => {
   expect(files.map((file) => file.split("/")[0] ?? "").filter((folder) => !(folder in LAYER))).toEqual([]);
 });
 
-test("imports go down the layers", () => {
-  const wrong = local.filter(({ from, to, typeOnly }) => !allowed(from, to, typeOnly));
-  expect(wrong.map(({ from, to }) => `${from} -> ${to}`)).toEqual([]);
+test("imports go down the layers, those of types too", () => {
+  const wrong = local.filter(({ from, to }) => !goesDown(from, to)).map(shown);
+  expect(wrong, "move what both need into src/contract, or ask for it as an argument").toEqual([]);
 });
 
-test("there are no cycles but of types", () => {
+test("folders beside each other do not reach into each other", () => {
+  const wrong = local.filter(({ from, to }) => reachesIntoNeighbour(from, to)).map(shown);
+  expect(wrong, "move what both need up into the folder that holds them, or export it from index.ts").toEqual([]);
+});
+
+test("there are no cycles, not of types either", () => {
   const edges = new Map<string, string[]>();
-  for (const { from, to, typeOnly } of local) if (!typeOnly) edges.set(from, [...(edges.get(from) ?? []), to]);
+  for (const { from, to, isLazy } of local) if (!isLazy) edges.set(from, [...(edges.get(from) ?? []), to]);
   const done = new Set<string>();
   const visit = (file: string, trail: readonly string[]): void => {
-    if (trail.includes(file))
-      throw new Error(`import cycle: ${[...trail.slice(trail.indexOf(file)), file].join(" -> ")}`);
+    if (trail.includes(file)) {
+      const cycle = [...trail.slice(trail.indexOf(file)), file].join(" -> ");
+      throw new Error(`import cycle: ${cycle}; put what they share into a file below them`);
+    }
     if (done.has(file)) return;
-    for (const next of edges.get(file) ?? []) visit(next, [...trail, file]);
+    for (const to of edges.get(file) ?? []) visit(to, [...trail, file]);
     done.add(file);
   };
   for (const file of files) visit(file, []);
@@ -98,7 +110,7 @@ test("each package is imported where it is owned", () => {
       .join("/");
     return !(OWNERS[name]?.test(from) ?? false);
   });
-  expect(wrong.map(({ from, to }) => `${from} -> ${to}`)).toEqual([]);
+  expect(wrong.map(shown)).toEqual([]);
 });
 
 test("no file is longer than a reader holds in view", () => {
@@ -116,11 +128,23 @@ test("clock, chance and process are read at the edges only", () => {
   expect(wrong).toEqual([]);
 });
 
-function allowed(from: string, to: string, typeOnly: boolean): boolean {
+function goesDown(from: string, to: string): boolean {
   const [a = "", b = ""] = [from.split("/")[0], to.split("/")[0]];
-  if (a === b || typeOnly) return true;
+  if (a === b) return true;
   const [upper = -1, lower = 99] = [LAYER[a], LAYER[b]];
-  if (a === "config" && to.endsWith("options.ts")) return true; // a feature owns its options
-  if (upper === 2 && b === "store") return a === "sources" || a === "guest";
+  // A feature owns its options, and what they are resolved to.
+  if ((a === "config" || a === "contract") && to.endsWith("options.ts")) return true;
+  if (a === "contract" && b === "volant") return true;
+  if (b === "store") return a === "sources" || a === "guest" || upper > lower;
   return lower < upper;
+}
+
+function reachesIntoNeighbour(from: string, to: string): boolean {
+  const [a, b] = [from.split("/"), to.split("/")];
+  if (a.length < 3 || b.length < 3 || a[0] !== b[0] || a[1] === b[1]) return false;
+  return !SHARED.includes(`${b[0]}/${b[1]}`) && !/(^|-)(index|options)\.ts$/.test(b.at(-1) ?? "");
+}
+
+function shown({ from, to }: Import): string {
+  return `${from} -> ${to}`;
 }

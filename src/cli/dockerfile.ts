@@ -1,11 +1,11 @@
 import { basename, dirname, join, resolve } from "node:path";
 import type { AnyPlugin } from "../config/define.ts";
-import type { LoadOptions } from "../config/plugins.ts";
-import type { ResolvedPlugin } from "../config/resolve/plugin.ts";
+import type { LoadOptions } from "../config/project.ts";
+import type { ResolvedPlugin } from "../contract/plugin.ts";
 import type { Env } from "../lib/context.ts";
 import { FledgeError } from "../lib/errors.ts";
 import { didYouMean } from "../lib/suggest.ts";
-import { BUILDERS, type BuilderName, type DockerfileOptions } from "../sources/dockerfile/options.ts";
+import { BUILDERS, type BuilderName, type DockerfileOptions } from "../sources/engines/options.ts";
 
 /** The parsed values of DOCKERFILE_FLAGS. */
 export type DockerfileArgs = {

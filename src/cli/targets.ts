@@ -1,8 +1,7 @@
 import { statSync } from "node:fs";
 import { resolve } from "node:path";
-import type { LoadOptions } from "../config/plugins.ts";
-import type { Project } from "../config/project.ts";
-import type { ResolvedPlugin } from "../config/resolve/plugin.ts";
+import type { LoadOptions, Project } from "../config/project.ts";
+import type { ResolvedPlugin } from "../contract/plugin.ts";
 import type { Env } from "../lib/context.ts";
 import { FledgeError } from "../lib/errors.ts";
 import { type DockerfileArgs, isDockerfile, loadDockerfile, requireDockerfile } from "./dockerfile.ts";

@@ -1,10 +1,9 @@
 import type { z } from "zod";
-import type { CustomImager } from "../imagers/custom/imager.ts";
-import type { Phase, Stage } from "../pipeline/stage.ts";
-import type { CustomSource } from "../sources/custom/source.ts";
+import type { CustomImager } from "../contract/imager.ts";
+import type { CustomSource } from "../contract/source.ts";
+import type { Phase, Stage } from "../contract/stage.ts";
+import type { Awaitable } from "../lib/context.ts";
 import type { LayerInput, Strategy, workspaceSchema } from "./schema.ts";
-
-export type Awaitable<T> = T | Promise<T>;
 
 /** What a config that is a function is told. */
 export type ConfigEnv = {

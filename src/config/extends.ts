@@ -5,7 +5,7 @@ import { explain } from "./explain.ts";
 import { findLayer } from "./find.ts";
 import type { Extender, RawLayer } from "./layer.ts";
 import { bundledPreset, bundledPresetNames, PACKAGE, PRESET_SPEC } from "./own-files.ts";
-import { isPreset, isPresetUse } from "./preset.ts";
+import { isPreset, isPresetUse } from "./preset-use.ts";
 import { configError } from "./problems.ts";
 import { layerSchema } from "./schema.ts";
 

@@ -1,23 +1,8 @@
 import { z } from "zod";
+import { type FledgeHooks, HOOK_NAMES, type HookName } from "../contract/hooks.ts";
+import { type AnyStage, PHASES } from "../contract/stage.ts";
 import { didYouMean } from "../lib/suggest.ts";
-import type { FledgeHooks } from "../pipeline/hooks.ts";
-import type { AnyStage, Phase } from "../pipeline/stage.ts";
 import { isPlainObject } from "./variants.ts";
-
-// A Record, so that the compiler asks for a row here whenever the pipeline gains a hook or a phase.
-const HOOKS: Record<keyof FledgeHooks, true> = {
-  "config:resolved": true,
-  "source:pinned": true,
-  "rootfs:merged": true,
-  "rootfs:ready": true,
-  "image:written": true,
-  "manifest:ready": true,
-  "build:done": true,
-  "build:error": true,
-};
-const PHASES: Record<Phase, true> = { source: true, rootfs: true, image: true, artifact: true };
-
-export const hookNames: readonly string[] = Object.keys(HOOKS);
 
 /** Functions that run at named moments of the build. */
 export const hooksOption = z
@@ -25,8 +10,8 @@ export const hooksOption = z
   .superRefine((hooks, ctx) => {
     for (const [name, hook] of Object.entries(hooks)) {
       if (hook === undefined) continue;
-      if (!(name in HOOKS)) {
-        const hint = didYouMean(name, hookNames);
+      if (!HOOK_NAMES.includes(name as HookName)) {
+        const hint = didYouMean(name, HOOK_NAMES);
         ctx.addIssue({ code: "custom", path: [name], message: "unknown hook", params: { hint, at: "key" } });
       } else if (typeof hook !== "function") {
         ctx.addIssue({ code: "custom", path: [name], message: `is not a function but ${kindOf(hook)}` });
@@ -46,12 +31,8 @@ function checkStage(stage: AnyStage, ctx: z.core.$RefinementCtx<AnyStage>): void
     ctx.addIssue({ code: "custom", path: [key], message, params: { hint } });
   if (typeof stage.name !== "string" || stage.name === "") problem("name", "needs a name");
   if (typeof stage.run !== "function") problem("run", "is not a function");
-  if (!(String(stage.phase) in PHASES)) {
-    problem(
-      "phase",
-      `${JSON.stringify(stage.phase)} is not a phase`,
-      didYouMean(String(stage.phase), Object.keys(PHASES)),
-    );
+  if (!PHASES.includes(stage.phase)) {
+    problem("phase", `${JSON.stringify(stage.phase)} is not a phase`, didYouMean(String(stage.phase), PHASES));
   }
   const places = (["before", "after", "replaces"] as const).filter((key) => stage[key] !== undefined);
   if (places.length > 1) problem(places[1] ?? "after", `${places.join(" and ")} exclude each other`);

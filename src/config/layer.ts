@@ -1,15 +1,12 @@
 import { dirname, resolve } from "node:path";
+import type { FledgeHooks } from "../contract/hooks.ts";
+import type { AnyStage } from "../contract/stage.ts";
 import type { Warning } from "../lib/context.ts";
-import type { FledgeHooks } from "../pipeline/hooks.ts";
-import type { AnyStage } from "../pipeline/stage.ts";
 import { explain, type Finding } from "./explain.ts";
 import { configError } from "./problems.ts";
 import { rebase, type ToAbsolute } from "./rebase.ts";
-import { type LayerInput, layerSchema } from "./schema.ts";
+import { type LayerInput, type LayerValues, layerSchema } from "./schema.ts";
 import { withPath } from "./toml/position.ts";
-
-/** The keys of a layer that are merged; hooks and stages accumulate instead. */
-export type LayerValues = Omit<LayerInput, "hooks" | "stages" | "extends" | "meta">;
 
 /** One valid contribution to a plugin, its paths made absolute. */
 export type Layer = {

@@ -1,7 +1,8 @@
 import { z } from "zod";
-import type { HookLayer } from "../pipeline/hooks.ts";
-import type { Layer, LayerValues } from "./layer.ts";
-import type { StageLayer } from "./resolve/plugin.ts";
+import type { HookLayer } from "../contract/hooks.ts";
+import type { StageLayer } from "../contract/plugin.ts";
+import type { Layer } from "./layer.ts";
+import type { LayerValues } from "./schema.ts";
 import { layerSchema } from "./schema.ts";
 import { isPlainObject, pickVariant, unwrap } from "./variants.ts";
 

@@ -1,48 +1,12 @@
 import { statSync } from "node:fs";
 import { resolve } from "node:path";
-import type { Env } from "../lib/context.ts";
+import type { ResolvedPlugin } from "../contract/plugin.ts";
 import { FledgeError, type Problem } from "../lib/errors.ts";
 import { parsePattern } from "../lib/pattern.ts";
 import { formatPlatform } from "../lib/platform.ts";
 import { didYouMean } from "../lib/suggest.ts";
-import type { PluginExport, WorkspaceConfig } from "./define.ts";
-import type { OnRead } from "./importer.ts";
-import type { Member, Project } from "./project.ts";
+import type { LoadOptions, Member, Project } from "./project.ts";
 import { labelled } from "./resolve/label.ts";
-import type { ResolvedPlugin } from "./resolve/plugin.ts";
-
-/** Where the recipe is, and what a config that is a function is given. */
-export type LoadOptions = {
-  /** The folder to look in, and what relative options are relative to. Default the working folder. */
-  readonly cwd?: string;
-  /** A config file, or a folder that has one. */
-  readonly configFile?: string;
-  /** A recipe instead of a file, or several: what a config in `cwd` would export. Only `manifestFile` is read beside it. */
-  readonly config?: PluginExport | readonly PluginExport[] | WorkspaceConfig;
-  /** Instead of the manifest.toml beside the config. */
-  readonly manifestFile?: string;
-  /** What a config that is a function is told. Default "production". */
-  readonly mode?: string;
-  /** Goes over the config's; several with commas between them. */
-  readonly platform?: string;
-  /** Default `process.env`. */
-  readonly env?: Env;
-  /** The folder of the artifacts; goes over the config's. */
-  readonly outDir?: string;
-  /** The artifact's file, or its folder when that exists or ends in a slash; goes over the config's. */
-  readonly output?: string;
-  /** Only the plugins of these names, in this order. */
-  readonly names?: readonly string[];
-  /** Only the plugins whose names match one of these globs, separated by commas. */
-  readonly filter?: string;
-  /**
-   * Data only: a config has to be TOML, and of presets that are code those of fledge's package and those named here.
-   * Default false. It is about what fledge runs itself, not about a Dockerfile's commands.
-   */
-  readonly declarative?: boolean | readonly string[];
-  /** Told of each file of the project's that is read, or would be if it were there, at that moment. */
-  readonly onRead?: OnRead;
-};
 
 /**
  * The plugins of a config, or of each config of a workspace, resolved and checked. Throws a `config` error with every

@@ -1,10 +1,9 @@
-import type { Awaitable, ConfigEnv } from "./define.ts";
+import type { Awaitable } from "../lib/context.ts";
+import type { ConfigEnv } from "./define.ts";
+import { type PresetMeta, type PresetUse, usable } from "./preset-use.ts";
 import type { LayerInput } from "./schema.ts";
 import type { InputOf, OutputOf, StandardSchema } from "./standard-schema.ts";
 import { isPlainObject } from "./variants.ts";
-
-// A word and not a symbol or a class: a config, its presets and the running fledge may each have a copy of this module.
-const KIND = "fledge.preset";
 
 /** What the function of a preset is told beside its options. */
 export type PresetContext = ConfigEnv & {
@@ -17,9 +16,6 @@ export type PresetContext = ConfigEnv & {
 
 /** What a preset contributes: any part of a recipe. */
 export type PresetLayer = Omit<LayerInput, "meta">;
-
-/** Who a preset is; `url: import.meta.url` lets its relative paths work when it is used inline. */
-export type PresetMeta = { readonly name: string; readonly description?: string; readonly url?: string };
 
 /** Part of a recipe as plain data, for others to `extends`; `meta` says whose it is. */
 export type PresetConfig = PresetLayer & { meta: PresetMeta };
@@ -40,9 +36,6 @@ export type UncheckedPresetDefinition<Options> = PresetMeta & {
   readonly setup: (options: Options, context: PresetContext) => Awaitable<PresetLayer>;
 };
 
-/** A preset with its options, as an entry of `extends`. Nothing has run yet: the loader does that. */
-export type PresetUse = { readonly kind: typeof KIND; readonly preset: object; readonly options: unknown };
-
 type Arguments<Options> = Record<never, never> extends Options ? [options?: Options] : [options: Options];
 
 /** A preset: `extends: [preset(options)]`. Its default export in a package makes `["package", options]` work too. */
@@ -54,12 +47,6 @@ export type Preset<Options = Record<never, never>> = {
 /** A preset that says all that there is to say of it, as each bundled one does. */
 export type DescribedPreset<Schema extends StandardSchema> = Preset<InputOf<Schema>> & {
   readonly preset: Required<PresetMeta> & { readonly options: Schema };
-};
-
-/** The definition behind a `PresetUse`, as the loader sees it; a function alone has no name before it has run. */
-export type AnyPresetDefinition = Partial<PresetMeta> & {
-  readonly options?: StandardSchema;
-  readonly setup: (options: unknown, context: PresetContext) => unknown;
 };
 
 /**
@@ -81,22 +68,4 @@ export function definePreset(preset: PresetConfig): PresetConfig;
 export function definePreset(preset: unknown): unknown {
   if (typeof preset === "function") return usable({ setup: preset });
   return isPlainObject(preset) && "setup" in preset ? usable(preset) : preset;
-}
-
-/** Whether an entry of `extends` is a preset with its options. */
-export function isPresetUse(value: unknown): value is PresetUse & { readonly preset: AnyPresetDefinition } {
-  return isPlainObject(value) && value.kind === KIND && isDefinition(value.preset);
-}
-
-/** Whether something is what `definePreset` returned for a preset that takes options. */
-export function isPreset(value: unknown): value is (() => PresetUse) & { readonly preset: AnyPresetDefinition } {
-  return typeof value === "function" && isDefinition((value as { preset?: unknown }).preset);
-}
-
-function usable(preset: object): object {
-  return Object.assign((options?: unknown) => ({ kind: KIND, preset, options }), { preset });
-}
-
-function isDefinition(value: unknown): boolean {
-  return isPlainObject(value) && typeof value.setup === "function";
 }

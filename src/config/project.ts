@@ -1,8 +1,43 @@
 import { basename, dirname, join, resolve } from "node:path";
+import type { ResolvedPlugin } from "../contract/plugin.ts";
+import type { Env } from "../lib/context.ts";
 import { FledgeError, isFledgeError } from "../lib/errors.ts";
 import type { WatchedPath } from "../lib/watched.ts";
-import type { LoadOptions } from "./plugins.ts";
-import type { ResolvedPlugin } from "./resolve/plugin.ts";
+import type { PluginExport, WorkspaceConfig } from "./define.ts";
+import type { OnRead } from "./importer.ts";
+
+/** Where the recipe is, and what a config that is a function is given. */
+export type LoadOptions = {
+  /** The folder to look in, and what relative options are relative to. Default the working folder. */
+  readonly cwd?: string;
+  /** A config file, or a folder that has one. */
+  readonly configFile?: string;
+  /** A recipe instead of a file, or several: what a config in `cwd` would export. Only `manifestFile` is read beside it. */
+  readonly config?: PluginExport | readonly PluginExport[] | WorkspaceConfig;
+  /** Instead of the manifest.toml beside the config. */
+  readonly manifestFile?: string;
+  /** What a config that is a function is told. Default "production". */
+  readonly mode?: string;
+  /** Goes over the config's; several with commas between them. */
+  readonly platform?: string;
+  /** Default `process.env`. */
+  readonly env?: Env;
+  /** The folder of the artifacts; goes over the config's. */
+  readonly outDir?: string;
+  /** The artifact's file, or its folder when that exists or ends in a slash; goes over the config's. */
+  readonly output?: string;
+  /** Only the plugins of these names, in this order. */
+  readonly names?: readonly string[];
+  /** Only the plugins whose names match one of these globs, separated by commas. */
+  readonly filter?: string;
+  /**
+   * Data only: a config has to be TOML, and of presets that are code those of fledge's package and those named here.
+   * Default false. It is about what fledge runs itself, not about a Dockerfile's commands.
+   */
+  readonly declarative?: boolean | readonly string[];
+  /** Told of each file of the project's that is read, or would be if it were there, at that moment. */
+  readonly onRead?: OnRead;
+};
 
 /** A config file and the plugins in it. */
 export type Member = {

@@ -3,8 +3,7 @@ import { isAbsolute } from "node:path";
 import { pathToFileURL } from "node:url";
 import { z } from "zod";
 import type { Finding, Path } from "./explain.ts";
-import type { LayerValues } from "./layer.ts";
-import { layerSchema } from "./schema.ts";
+import { type LayerValues, layerSchema } from "./schema.ts";
 import { isPlainObject, pickVariant, unwrap } from "./variants.ts";
 
 /** Makes a path absolute that is relative to the file that wrote it. */

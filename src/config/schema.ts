@@ -10,11 +10,11 @@ import { ext4Options } from "../imagers/ext4/options.ts";
 import { btrfsOptions, xfsOptions } from "../imagers/loop/options.ts";
 import { squashfsOptions } from "../imagers/squashfs/options.ts";
 import { tarOptions } from "../imagers/tar/options.ts";
-import { limitsOptions } from "../sources/limits/options.ts";
+import { limitsOptions } from "../sources/limits-options.ts";
 import { guestOptions, platformOptions, registriesOptions, sourceOptions } from "../sources/options.ts";
 import { manifestOptions } from "../volant/options.ts";
 import { hooksOption, stagesOption } from "./hooks.ts";
-import { isPreset, isPresetUse, type PresetUse } from "./preset.ts";
+import { isPreset, isPresetUse, type PresetUse } from "./preset-use.ts";
 import { isPlainObject } from "./variants.ts";
 
 export const strategies = ["initramfs", "oci_rootfs"] as const;
@@ -105,6 +105,9 @@ export const layerSchema = z
   .partial();
 
 export type LayerInput = z.input<typeof layerSchema>;
+/** The keys of a layer that are merged; hooks and stages accumulate instead. */
+export type LayerValues = Omit<LayerInput, "hooks" | "stages" | "extends" | "meta">;
+
 export type LayerOutput = z.output<typeof layerSchema>;
 
 /** A config that only says where others are. */

@@ -1,10 +1,10 @@
+import type { ImagerContext } from "../contract/imager.ts";
 import { type ByteString, fromByteString } from "../lib/bytes.ts";
 import { throwIfAborted } from "../lib/context.ts";
 import { type ErrorCode, FledgeError, isFledgeError, messageOf } from "../lib/errors.ts";
 import { sameContent } from "../rootfs/content.ts";
 import type { Inode, Mtime } from "../rootfs/node.ts";
 import type { SealedEntry, SealedInode, SealedTree } from "../rootfs/seal.ts";
-import type { ImagerContext } from "./imager.ts";
 
 /** What a format keeps of a tree; all that is not said here it keeps whole. */
 export type Kept = {

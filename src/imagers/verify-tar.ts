@@ -1,8 +1,8 @@
 import { rm } from "node:fs/promises";
+import type { ImagerContext } from "../contract/imager.ts";
 import type { SealedTree } from "../rootfs/seal.ts";
 import { treeOfTar } from "../rootfs/tar-tree.ts";
 import { compareTrees, type Kept, readingBack } from "./compare.ts";
-import type { ImagerContext } from "./imager.ts";
 import { writeHashed } from "./sink.ts";
 
 /** Compares an artifact by way of the tar that a program makes of it. For its time that takes the space of the unpacked tree. */

@@ -9,6 +9,9 @@ export type Warning = {
   readonly from?: string | undefined;
 };
 
+/** What code of the user's may answer with: at once, or later. */
+export type Awaitable<T> = T | Promise<T>;
+
 /** The environment as read once at the start; nothing below the CLI reads `process.env`. */
 export type Env = Readonly<Record<string, string | undefined>>;
 

@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
 import type { AnyPlugin } from "../config/define.ts";
 import { loadPlugins } from "../config/plugins.ts";
-import type { ResolvedPlugin } from "../config/resolve/plugin.ts";
 import type { LayerInput } from "../config/schema.ts";
+import type { ResolvedPlugin } from "../contract/plugin.ts";
 import type { Env } from "../lib/context.ts";
 
 /** What the Go original made people write, and what its users wrote to be sure. */

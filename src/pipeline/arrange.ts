@@ -1,8 +1,9 @@
-import type { StageLayer } from "../config/resolve/plugin.ts";
+import type { StageLayer } from "../contract/plugin.ts";
+import { type AnyStage, PHASES, type Phase, type Phases, type Stage } from "../contract/stage.ts";
 import { FledgeError } from "../lib/errors.ts";
 import { didYouMean } from "../lib/suggest.ts";
 import { lend } from "./lend.ts";
-import { type AnyStage, PHASES, type Phase, type Phases, type Stage, stageContext } from "./stage.ts";
+import { stageContext } from "./stage-context.ts";
 import { type BuildState, need, type Step } from "./step.ts";
 import { type Call, runUserCode } from "./user-code.ts";
 

@@ -9,8 +9,8 @@ import { squashfsImager } from "../imagers/squashfs/index.ts";
 import { resolveSquashfsOptions } from "../imagers/squashfs/options.ts";
 import { unpackers } from "../lib/decompress.ts";
 import { checkRequirement, type Machine, type Requirement, type RequirementCheck } from "../lib/requirements.ts";
-import { engineRequirement } from "../sources/dockerfile/engines.ts";
-import { STORES, storeRequirement } from "../sources/engine-store/index.ts";
+import { engineRequirement } from "../sources/engines/engines.ts";
+import { STORES, storeRequirement } from "../sources/engines/store.ts";
 import type { Plan } from "./plan.ts";
 
 /** What a look at the machine found of one need. */

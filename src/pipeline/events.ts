@@ -1,7 +1,7 @@
+import type { BuildResult } from "../contract/result.ts";
 import type { Warning } from "../lib/context.ts";
 import type { ErrorData } from "../lib/errors.ts";
 import type { JsonValue } from "../lib/json.ts";
-import type { BuildResult } from "./result.ts";
 
 /** What a build says while it runs, in order; `fledge build --json` prints one per line. */
 export type BuildEvent = { readonly plugin: string } & (

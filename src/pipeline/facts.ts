@@ -1,9 +1,6 @@
 import { FledgeError } from "../lib/errors.ts";
 import { findNonJson, type JsonValue } from "../lib/json.ts";
 
-/** What a build has to say of itself, by name, in the order in which it was said. */
-export type Facts = Readonly<Record<string, JsonValue>>;
-
 /** Takes down the facts of one build: each name once, each value as it is at that moment. */
 export class FactBook {
   readonly facts: Record<string, JsonValue> = {};

@@ -1,7 +1,8 @@
-import type { RunContext } from "../lib/context.ts";
-import type { FledgeHooks, HookLayer, HookName } from "./hooks.ts";
+import type { FledgeHooks, HookLayer, HookName } from "../contract/hooks.ts";
+import type { StageContext } from "../contract/stage.ts";
+import type { Awaitable, RunContext } from "../lib/context.ts";
 import { lend } from "./lend.ts";
-import { type Awaitable, type StageContext, stageContext } from "./stage.ts";
+import { stageContext } from "./stage-context.ts";
 import { type BuildGuard, type Call, runUserCode } from "./user-code.ts";
 
 /** What a hook is handed beside the stage context. */

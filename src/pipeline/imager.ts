@@ -1,9 +1,9 @@
-import type { ResolvedPlugin } from "../config/resolve/plugin.ts";
+import type { ArtifactFacts, Imager, ImagerContext } from "../contract/imager.ts";
+import type { ResolvedPlugin } from "../contract/plugin.ts";
 import { cpioImager } from "../imagers/cpio/index.ts";
 import { customImager } from "../imagers/custom/index.ts";
 import { dirImager } from "../imagers/dir/index.ts";
 import { ext4Imager } from "../imagers/ext4/index.ts";
-import type { ArtifactFacts, Imager, ImagerContext } from "../imagers/imager.ts";
 import { loopImager } from "../imagers/loop/index.ts";
 import { squashfsImager } from "../imagers/squashfs/index.ts";
 import { tarImager } from "../imagers/tar/index.ts";
@@ -13,7 +13,7 @@ import { assertNever } from "../lib/errors.ts";
 import type { Requirement } from "../lib/requirements.ts";
 import type { SealedTree } from "../rootfs/seal.ts";
 import type { BootMedium } from "../volant/kernels.ts";
-import type { Owner } from "./user-code.ts";
+import type { Owner } from "./user-failure.ts";
 
 /** How the guest's kernel will meet the artifact; undefined for what no kernel is meant to. */
 export function bootMedium(plugin: ResolvedPlugin, { isBootable }: BoundImager): BootMedium | undefined {

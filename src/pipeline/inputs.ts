@@ -1,4 +1,4 @@
-import type { ResolvedPlugin } from "../config/resolve/plugin.ts";
+import type { ResolvedPlugin } from "../contract/plugin.ts";
 import { DEFAULT_REPOSITORY } from "../guest/agent/options.ts";
 import { shownPlace } from "../guest/fetch.ts";
 

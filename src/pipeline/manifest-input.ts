@@ -1,6 +1,7 @@
 import { existsSync, statSync } from "node:fs";
 import { basename, posix } from "node:path";
-import type { ResolvedPlugin } from "../config/resolve/plugin.ts";
+import { INIT_PATH } from "../contract/guest-paths.ts";
+import type { ResolvedPlugin } from "../contract/plugin.ts";
 import type { ResolvedMapping } from "../guest/mappings/options.ts";
 import { FledgeError } from "../lib/errors.ts";
 import type { ManifestInput } from "../volant/input.ts";
@@ -59,7 +60,7 @@ export function workloadSources({ plugin, pin, image }: BuildState): Pick<Manife
  */
 export function concludedEntrypoint(plugin: ResolvedPlugin): string[] | undefined {
   if (plugin.strategy === "initramfs" && plugin.init.mode === "custom") return [plugin.init.run];
-  if (plugin.strategy === "initramfs" && plugin.init.mode === "none") return ["/init"];
+  if (plugin.strategy === "initramfs" && plugin.init.mode === "none") return [INIT_PATH];
   const candidates = plugin.mappings.filter((mapping) => /\/s?bin\/[^/]+$/.test(destination(mapping)));
   const programs = candidates.filter((mapping) => !isFolder(mapping)).map(destination);
   return programs.length === 1 ? programs : undefined;

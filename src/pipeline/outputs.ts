@@ -1,6 +1,6 @@
 import { lstatSync, realpathSync } from "node:fs";
 import { basename, dirname, extname, join } from "node:path";
-import type { ResolvedPlugin } from "../config/resolve/plugin.ts";
+import type { ResolvedPlugin } from "../contract/plugin.ts";
 import { isSibling } from "../lib/atomic.ts";
 import type { Warning } from "../lib/context.ts";
 import type { BoundImager } from "./imager.ts";

@@ -1,5 +1,6 @@
 import { performance } from "node:perf_hooks";
 import { labelOf } from "../config/resolve/label.ts";
+import type { BuildResult, StageTiming } from "../contract/result.ts";
 import { type RunContext, throwIfAborted, untilAborted, type Warning } from "../lib/context.ts";
 import { messageOf } from "../lib/errors.ts";
 import { RootfsTree } from "../rootfs/tree.ts";
@@ -8,7 +9,6 @@ import { FactBook } from "./facts.ts";
 import { fire } from "./fire.ts";
 import { lend } from "./lend.ts";
 import type { Plan } from "./plan.ts";
-import type { BuildResult, StageTiming } from "./result.ts";
 import { type BuildState, need, type Step } from "./step.ts";
 import { BuildGuard, runUserCode } from "./user-code.ts";
 

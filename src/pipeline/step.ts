@@ -1,14 +1,15 @@
-import type { ResolvedPlugin } from "../config/resolve/plugin.ts";
+import type { ResolvedPlugin } from "../contract/plugin.ts";
+import type { WrittenManifest } from "../contract/result.ts";
+import type { ImageConfig, Pin } from "../contract/source.ts";
+import type { Artifact, Phase } from "../contract/stage.ts";
 import type { MappedFiles } from "../guest/mappings/apply.ts";
-import type { RunContext } from "../lib/context.ts";
+import type { Awaitable, RunContext } from "../lib/context.ts";
 import type { SealedTree } from "../rootfs/seal.ts";
 import type { RootfsTree } from "../rootfs/tree.ts";
-import type { ImageConfig, Pin } from "../sources/source.ts";
 import type { FoundCommand } from "../volant/input.ts";
 import type { Manifest } from "../volant/schema.ts";
-import type { WrittenManifest } from "./result.ts";
-import type { Artifact, Awaitable, Phase } from "./stage.ts";
-import type { BuildGuard, Owner } from "./user-code.ts";
+import type { BuildGuard } from "./user-code.ts";
+import type { Owner } from "./user-failure.ts";
 
 /** What the steps of one build hand on to each other. A step may count on what the steps before it have set. */
 export type BuildState = {

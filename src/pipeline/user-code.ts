@@ -1,11 +1,8 @@
 import { codeOwner } from "../lib/code-owner.ts";
+import type { Awaitable } from "../lib/context.ts";
 import { abortedError, throwIfAborted } from "../lib/context.ts";
-import { type ErrorCode, FledgeError, isFledgeError } from "../lib/errors.ts";
-import type { Awaitable } from "./stage.ts";
-import { strayFailure, userFailure } from "./user-failure.ts";
-
-/** Whose code runs: `hook "rootfs:ready" of /p/fledge.config.ts`, and the code of the errors that it causes. */
-export type Owner = { readonly who: string; readonly code: Extract<ErrorCode, "hook" | "stage" | "source" | "image"> };
+import { FledgeError, isFledgeError } from "../lib/errors.ts";
+import { type Owner, strayFailure, userFailure } from "./user-failure.ts";
 
 /** One run of a hook or stage. What it was lent works until `isOver`. */
 export type Call = { readonly owner: Owner; readonly guard: BuildGuard; isOver: boolean };

@@ -1,6 +1,8 @@
 import { placeInUserCode } from "../config/user-error.ts";
-import { FledgeError, isFledgeError, messageOf, withHint } from "../lib/errors.ts";
-import type { Owner } from "./user-code.ts";
+import { type ErrorCode, FledgeError, isFledgeError, messageOf, withHint } from "../lib/errors.ts";
+
+/** Whose code runs: `hook "rootfs:ready" of /p/fledge.config.ts`, and the code of the errors that it causes. */
+export type Owner = { readonly who: string; readonly code: Extract<ErrorCode, "hook" | "stage" | "source" | "image"> };
 
 /** The error of a hook or stage of the user's: whose it is, and the line of the user's code that it came from. */
 export function userFailure(error: unknown, { who, code }: Owner): FledgeError {

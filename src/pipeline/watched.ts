@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { ResolvedPlugin } from "../config/resolve/plugin.ts";
+import type { ResolvedPlugin } from "../contract/plugin.ts";
 import { isSibling } from "../lib/atomic.ts";
 import { parsePattern } from "../lib/pattern.ts";
 import type { WatchedPath } from "../lib/watched.ts";

@@ -1,4 +1,4 @@
-import type { ResolvedPlugin } from "../config/resolve/plugin.ts";
+import type { ResolvedPlugin } from "../contract/plugin.ts";
 import { makeWorkdir } from "../guest/workdir.ts";
 import type { RunContext } from "../lib/context.ts";
 import { commandOf, findProgram } from "./command.ts";

@@ -1,10 +1,25 @@
 import { type BigIntStats, type Dirent, lstatSync, readdirSync, readlinkSync, realpathSync } from "node:fs";
 import { basename } from "node:path";
 import { type ByteString, compareBytes, toByteString, toText } from "../lib/bytes.ts";
+import type { Warning } from "../lib/context.ts";
 import { FledgeError } from "../lib/errors.ts";
 import { ioError } from "../lib/io-error.ts";
 import { deviceNumbersOf, hostContent, leftOut } from "./host-file.ts";
-import type { GuestPath, Ownership, RootfsTree } from "./tree.ts";
+import type { FileInode } from "./node.ts";
+import type { Device, GuestPath, Ownership, Stat } from "./stat.ts";
+
+/** What a copy goes into: a `RootfsTree`, as far as copying needs it. */
+type Target = {
+  exists(path: GuestPath): boolean;
+  stat(path: GuestPath): Stat;
+  lstat(path: GuestPath): Stat;
+  mkdir(path: GuestPath, ownership: Ownership): void;
+  putFile(path: GuestPath, file: Pick<FileInode, "size" | "content">, ownership: Ownership): void;
+  mknod(path: GuestPath, device: Device): void;
+  symlink(target: Uint8Array, path: GuestPath): void;
+  rm(path: GuestPath): boolean;
+  warn(warning: Warning): void;
+};
 
 export type HostEntry = { readonly isDir: boolean; readonly isExecutable: boolean };
 
@@ -19,7 +34,7 @@ export type OwnershipRule = (guestPath: string, entry: HostEntry) => Ownership;
  * What `omits` says of a path in a folder is left out without one.
  */
 export function copyIntoTree(
-  tree: RootfsTree,
+  tree: Target,
   hostPath: string,
   guestPath: GuestPath,
   rule: OwnershipRule,
@@ -41,7 +56,7 @@ export function copyIntoTree(
 
 type HostFolder = { readonly path: Buffer; readonly omits: (hostPath: string) => boolean };
 
-function copyFolder(tree: RootfsTree, { path, omits }: HostFolder, to: ByteString, rule: OwnershipRule): void {
+function copyFolder(tree: Target, { path, omits }: HostFolder, to: ByteString, rule: OwnershipRule): void {
   const folder = to === "" ? ("/" as ByteString) : to;
   if (!isDir(tree, folder)) {
     tree.mkdir(asPath(folder), { mode: 0o755, ...rule(toText(folder), { isDir: true, isExecutable: true }) });
@@ -61,7 +76,7 @@ function copyFolder(tree: RootfsTree, { path, omits }: HostFolder, to: ByteStrin
 
 type HostFile = { readonly path: Buffer; readonly stat: BigIntStats };
 
-function copyFile(tree: RootfsTree, { path, stat }: HostFile, to: ByteString, rule: OwnershipRule): void {
+function copyFile(tree: Target, { path, stat }: HostFile, to: ByteString, rule: OwnershipRule): void {
   if (!stat.isFile()) throw notCopyable(path);
   const isExecutable = (stat.mode & 0o111n) !== 0n;
   const ownership = rule(toText(to), { isDir: false, isExecutable });
@@ -71,7 +86,7 @@ function copyFile(tree: RootfsTree, { path, stat }: HostFile, to: ByteString, ru
 }
 
 /** With the modes that `mknod` gives: those of files by their place say nothing of a device. */
-function copyDevice(tree: RootfsTree, { path, stat }: HostFile, to: ByteString, rule: OwnershipRule): void {
+function copyDevice(tree: Target, { path, stat }: HostFile, to: ByteString, rule: OwnershipRule): void {
   const { uid, gid } = rule(toText(to), { isDir: false, isExecutable: false });
   const owner = { ...(uid !== undefined && { uid }), ...(gid !== undefined && { gid }) };
   clear(tree, to);
@@ -81,20 +96,20 @@ function copyDevice(tree: RootfsTree, { path, stat }: HostFile, to: ByteString, 
   else throw notCopyable(path);
 }
 
-function copySymlink(tree: RootfsTree, hostPath: Buffer, to: ByteString): void {
+function copySymlink(tree: Target, hostPath: Buffer, to: ByteString): void {
   clear(tree, to);
   tree.symlink(readlinkSync(hostPath, { encoding: "buffer" }), asPath(to));
 }
 
 /** Makes room for a file or symlink; a directory stays, and what is put in its place then fails by name. */
-function clear(tree: RootfsTree, to: ByteString): void {
+function clear(tree: Target, to: ByteString): void {
   const path = asPath(to);
   if (tree.exists(path) || isDangling(tree, path)) {
     if (tree.lstat(path).type !== "dir") tree.rm(path);
   }
 }
 
-function isDangling(tree: RootfsTree, path: GuestPath): boolean {
+function isDangling(tree: Target, path: GuestPath): boolean {
   try {
     return tree.lstat(path).type === "symlink";
   } catch {
@@ -102,7 +117,7 @@ function isDangling(tree: RootfsTree, path: GuestPath): boolean {
   }
 }
 
-function isDir(tree: RootfsTree, to: ByteString): boolean {
+function isDir(tree: Target, to: ByteString): boolean {
   return tree.exists(asPath(to)) && tree.stat(asPath(to)).type === "dir";
 }
 

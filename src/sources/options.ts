@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { customSourceOptions } from "./custom/options.ts";
-import { dockerfileOptions } from "./dockerfile/options.ts";
+import { dockerfileOptions } from "./engines/options.ts";
 import { platformOptions } from "./platform-options.ts";
 
 export { platformOptions } from "./platform-options.ts";

@@ -5,8 +5,9 @@ import { type Digest, hexOf, sha256 } from "../lib/digest.ts";
 import { FledgeError } from "../lib/errors.ts";
 import { hostPlatform } from "../lib/platform.ts";
 import { sealTree } from "../rootfs/seal.ts";
+import type { Ownership } from "../rootfs/stat.ts";
 import { writeTar } from "../rootfs/tar-write.ts";
-import { type Ownership, RootfsTree } from "../rootfs/tree.ts";
+import { RootfsTree } from "../rootfs/tree.ts";
 import type { ImageDocument } from "../sources/custom/layer.ts";
 
 /** A file by its content, with its mode and owner where they matter; or a symlink, or a folder. */

@@ -1,5 +1,5 @@
+import type { ImageConfig, Pin } from "../contract/source.ts";
 import type { Digest } from "../lib/digest.ts";
-import type { ImageConfig, Pin } from "../sources/source.ts";
 import type { ManifestOptions } from "./options.ts";
 
 /** What an image says about how it runs, and which image it is. */

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { layerSchema } from "../../src/config/schema.ts";
-import { HOOK_NAMES } from "../../src/pipeline/hooks.ts";
-import { BUILTIN_STAGES } from "../../src/pipeline/stage.ts";
+import { HOOK_NAMES } from "../../src/contract/hooks.ts";
+import { BUILTIN_STAGES } from "../../src/contract/stage.ts";
 import { Editor } from "../helpers/editor.ts";
 
 const editor = new Editor();

@@ -16,7 +16,7 @@ import { parsePax, parsePaxNumber, parsePaxTime } from "../../src/rootfs/pax.ts"
 import { sealTree } from "../../src/rootfs/seal.ts";
 import { createTarIndexer } from "../../src/rootfs/tar.ts";
 import { RootfsTree } from "../../src/rootfs/tree.ts";
-import { stagesOf } from "../../src/sources/dockerfile/stages.ts";
+import { stagesOf } from "../../src/sources/engines/stages.ts";
 import { parseChallenges } from "../../src/sources/image/challenge.ts";
 import { findLogin } from "../../src/sources/image/credentials.ts";
 import { diffIdsOf, parseImageConfig } from "../../src/sources/image-config.ts";

@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { ImagerContext } from "../../src/imagers/imager.ts";
+import type { ImagerContext } from "../../src/contract/imager.ts";
 
 /** The context of an imager that nobody watches. */
 export function quietContext(signal: AbortSignal = new AbortController().signal): ImagerContext {

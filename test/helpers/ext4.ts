@@ -1,9 +1,9 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
+import type { ArtifactFacts } from "../../src/contract/imager.ts";
 import { type ResolvedExt4Options, resolveExt4Options } from "../../src/imagers/ext4/options.ts";
 import { planExt4 } from "../../src/imagers/ext4/plan.ts";
 import { writeExt4 } from "../../src/imagers/ext4/write.ts";
-import type { ArtifactFacts } from "../../src/imagers/imager.ts";
 import type { SealedTree } from "../../src/rootfs/seal.ts";
 import { quietContext, withFolder } from "./disk.ts";
 

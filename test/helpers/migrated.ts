@@ -2,7 +2,7 @@ import { renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
 import { loadPlugins } from "../../src/config/plugins.ts";
-import type { ResolvedPlugin } from "../../src/config/resolve/plugin.ts";
+import type { ResolvedPlugin } from "../../src/contract/plugin.ts";
 import { messageOf } from "../../src/lib/errors.ts";
 import { migrateProject } from "../../src/migrate/migrate.ts";
 import { plan } from "../../src/pipeline/plan.ts";

@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { ResolvedInitramfs } from "../../src/config/resolve/plugin.ts";
-import { DEFAULT_SOURCE_LIMITS } from "../../src/sources/limits/options.ts";
+import type { ResolvedInitramfs } from "../../src/contract/plugin.ts";
+import { DEFAULT_SOURCE_LIMITS } from "../../src/sources/limits-options.ts";
 import { tempDir } from "./temp.ts";
 
 /** The least that can be built: an initramfs whose /init is a static program that does nothing. */

@@ -1,6 +1,6 @@
+import type { ImageConfig, Pin, Source } from "../../src/contract/source.ts";
 import type { Env } from "../../src/lib/context.ts";
 import { mergeLayers } from "../../src/rootfs/apply.ts";
-import type { ImageConfig, Pin, Source } from "../../src/sources/source.ts";
 import type { TestContext } from "./context.ts";
 import { type Listing, listTree } from "./listing.ts";
 import { pullContext as makeContext } from "./pull-context.ts";

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import type { ResolvedPlugin } from "../../src/config/resolve/plugin.ts";
+import type { ResolvedPlugin } from "../../src/contract/plugin.ts";
 import { Disposer } from "../../src/lib/dispose.ts";
 import type { BuildEvent } from "../../src/pipeline/events.ts";
 import { plan } from "../../src/pipeline/plan.ts";

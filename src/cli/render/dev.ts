@@ -3,8 +3,9 @@ import type { DevEvent } from "../../dev.ts";
 import { type ErrorData, FledgeError } from "../../lib/errors.ts";
 import { cyan, green, line, printJson, red, type Shown, say, yellow } from "../terminal.ts";
 import { errorLines } from "./error.ts";
+import type { Renderer, RenderOptions } from "./plain.ts";
 import { duration } from "./plain.ts";
-import { createRenderer, type Renderer, type RenderOptions } from "./renderer.ts";
+import { createRenderer } from "./renderer.ts";
 
 export type DevRenderer = { onEvent(event: DevEvent): void; end(): void };
 

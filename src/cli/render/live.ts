@@ -1,8 +1,7 @@
 import { stripVTControlCharacters } from "node:util";
 import { formatSize } from "../../lib/bytes.ts";
 import { cyan, gray, green, line, red, Shown, say } from "../terminal.ts";
-import { duration, stageKey } from "./plain.ts";
-import type { Renderer, RenderOptions } from "./renderer.ts";
+import { duration, type Renderer, type RenderOptions, stageKey } from "./plain.ts";
 
 type Line = { readonly title: string; doneBytes?: number; totalBytes?: number; item?: string };
 

@@ -1,11 +1,23 @@
 import { relative } from "node:path";
+import type { BuildResult, WrittenManifest } from "../../contract/result.ts";
 import { formatSize } from "../../lib/bytes.ts";
 import type { Warning } from "../../lib/context.ts";
 import type { JsonValue } from "../../lib/json.ts";
-import type { BuildResult, WrittenManifest } from "../../pipeline/result.ts";
+import type { EventSink } from "../../pipeline/events.ts";
 import { installCommand, type LaunchCommand } from "../../volant/commands.ts";
 import { bold, cyan, gray, green, line, print, red, type Shown, say, yellow } from "../terminal.ts";
-import type { Renderer, RenderOptions } from "./renderer.ts";
+
+/** Shows the events of builds; `end` leaves the terminal as it was. */
+export type Renderer = { readonly onEvent: EventSink; end(): void };
+
+/** How much is shown, and of which builds. */
+export type RenderOptions = {
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+  readonly verbose?: boolean;
+  /** With more than one, each line says whose it is. */
+  readonly plugins: readonly string[];
+};
 
 /**
  * One line per finished stage on stderr; the result on stdout. Of several plugins each line says whose it is, and the

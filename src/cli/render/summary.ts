@@ -1,8 +1,8 @@
 import { relative } from "node:path";
 import type { BuildAllResult, BuildFailure } from "../../build.ts";
+import type { BuildResult } from "../../contract/result.ts";
 import { formatSize } from "../../lib/bytes.ts";
 import { isFledgeError } from "../../lib/errors.ts";
-import type { BuildResult } from "../../pipeline/result.ts";
 import { gray, green, line, red, type Shown, shown, yellow } from "../terminal.ts";
 import { reportError } from "./error.ts";
 import { duration, factLine } from "./plain.ts";

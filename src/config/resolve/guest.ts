@@ -1,5 +1,6 @@
 import { basename, isAbsolute } from "node:path";
 import { fileURLToPath } from "node:url";
+import { AGENT_PATH } from "../../contract/guest-paths.ts";
 import type { AgentOptions } from "../../guest/agent/options.ts";
 import { type BusyboxOptions, DEFAULT_BUSYBOX } from "../../guest/busybox/options.ts";
 import type { ResolvedInit } from "../../guest/init/options.ts";
@@ -10,12 +11,10 @@ import { formatPath } from "../explain.ts";
 import type { Strategy } from "../schema.ts";
 import type { Report, ResolveInput } from "./report.ts";
 
-const AGENT_IN_GUEST = "/bin/kestrel";
-
 /** A relative `init.path` is a file of the project and gets a place in the guest; an absolute one is there already. */
 export function resolveInit({ values }: ResolveInput): ResolvedInit {
   const { init } = values;
-  if (init === undefined) return { mode: "default", run: AGENT_IN_GUEST };
+  if (init === undefined) return { mode: "default", run: AGENT_PATH };
   if ("none" in init) return { mode: "none" };
   const exec = init.exec === undefined ? {} : { exec: init.exec };
   if (isAbsolute(init.path)) return { mode: "custom", run: init.path, ...exec };

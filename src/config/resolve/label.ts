@@ -1,5 +1,5 @@
+import type { ResolvedPlugin } from "../../contract/plugin.ts";
 import { formatPlatform } from "../../lib/platform.ts";
-import type { ResolvedPlugin } from "./plugin.ts";
 
 /** What a plugin is called in events and messages: its name, and where that is not enough its platform. */
 export function labelOf({ name, label = name }: Pick<ResolvedPlugin, "name" | "label">): string {

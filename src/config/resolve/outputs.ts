@@ -1,4 +1,5 @@
 import { dirname, join } from "node:path";
+import type { ResolvedFilesystem } from "../../contract/recipe.ts";
 import { type ResolvedCpioOptions, resolveCpioOptions } from "../../imagers/cpio/options.ts";
 import { resolveCustomOptions } from "../../imagers/custom/options.ts";
 import { resolveExt4Options } from "../../imagers/ext4/options.ts";
@@ -7,7 +8,6 @@ import { resolveSquashfsOptions } from "../../imagers/squashfs/options.ts";
 import { resolveTarOptions } from "../../imagers/tar/options.ts";
 import { assertNever } from "../../lib/errors.ts";
 import { formatPlatform, type Platform } from "../../lib/platform.ts";
-import type { ResolvedFilesystem } from "./plugin.ts";
 import type { Report, ResolveInput } from "./report.ts";
 
 /** Where the artifacts go: as asked for on the command line, else as the config says, else beside the config. */

@@ -2,27 +2,14 @@ import { isUtf8 } from "node:buffer";
 import { readFile } from "node:fs/promises";
 import { parse, TomlError } from "smol-toml";
 import type { z } from "zod";
-import type { Warning } from "../../lib/context.ts";
 import { errnoOf, FledgeError } from "../../lib/errors.ts";
-import { explain, type Finding, type Path } from "../explain.ts";
+import { explain, type Path } from "../explain.ts";
 import { configError } from "../problems.ts";
 import type { LayerInput } from "../schema.ts";
 import { tomlComments } from "./comments.ts";
-import { fromFledgeToml, placeOfFledgeKey } from "./fledge-toml.ts";
-import { fromManifestToml, placeOfManifestKey } from "./manifest-toml.ts";
+import { type Converted, fromFledgeToml, fromManifestToml, placeOfFledgeKey, placeOfManifestKey } from "./convert.ts";
 import { locateFindings } from "./position.ts";
 import { fledgeTomlSchema, manifestTomlSchema } from "./schema.ts";
-
-/** A table in the shape of the TypeScript config, with what has to be said about it. */
-export type Converted = {
-  readonly values: LayerInput;
-  readonly findings: readonly Finding[];
-  readonly warnings: readonly Warning[];
-  /** Which values were concluded, and from what. */
-  readonly inferred: readonly { readonly key: string; readonly from: string }[];
-  /** `plugins` of a fledge.toml, which then has nothing else. */
-  readonly workspace?: readonly string[];
-};
 
 /** What a TOML file comes to as a config, with its comments. */
 export type Translated = Converted & { readonly comments: readonly PlacedComment[] };

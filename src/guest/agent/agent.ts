@@ -5,9 +5,6 @@ import { type FetchContext, type Fetched, fetchFile, shownPlace, unfetched } fro
 import type { AgentOptions } from "./options.ts";
 import { findRelease } from "./release.ts";
 
-/** Where the agent is in the guest. */
-export const AGENT_PATH = "/bin/kestrel";
-
 const LOCAL_AGENT = 'without the network, agent.path = "./kestrel" names one of this machine';
 
 /** Fetches the agent; throws when what is there is no program, as an error page would be. */

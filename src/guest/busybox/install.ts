@@ -1,9 +1,7 @@
 import { statSync } from "node:fs";
+import { BUSYBOX_PATH } from "../../contract/guest-paths.ts";
 import type { RootfsTree } from "../../rootfs/tree.ts";
 import type { Busybox } from "./busybox.ts";
-
-/** Where BusyBox is in the guest; init runs from it. */
-export const BUSYBOX_PATH = "/bin/busybox";
 
 /** Puts BusyBox into the tree with one symlink per applet. What a base image already has under such a name is kept. */
 export function installBusybox(rootfs: RootfsTree, { path, applets }: Busybox): void {

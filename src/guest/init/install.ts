@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { INIT_PATH } from "../../contract/guest-paths.ts";
 import { FledgeError } from "../../lib/errors.ts";
 import { copyIntoTree } from "../../rootfs/host.ts";
 import type { RootfsTree } from "../../rootfs/tree.ts";
@@ -7,8 +8,8 @@ import type { ResolvedInit } from "./options.ts";
 
 /** Puts `/init` into the tree, and with it the project's file that it runs, if it is one. */
 export function installInit(rootfs: RootfsTree, init: Exclude<ResolvedInit, { mode: "none" }>): void {
-  rootfs.rm("/init");
-  rootfs.writeFile("/init", renderInit({ run: init.run, how: howToRun(init) }), { mode: 0o755 });
+  rootfs.rm(INIT_PATH);
+  rootfs.writeFile(INIT_PATH, renderInit({ run: init.run, how: howToRun(init) }), { mode: 0o755 });
   if (init.mode !== "custom" || init.from === undefined) return;
   assertInitFile(init);
   copyIntoTree(rootfs, init.from, init.run, () => ({ mode: 0o755 }));

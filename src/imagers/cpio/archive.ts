@@ -1,8 +1,8 @@
+import type { ImagerContext } from "../../contract/imager.ts";
 import { throwIfAborted } from "../../lib/context.ts";
 import { modeWithoutAcl } from "../../rootfs/acl.ts";
 import { readDense } from "../../rootfs/content.ts";
 import type { SealedEntry, SealedInode, SealedTree } from "../../rootfs/seal.ts";
-import type { ImagerContext } from "../imager.ts";
 import { encodeHeader, padding, TRAILER, TYPE_BITS } from "./newc.ts";
 
 /** The size of what `archiveBlocks` yields, the last one excepted. */

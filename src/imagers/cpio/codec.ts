@@ -1,6 +1,6 @@
+import type { ImagerContext } from "../../contract/imager.ts";
 import { pipeThrough } from "../../lib/exec.ts";
 import { requireTool, type Tool } from "../../lib/tools.ts";
-import type { ImagerContext } from "../imager.ts";
 import { levelOf } from "../levels.ts";
 import { type Compression, LEVELS, type ResolvedCpioOptions } from "./options.ts";
 import { pgzip } from "./pgzip.ts";

@@ -1,4 +1,4 @@
-import type { Imager } from "../imager.ts";
+import type { Imager } from "../../contract/imager.ts";
 import { writeHashed } from "../sink.ts";
 import { archiveBlocks } from "./archive.ts";
 import { CODECS, codecTools, compress } from "./codec.ts";

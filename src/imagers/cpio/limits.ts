@@ -1,7 +1,7 @@
+import type { ImagerContext } from "../../contract/imager.ts";
 import { formatSize, fromByteString } from "../../lib/bytes.ts";
 import { FledgeError } from "../../lib/errors.ts";
 import type { SealedTree } from "../../rootfs/seal.ts";
-import type { ImagerContext } from "../imager.ts";
 import { TRAILER } from "./newc.ts";
 
 /** The kernel passes over longer names and targets without a word (init/initramfs.c, PATH_MAX with the NUL). */

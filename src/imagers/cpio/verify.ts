@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { createGunzip } from "node:zlib";
+import type { ImagerContext } from "../../contract/imager.ts";
 import { fromByteString, toByteString } from "../../lib/bytes.ts";
 import { FledgeError } from "../../lib/errors.ts";
 import { pipeThrough } from "../../lib/exec.ts";
@@ -9,7 +10,6 @@ import { modeWithoutAcl } from "../../rootfs/acl.ts";
 import { digestContent } from "../../rootfs/content.ts";
 import type { SealedEntry, SealedInode, SealedTree } from "../../rootfs/seal.ts";
 import { readingBack } from "../compare.ts";
-import type { ImagerContext } from "../imager.ts";
 import { codecTools } from "./codec.ts";
 import { TYPE_BITS } from "./newc.ts";
 import type { ResolvedCpioOptions } from "./options.ts";

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { contractProblems } from "../../lib/contract.ts";
-import type { CustomImager } from "./imager.ts";
+import type { CustomImager } from "../../contract/imager.ts";
+import { memberProblems } from "../../lib/members.ts";
 
 const imager = z
   .custom<CustomImager>((value) => typeof value === "object" && value !== null)
@@ -14,7 +14,7 @@ const imager = z
       write: "function",
       verify: "function?",
     } as const;
-    for (const { key, message, hint } of contractProblems(value, contract)) {
+    for (const { key, message, hint } of memberProblems(value, contract)) {
       ctx.addIssue({ code: "custom", path: [key], message, params: { hint } });
     }
     if (typeof value.suffix === "string" && /[/\0]/.test(value.suffix)) {

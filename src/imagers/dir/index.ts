@@ -1,13 +1,13 @@
 import { createHash } from "node:crypto";
 import { lstatSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
+import type { Imager } from "../../contract/imager.ts";
 import { digestOf } from "../../lib/digest.ts";
 import { NOTHING, pipeThrough } from "../../lib/exec.ts";
 import { requireTool, type Tool } from "../../lib/tools.ts";
 import type { SealedEntry, SealedInode, SealedTree } from "../../rootfs/seal.ts";
 import { writeTar } from "../../rootfs/tar-write.ts";
 import { differs } from "../compare.ts";
-import type { Imager } from "../imager.ts";
 import { verifyAsTar } from "../verify-tar.ts";
 import { makeable, type User } from "./limits.ts";
 import type { ResolvedDirOptions } from "./options.ts";

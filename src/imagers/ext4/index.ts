@@ -1,4 +1,4 @@
-import type { Imager } from "../imager.ts";
+import type { Imager } from "../../contract/imager.ts";
 import type { ResolvedExt4Options } from "./options.ts";
 import { planExt4 } from "./plan.ts";
 import { verifyExt4 } from "./verify.ts";

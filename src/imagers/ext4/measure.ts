@@ -1,10 +1,10 @@
 import { fromByteString } from "../../lib/bytes.ts";
 import { assertNever, FledgeError } from "../../lib/errors.ts";
 import type { SealedEntry, SealedInode, SealedTree } from "../../rootfs/seal.ts";
+import { blockRunsOf } from "../holes.ts";
 import { BLOCK_BYTES, EXTENT_MAX_BLOCKS, LINK_MAX, NAME_MAX } from "./constants.ts";
 import { DIR_ROOM, DOTS_BYTES, recordLength } from "./directory.ts";
 import type { HashSeed } from "./dirhash.ts";
-import { blockRunsOf } from "./holes.ts";
 import { type HtreePlan, htreeBlockCount, planHtree } from "./htree.ts";
 import { assertStorableTime } from "./inode.ts";
 import type { Roster } from "./roster.ts";

@@ -1,11 +1,11 @@
 import type { SealedTree } from "../../rootfs/seal.ts";
+import { type BlockRun, blockRunsOf } from "../holes.ts";
+import { identify } from "../identity.ts";
 import { BLOCK_BYTES, FIRST_INODE } from "./constants.ts";
 import { crc32c } from "./crc32c.ts";
 import type { HashSeed } from "./dirhash.ts";
 import { appendRun, type Extent, treeBlockCount } from "./extent.ts";
 import { blockOf, type Geometry, type Run, runsOf } from "./geometry.ts";
-import { type BlockRun, blockRunsOf } from "./holes.ts";
-import { identify } from "./identity.ts";
 import { journalBlocksFor } from "./journal.ts";
 import { type Measures, measure } from "./measure.ts";
 import type { ResolvedExt4Options } from "./options.ts";

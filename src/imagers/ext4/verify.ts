@@ -1,10 +1,10 @@
+import type { ImagerContext } from "../../contract/imager.ts";
 import { type ByteString, fromByteString } from "../../lib/bytes.ts";
 import { throwIfAborted } from "../../lib/context.ts";
 import { assertNever, FledgeError, isFledgeError, messageOf } from "../../lib/errors.ts";
 import { readContent } from "../../rootfs/content.ts";
 import type { FileInode, InodeType } from "../../rootfs/node.ts";
 import type { SealedEntry, SealedInode, SealedTree } from "../../rootfs/seal.ts";
-import type { ImagerContext } from "../imager.ts";
 import { BLOCK_BYTES } from "./constants.ts";
 import { type DiskEntry, type DiskInode, Ext4Reader, type MappedRun } from "./read.ts";
 import { checkLostFound, checkMetadata } from "./verify-metadata.ts";

@@ -1,7 +1,7 @@
+import type { ArtifactFacts, ImagerContext } from "../../contract/imager.ts";
 import { FledgeError } from "../../lib/errors.ts";
 import type { SymlinkInode } from "../../rootfs/node.ts";
 import type { SealedInode } from "../../rootfs/seal.ts";
-import type { ArtifactFacts, ImagerContext } from "../imager.ts";
 import { BLOCK_BYTES, FIRST_INODE, INODE_BYTES, INODES_PER_BLOCK, ROOT_INODE } from "./constants.ts";
 import { ContentReader } from "./contents.ts";
 import { type DirEntry, dotsOf, encodeDirBlock } from "./directory.ts";

@@ -1,4 +1,4 @@
-import { SIZES } from "../ext4/options.ts";
+import { SIZES } from "../sizes.ts";
 import { cutLabel, type LoopFilesystem } from "./filesystem.ts";
 
 const MIB = 2 ** 20;

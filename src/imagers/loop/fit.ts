@@ -1,7 +1,7 @@
 import { stat, truncate } from "node:fs/promises";
+import type { ImagerContext } from "../../contract/imager.ts";
 import { formatSize } from "../../lib/bytes.ts";
 import { isFledgeError } from "../../lib/errors.ts";
-import type { ImagerContext } from "../imager.ts";
 import { awaitRelease } from "./devices.ts";
 import type { LoopFilesystem } from "./filesystem.ts";
 import { MOUNT_POINT, runCommand, runMounted, textOf } from "./mounted.ts";

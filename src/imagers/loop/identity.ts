@@ -1,5 +1,5 @@
 import type { SealedTree } from "../../rootfs/seal.ts";
-import { identify } from "../ext4/identity.ts";
+import { identify } from "../identity.ts";
 import type { Format } from "./filesystem.ts";
 import type { ResolvedLoopOptions } from "./options.ts";
 

@@ -1,5 +1,5 @@
+import type { Imager } from "../../contract/imager.ts";
 import { assertNever } from "../../lib/errors.ts";
-import type { Imager } from "../imager.ts";
 import { btrfs } from "./btrfs.ts";
 import { ext4 } from "./ext4.ts";
 import type { LoopFilesystem } from "./filesystem.ts";

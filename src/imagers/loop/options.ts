@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { ext4Options, type ResolvedExt4Options, resolveSizes, SIZES, volumeLabel } from "../ext4/options.ts";
+import { ext4Options, type ResolvedExt4Options } from "../ext4/options.ts";
+import { resolveSizes, SIZES, volumeLabel } from "../sizes.ts";
 
 const { headroom, size, uuid, preallocate } = ext4Options.shape;
 const shared = { headroom, size, uuid, preallocate };

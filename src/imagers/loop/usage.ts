@@ -1,5 +1,5 @@
 import type { SealedTree } from "../../rootfs/seal.ts";
-import { blockRunsOf } from "../ext4/holes.ts";
+import { blockRunsOf } from "../holes.ts";
 
 /** What a tree asks of any filesystem, before it adds what is its own. */
 export type Usage = {

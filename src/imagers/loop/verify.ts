@@ -1,8 +1,8 @@
 import { open, rm } from "node:fs/promises";
+import type { ImagerContext } from "../../contract/imager.ts";
 import type { SealedTree } from "../../rootfs/seal.ts";
 import { treeOfTar } from "../../rootfs/tar-tree.ts";
 import { compareTrees, type Kept, readingBack } from "../compare.ts";
-import type { ImagerContext } from "../imager.ts";
 import { awaitRelease } from "./devices.ts";
 import type { LoopFilesystem } from "./filesystem.ts";
 import { MOUNT_POINT, runCommand, runMounted } from "./mounted.ts";

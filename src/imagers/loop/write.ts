@@ -1,9 +1,9 @@
 import { open, rm, stat } from "node:fs/promises";
+import type { ArtifactFacts, ImagerContext } from "../../contract/imager.ts";
 import { formatSize } from "../../lib/bytes.ts";
 import { FledgeError, isFledgeError } from "../../lib/errors.ts";
 import type { SealedTree } from "../../rootfs/seal.ts";
 import { writeTar } from "../../rootfs/tar-write.ts";
-import type { ArtifactFacts, ImagerContext } from "../imager.ts";
 import { artifactFacts } from "../sink.ts";
 import { awaitRelease } from "./devices.ts";
 import type { Format, LoopFilesystem } from "./filesystem.ts";

@@ -1,5 +1,5 @@
 import { VERSION_BY_V } from "../../lib/tools.ts";
-import { SIZES } from "../ext4/options.ts";
+import { SIZES } from "../sizes.ts";
 import { cutLabel, type LoopFilesystem } from "./filesystem.ts";
 
 const MIB = 2 ** 20;

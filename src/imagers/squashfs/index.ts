@@ -1,8 +1,8 @@
+import type { Imager } from "../../contract/imager.ts";
 import { epochFrom } from "../../lib/context.ts";
 import { pipeThrough } from "../../lib/exec.ts";
 import type { SealedInode } from "../../rootfs/seal.ts";
 import { writeTar } from "../../rootfs/tar-write.ts";
-import type { Imager } from "../imager.ts";
 import { artifactFacts } from "../sink.ts";
 import { holdable } from "./limits.ts";
 import type { ResolvedSquashfsOptions } from "./options.ts";

@@ -1,10 +1,10 @@
+import type { ImagerContext } from "../../contract/imager.ts";
 import { type ByteString, fromByteString } from "../../lib/bytes.ts";
 import { FledgeError } from "../../lib/errors.ts";
 import { modeWithoutAcl } from "../../rootfs/acl.ts";
 import type { Inode, Mtime } from "../../rootfs/node.ts";
 import type { SealedEntry, SealedInode, SealedTree } from "../../rootfs/seal.ts";
 import type { Kept } from "../compare.ts";
-import type { ImagerContext } from "../imager.ts";
 
 /** Of kernel documentation, filesystems/squashfs: seconds of 32 bits without a sign, and a table of at most 65,535 owners. */
 const MAX_TIME_SEC = 0xffffffff;

@@ -1,7 +1,7 @@
+import type { ImagerContext } from "../../contract/imager.ts";
 import { NOTHING, pipeThrough } from "../../lib/exec.ts";
 import { chooseTool } from "../../lib/requirements.ts";
 import type { SealedTree } from "../../rootfs/seal.ts";
-import type { ImagerContext } from "../imager.ts";
 import { verifyAsTar } from "../verify-tar.ts";
 import { KEPT } from "./limits.ts";
 import type { ResolvedSquashfsOptions } from "./options.ts";

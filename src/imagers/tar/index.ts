@@ -1,7 +1,7 @@
+import type { Imager } from "../../contract/imager.ts";
 import { treeOfTar } from "../../rootfs/tar-tree.ts";
 import { writeTar } from "../../rootfs/tar-write.ts";
 import { compareTrees, type Kept, readingBack } from "../compare.ts";
-import type { Imager } from "../imager.ts";
 import { writeHashed } from "../sink.ts";
 import type { ResolvedTarOptions } from "./options.ts";
 

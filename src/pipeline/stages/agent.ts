@@ -1,6 +1,7 @@
 import { statSync } from "node:fs";
-import type { ResolvedPlugin } from "../../config/resolve/plugin.ts";
-import { AGENT_PATH, fetchAgent } from "../../guest/agent/agent.ts";
+import { AGENT_PATH } from "../../contract/guest-paths.ts";
+import type { ResolvedPlugin } from "../../contract/plugin.ts";
+import { fetchAgent } from "../../guest/agent/agent.ts";
 import type { Step } from "../step.ts";
 
 export function agentStage(plugin: ResolvedPlugin): Step | undefined {

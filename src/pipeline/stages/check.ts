@@ -1,4 +1,5 @@
-import type { ResolvedPlugin } from "../../config/resolve/plugin.ts";
+import { INIT_PATH } from "../../contract/guest-paths.ts";
+import type { ResolvedPlugin } from "../../contract/plugin.ts";
 import { isProgram, type Objection, whyNotRunnable } from "../../guest/executables.ts";
 import { hiddenBy, realPath } from "../../guest/mount-points.ts";
 import type { RunContext } from "../../lib/context.ts";
@@ -48,10 +49,10 @@ function whyHidden(plugin: ResolvedPlugin, rootfs: RootfsTree, program: string):
 }
 
 function assertInit(rootfs: RootfsTree, architecture: string): void {
-  const objection = whyNotRunnable(rootfs, "/init", architecture);
+  const objection = whyNotRunnable(rootfs, INIT_PATH, architecture);
   if (objection === undefined) return;
   throw new FledgeError("image", `the guest cannot boot: /init ${objection.why}`, {
-    hint: objection.hint ?? 'map a program to "/init", or leave out init.none',
+    hint: objection.hint ?? `map a program to "${INIT_PATH}", or leave out init.none`,
   });
 }
 

@@ -1,9 +1,9 @@
+import type { HookLayer, HookName } from "../../contract/hooks.ts";
+import type { Phase } from "../../contract/stage.ts";
 import { deepFreeze } from "../../lib/freeze.ts";
 import type { Manifest } from "../../volant/schema.ts";
 import { viewOf } from "../arrange.ts";
 import { fire, type HookContext } from "../fire.ts";
-import type { HookLayer, HookName } from "../hooks.ts";
-import type { Phase } from "../stage.ts";
 import { type BuildState, need, type Step } from "../step.ts";
 import type { Call } from "../user-code.ts";
 

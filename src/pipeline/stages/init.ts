@@ -1,4 +1,4 @@
-import type { ResolvedPlugin } from "../../config/resolve/plugin.ts";
+import type { ResolvedPlugin } from "../../contract/plugin.ts";
 import { installInit } from "../../guest/init/install.ts";
 import type { Step } from "../step.ts";
 

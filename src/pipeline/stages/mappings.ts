@@ -1,4 +1,4 @@
-import type { ResolvedPlugin } from "../../config/resolve/plugin.ts";
+import type { ResolvedPlugin } from "../../contract/plugin.ts";
 import { applyMappings } from "../../guest/mappings/apply.ts";
 import { isMadeBy, type Outputs } from "../outputs.ts";
 import type { Step } from "../step.ts";

@@ -1,4 +1,4 @@
-import type { ResolvedPlugin } from "../../config/resolve/plugin.ts";
+import type { ResolvedPlugin } from "../../contract/plugin.ts";
 import { ensureConsole } from "../../guest/skeleton.ts";
 import { findHoles } from "../../rootfs/holes.ts";
 import { sealTree } from "../../rootfs/seal.ts";

@@ -1,4 +1,4 @@
-import type { ResolvedPlugin } from "../../config/resolve/plugin.ts";
+import type { ResolvedPlugin } from "../../contract/plugin.ts";
 import { addSkeleton, INITRAMFS_FOLDERS, ROOTFS_FOLDERS } from "../../guest/skeleton.ts";
 import type { Step } from "../step.ts";
 

@@ -1,12 +1,12 @@
-import type { ResolvedPlugin } from "../../config/resolve/plugin.ts";
+import type { ResolvedPlugin } from "../../contract/plugin.ts";
+import type { Source } from "../../contract/source.ts";
 import { formatPlatform } from "../../lib/platform.ts";
 import { applyLayer } from "../../rootfs/apply.ts";
 import { openSource } from "../../sources/index.ts";
-import type { Source } from "../../sources/source.ts";
 import { referenceOf } from "../inputs.ts";
 import { isMadeBy, type Outputs } from "../outputs.ts";
 import { need, type Step } from "../step.ts";
-import type { Owner } from "../user-code.ts";
+import type { Owner } from "../user-failure.ts";
 
 /** Opens what the recipe starts from; nothing is read yet. Throws a `config` error for a reference that is none. */
 export function sourceOf(

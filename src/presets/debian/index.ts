@@ -1,9 +1,9 @@
 import { z } from "zod";
 import { definePreset } from "../../config/preset.ts";
+import type { CustomSource } from "../../contract/source.ts";
 import { runProgram } from "../../lib/program.ts";
 import type { Tool } from "../../lib/tools.ts";
 import { layerFromTar } from "../../sources/custom/layer.ts";
-import type { CustomSource } from "../../sources/custom/source.ts";
 
 const MMDEBSTRAP: Tool = {
   name: "mmdebstrap",

@@ -1,5 +1,6 @@
 import { FledgeError } from "../../lib/errors.ts";
-import type { Ownership, RootfsTree } from "../tree.ts";
+import type { Ownership } from "../stat.ts";
+import type { RootfsTree } from "../tree.ts";
 
 /** The lines of /etc/passwd, /etc/group or their shadows, as lists of fields. */
 export type Records = string[][];

@@ -1,10 +1,9 @@
+import type { CustomSource, ImageConfig, Pin, Source, SourceContext } from "../../contract/source.ts";
 import { attributeError, attributeRequirements } from "../../lib/attribute.ts";
 import { untilAborted } from "../../lib/context.ts";
 import { digestFrom } from "../../lib/digest.ts";
 import { FledgeError } from "../../lib/errors.ts";
 import type { Layer } from "../../rootfs/layer.ts";
-import type { ImageConfig, Pin, Source } from "../source.ts";
-import type { CustomSource, SourceContext } from "./source.ts";
 
 /**
  * A source of the user's: what it throws names it, what it returns is looked at, and an abort does not wait for it.

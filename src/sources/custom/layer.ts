@@ -1,4 +1,5 @@
 import { basename } from "node:path";
+import type { ImageConfig, SourceContext } from "../../contract/source.ts";
 import { type DigestText, digestFrom } from "../../lib/digest.ts";
 import { FledgeError } from "../../lib/errors.ts";
 import { hashFile } from "../../lib/hash-file.ts";
@@ -7,8 +8,6 @@ import type { LayerLimits } from "../../rootfs/limits.ts";
 import { openLayer } from "../../store/layers.ts";
 import { parseImageConfig } from "../image-config.ts";
 import { readLocal, sizeOfFile } from "../local.ts";
-import type { ImageConfig } from "../source.ts";
-import type { SourceContext } from "./source.ts";
 
 /** What is known of a tar that becomes a layer. */
 export type LayerFromTarOptions = {

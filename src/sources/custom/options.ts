@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { contractProblems } from "../../lib/contract.ts";
-import type { CustomSource } from "./source.ts";
+import type { CustomSource } from "../../contract/source.ts";
+import { memberProblems } from "../../lib/members.ts";
 
 const custom = z
   .custom<CustomSource>((value) => typeof value === "object" && value !== null)
@@ -12,7 +12,7 @@ const custom = z
       layers: "function",
       image: "function?",
     } as const;
-    for (const { key, message, hint } of contractProblems(source, contract)) {
+    for (const { key, message, hint } of memberProblems(source, contract)) {
       ctx.addIssue({ code: "custom", path: [key], message, params: { hint } });
     }
   })

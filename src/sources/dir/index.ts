@@ -1,11 +1,11 @@
 import { type BigIntStats, lstatSync, readdirSync, readlinkSync } from "node:fs";
+import type { Source } from "../../contract/source.ts";
 import { type ByteString, compareBytes } from "../../lib/bytes.ts";
 import { type RunContext, throwIfAborted } from "../../lib/context.ts";
 import { deviceNumbersOf, hostContent, leftOut } from "../../rootfs/host-file.ts";
 import type { LayerEntry } from "../../rootfs/layer.ts";
 import { type Metadata, NO_XATTRS } from "../../rootfs/node.ts";
 import { type LocalPath, requireFolder, unreadable } from "../local.ts";
-import type { Source } from "../source.ts";
 
 /**
  * A folder of the host as a root filesystem. What depends on who made the folder, and when, stays behind: everything

@@ -5,7 +5,8 @@ import { shortened } from "../../lib/shortened.ts";
 import { maskFor } from "../mask.ts";
 import { parseJson, stringOf } from "../oci/json.ts";
 import type { Challenge } from "./challenge.ts";
-import type { Credentials, Login } from "./credentials.ts";
+import type { Credentials } from "./credential-helper.ts";
+import type { Login } from "./credentials.ts";
 import { readWords, type Words } from "./words.ts";
 
 /** What a registry is asked for and how it is reached. */

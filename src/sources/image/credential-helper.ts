@@ -3,7 +3,12 @@ import { FledgeError } from "../../lib/errors.ts";
 import { capture } from "../../lib/exec.ts";
 import { requireTool } from "../../lib/tools.ts";
 import { parseJson, stringOf } from "../oci/json.ts";
-import type { Credentials } from "./credentials.ts";
+
+/** What a registry's token service or the registry itself is shown. An identity token stands for name and password. */
+export type Credentials =
+  | { readonly kind: "basic"; readonly username: string; readonly password: string }
+  | { readonly kind: "identity"; readonly token: string }
+  | { readonly kind: "bearer"; readonly token: string };
 
 const TIMEOUT_MS = 60_000;
 

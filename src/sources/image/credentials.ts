@@ -4,13 +4,7 @@ import type { Env } from "../../lib/context.ts";
 import { assertNever, errnoOf, FledgeError, isFledgeError, type Problem, withHint } from "../../lib/errors.ts";
 import { shortened } from "../../lib/shortened.ts";
 import { type JsonObject, objectOf, parseJson, stringOf } from "../oci/json.ts";
-import { askHelper } from "./credential-helper.ts";
-
-/** What a registry's token service or the registry itself is shown. An identity token stands for name and password. */
-export type Credentials =
-  | { readonly kind: "basic"; readonly username: string; readonly password: string }
-  | { readonly kind: "identity"; readonly token: string }
-  | { readonly kind: "bearer"; readonly token: string };
+import { askHelper, type Credentials } from "./credential-helper.ts";
 
 const DOCKER_HUB_KEYS = ["https://index.docker.io/v1/", "index.docker.io", "docker.io", "registry-1.docker.io"];
 

@@ -1,9 +1,9 @@
+import type { Source } from "../../contract/source.ts";
 import type { Platform } from "../../lib/platform.ts";
-import type { SourceLimits } from "../limits/options.ts";
+import type { SourceLimits } from "../limits-options.ts";
 import { imageSource } from "../oci/image-source.ts";
 import { resolveImage } from "../oci/resolve.ts";
 import type { RegistryReference } from "../reference.ts";
-import type { Source } from "../source.ts";
 import type { EndpointOptions } from "./endpoint.ts";
 import { openRepository } from "./registry.ts";
 

@@ -4,7 +4,7 @@ import { type Digest, digestFrom, sha256 } from "../../lib/digest.ts";
 import { FledgeError, isFledgeError, type Problem, withHint } from "../../lib/errors.ts";
 import { readBody } from "../../lib/http.ts";
 import { ensureBlob } from "../../store/blobs.ts";
-import { DEFAULT_IMAGE_LIMITS, type DocumentLimits } from "../limits/options.ts";
+import { DEFAULT_IMAGE_LIMITS, type DocumentLimits } from "../limits-options.ts";
 import { INDEX_TYPES, MANIFEST_TYPES, parseManifest } from "../oci/manifest.ts";
 import { checkDigest, type ImageStorage } from "../oci/storage.ts";
 import type { RegistryReference } from "../reference.ts";

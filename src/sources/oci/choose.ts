@@ -2,7 +2,7 @@ import { FledgeError } from "../../lib/errors.ts";
 import { bestFor, formatPlatform, hostPlatform, type Platform } from "../../lib/platform.ts";
 import { listed } from "../../lib/shortened.ts";
 import { parseImageConfig } from "../image-config.ts";
-import type { SourceLimits } from "../limits/options.ts";
+import type { SourceLimits } from "../limits-options.ts";
 import { artifactIn, mayBeImage } from "./kinds.ts";
 import { isForeign } from "./layer-types.ts";
 import type { Descriptor, ImageIndex, ImageManifest, Manifest } from "./manifest.ts";

@@ -1,7 +1,7 @@
+import type { ImageSource, Pin } from "../../contract/source.ts";
 import type { RunContext } from "../../lib/context.ts";
 import type { Digest } from "../../lib/digest.ts";
 import { FledgeError } from "../../lib/errors.ts";
-import type { ImageSource, Pin } from "../source.ts";
 import { fetchLayers } from "./fetch.ts";
 import type { ImageContents } from "./resolve.ts";
 

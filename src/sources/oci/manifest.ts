@@ -2,7 +2,7 @@ import { type Digest, digestFrom } from "../../lib/digest.ts";
 import { FledgeError, isFledgeError } from "../../lib/errors.ts";
 import type { Platform } from "../../lib/platform.ts";
 import { shortened } from "../../lib/shortened.ts";
-import type { DocumentLimits } from "../limits/options.ts";
+import type { DocumentLimits } from "../limits-options.ts";
 import { type JsonObject, objectOf, objectsOf, parseJson, stringOf } from "./json.ts";
 
 /** A reference to content (image-spec, descriptor.md). */

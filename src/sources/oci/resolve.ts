@@ -1,3 +1,4 @@
+import type { ImageConfig } from "../../contract/source.ts";
 import type { RunContext } from "../../lib/context.ts";
 import type { Digest } from "../../lib/digest.ts";
 import { FledgeError } from "../../lib/errors.ts";
@@ -5,8 +6,7 @@ import { bestFor, formatPlatform, hostPlatform, type Platform } from "../../lib/
 import { shortened } from "../../lib/shortened.ts";
 import type { WantedLayer } from "../../store/layers.ts";
 import { diffIdsOf, parseImageConfig } from "../image-config.ts";
-import { DEFAULT_IMAGE_LIMITS } from "../limits/options.ts";
-import type { ImageConfig } from "../source.ts";
+import { DEFAULT_IMAGE_LIMITS } from "../limits-options.ts";
 import { type ChooseOptions, chooseImage } from "./choose.ts";
 import { artifactIn } from "./kinds.ts";
 import { checkLayerType, foreignLayer, isForeign } from "./layer-types.ts";

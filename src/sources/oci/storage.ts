@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { type Digest, digestFrom, digestOf, sha256 } from "../../lib/digest.ts";
 import { FledgeError, isFledgeError } from "../../lib/errors.ts";
-import { DEFAULT_IMAGE_LIMITS, type DocumentLimits } from "../limits/options.ts";
+import { DEFAULT_IMAGE_LIMITS, type DocumentLimits } from "../limits-options.ts";
 import { tooLarge } from "./json.ts";
 import { type Descriptor, type Manifest, parseManifest } from "./manifest.ts";
 

@@ -1,8 +1,8 @@
+import type { Source } from "../../contract/source.ts";
 import { hashFile } from "../../lib/hash-file.ts";
 import type { LayerLimits } from "../../rootfs/limits.ts";
 import { openLayer } from "../../store/layers.ts";
 import { type LocalPath, readLocal, sizeOfFile } from "../local.ts";
-import type { Source } from "../source.ts";
 
 /**
  * A tar of a root filesystem, plain or compressed by gzip, zstd, xz or bzip2: one layer, unpacked into the store once and

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import type { AnyStage, Phase } from "../../../src/contract/stage.ts";
 import { arrange } from "../../../src/pipeline/arrange.ts";
-import type { AnyStage, Phase } from "../../../src/pipeline/stage.ts";
 import type { Step } from "../../../src/pipeline/step.ts";
 
 const step = (name: string, phase: Phase, more: Partial<Step> = {}): Step => ({

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
+import type { HookLayer, HookName } from "../../../src/contract/hooks.ts";
 import { FledgeError } from "../../../src/lib/errors.ts";
 import { fire as fireHooks, type HookContext, originsOf } from "../../../src/pipeline/fire.ts";
-import type { HookLayer, HookName } from "../../../src/pipeline/hooks.ts";
 import { BuildGuard } from "../../../src/pipeline/user-code.ts";
 import { testContext } from "../../helpers/context.ts";
 import { smallPlugin } from "../../helpers/plugin.ts";

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import type { FledgeHooks } from "../../../src/pipeline/hooks.ts";
-import type { AnyStage, StageContext } from "../../../src/pipeline/stage.ts";
+import type { FledgeHooks } from "../../../src/contract/hooks.ts";
+import type { AnyStage, StageContext } from "../../../src/contract/stage.ts";
 import type { RootfsTree } from "../../../src/rootfs/tree.ts";
 import { smallPlugin } from "../../helpers/plugin.ts";
 import { runPlugin } from "../../helpers/run-plugin.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { ResolvedPlugin } from "../../../src/config/resolve/plugin.ts";
+import type { ResolvedPlugin } from "../../../src/contract/plugin.ts";
 import { resolveSquashfsOptions } from "../../../src/imagers/squashfs/options.ts";
 import { describeRequirement } from "../../../src/lib/requirements.ts";
 import { plan } from "../../../src/pipeline/plan.ts";

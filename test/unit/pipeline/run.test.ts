@@ -1,12 +1,12 @@
 import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import type { ResolvedInitramfs, ResolvedOciRootfs } from "../../../src/config/resolve/plugin.ts";
+import { type FledgeHooks, HOOK_NAMES, type HookName } from "../../../src/contract/hooks.ts";
+import type { ResolvedInitramfs, ResolvedOciRootfs } from "../../../src/contract/plugin.ts";
+import type { AnyStage } from "../../../src/contract/stage.ts";
 import { resolveExt4Options } from "../../../src/imagers/ext4/options.ts";
 import { Disposer } from "../../../src/lib/dispose.ts";
 import { FledgeError } from "../../../src/lib/errors.ts";
-import { type FledgeHooks, HOOK_NAMES, type HookName } from "../../../src/pipeline/hooks.ts";
-import type { AnyStage } from "../../../src/pipeline/stage.ts";
 import { smallPlugin } from "../../helpers/plugin.ts";
 import { runPlugin } from "../../helpers/run-plugin.ts";
 import { tempDir } from "../../helpers/temp.ts";

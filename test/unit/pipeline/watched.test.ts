@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import type { ResolvedPlugin } from "../../../src/config/resolve/plugin.ts";
+import type { ResolvedPlugin } from "../../../src/contract/plugin.ts";
 import { isCovered } from "../../../src/lib/watched.ts";
 import { isOutput, watchedPaths } from "../../../src/pipeline/watched.ts";
 import type { SourceOptions } from "../../../src/sources/options.ts";

@@ -3,11 +3,11 @@ import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import type { CustomSource } from "../../../../src/contract/source.ts";
 import { FledgeError } from "../../../../src/lib/errors.ts";
 import { runProgram } from "../../../../src/lib/program.ts";
 import { customSource } from "../../../../src/sources/custom/index.ts";
 import { imageConfig, layerFromTar } from "../../../../src/sources/custom/layer.ts";
-import type { CustomSource } from "../../../../src/sources/custom/source.ts";
 import { pull, pullContext } from "../../../helpers/pull.ts";
 import { tempDir } from "../../../helpers/temp.ts";
 

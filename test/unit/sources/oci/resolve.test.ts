@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { sha256 } from "../../../../src/lib/digest.ts";
 import { FledgeError } from "../../../../src/lib/errors.ts";
 import { parsePlatform } from "../../../../src/lib/platform.ts";
-import { DEFAULT_SOURCE_LIMITS, type SourceLimits } from "../../../../src/sources/limits/options.ts";
+import { DEFAULT_SOURCE_LIMITS, type SourceLimits } from "../../../../src/sources/limits-options.ts";
 import { parseJson } from "../../../../src/sources/oci/json.ts";
 import { resolveImage } from "../../../../src/sources/oci/resolve.ts";
 import { checkDigest, type ImageStorage } from "../../../../src/sources/oci/storage.ts";

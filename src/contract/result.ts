@@ -1,0 +1,35 @@
+import type { Warning } from "../lib/context.ts";
+import type { Digest } from "../lib/digest.ts";
+import type { JsonValue } from "../lib/json.ts";
+import type { LaunchCommand } from "../volant/commands.ts";
+import type { Manifest } from "../volant/schema.ts";
+
+/** What a build has to say of itself, by name, in the order in which it was said. */
+export type Facts = Readonly<Record<string, JsonValue>>;
+
+/** How long a stage took. */
+export type StageTiming = { readonly stage: string; readonly durationMs: number };
+
+export type WrittenManifest = {
+  readonly path: string;
+  readonly document: Manifest;
+  /** Bytes that it takes on the guest's kernel command line. */
+  readonly commandLineBytes: number;
+};
+
+/** What a build made. Paths are absolute, sizes in bytes (holes included). */
+export type BuildResult = {
+  readonly name: string;
+  /** Tells it from the builds of the same plugin for other platforms: `web (linux/arm64)`. */
+  readonly label?: string;
+  readonly artifact: { readonly path: string; readonly sizeBytes: number; readonly digest: Digest };
+  /** Absent for what Volant cannot boot: a tar archive, a folder. */
+  readonly manifest?: WrittenManifest;
+  /** What makes a VM of it, where Volant's own kernel is not the one to boot. */
+  readonly launch?: LaunchCommand;
+  readonly warnings: readonly Warning[];
+  /** What hooks, stages and custom sources said of the build with `ctx.fact()`, by name. */
+  readonly facts: Facts;
+  readonly stages: readonly StageTiming[];
+  readonly durationMs: number;
+};
