@@ -18,7 +18,6 @@ const LONG_E2E = [
   "guest-view",
   "harness",
   "init-project",
-  "init",
   "loop",
   "oci-rootfs-big",
   "oci-rootfs-options",

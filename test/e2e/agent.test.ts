@@ -49,7 +49,9 @@ describeWith("the agent", [requireAgent()], () => {
     const recipe = {
       ...{ name: "small", strategy: "initramfs", busybox: { path: "/bin/busybox" }, agent: { path: "./kestrel" } },
       mappings: { "./spec": "/etc/kestrel.spec" },
-      manifest: { workload: { ...manifest.workload, base_url: undefined, type: "http", baseUrl: "http://127.0.0.1:80" } },
+      manifest: {
+        workload: { ...manifest.workload, base_url: undefined, type: "http", baseUrl: "http://127.0.0.1:80" },
+      },
     };
     writeFileSync(join(cwd, "spec"), agentSpec(manifest, check));
     const guest = await build("small", recipe, { cwd });

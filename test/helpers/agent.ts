@@ -9,14 +9,20 @@ import { type BootOptions, type BootResult, bootGuest, findKernel, requireBoot }
 import { type Missing, requireTools } from "./requirements.ts";
 import { tempDir } from "./temp.ts";
 
+/** What the agent reads of a manifest. */
+type Startable = Pick<Manifest, "workload" | "health_check">;
+
 const SOURCE = fileURLToPath(new URL("./kestrel.c", import.meta.url));
 const KERNEL = findKernel() ?? "";
 
-/** For CHECK: `eventually COMMAND...` tries a command until it succeeds, or fails after half a minute. */
+/** For CHECK: `eventually COMMAND...` tries a command until it succeeds, or fails after four minutes: guests are slow. */
 const EVENTUALLY = `
   eventually() {
-    tries=0
-    until "$@"; do tries=$((tries + 1)); [ $tries -lt 60 ] || exit 1; sleep 0.5; done
+    end=$(($(date +%s) + 240))
+    until "$@" 2>/tmp/tried; do
+      if [ "$(date +%s)" -gt $end ]; then cat /tmp/tried; exit 1; fi
+      sleep 0.5
+    done
   }
 `;
 
@@ -33,7 +39,7 @@ export function compileAgent(folder: string): string {
 }
 
 /** What the stand-in finds in /etc/kestrel.spec: a manifest's workload as it is, and what is to be run beside it. */
-export function agentSpec({ workload, health_check }: Manifest, check: string): string {
+export function agentSpec({ workload, health_check }: Startable, check: string): string {
   const { entrypoint, env = {}, workdir = "", base_url } = workload;
   const health = health_check?.endpoint ? new URL(health_check.endpoint, base_url).href : "";
   const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
@@ -44,16 +50,23 @@ export function agentSpec({ workload, health_check }: Manifest, check: string): 
 /** Boots a disk as Volant does, with an initramfs of the agent's: the workload as the manifest says, and `check` beside it. */
 export async function bootDisk(
   disk: string,
-  manifest: Manifest,
+  manifest: Startable,
   check: string,
   options: Partial<BootOptions> = {},
 ): Promise<BootResult> {
   const initrd = await agentInitramfs(agentSpec(manifest, check));
   return await bootGuest({
     ...{ initrd, drives: [{ path: disk, format: "raw" }], kernel: KERNEL, memoryMb: 512, append: "quiet" },
-    ...{ timeoutMs: 300_000, until: /pid1 cannot exit; halting/ },
+    ...{ timeoutMs: 480_000, until: /pid1 cannot exit; halting/ },
     ...options,
   });
+}
+
+/** Boots a disk, of which nothing is expected but that `check` succeeds and the guest ends in order; returns its console. */
+export async function askDisk(disk: string, manifest: Startable, check: string): Promise<string> {
+  const { console, poweredOff } = await bootDisk(disk, manifest, check);
+  if (!poweredOff || !console.includes("\ncheck ended with 0\n")) throw new Error(`the check failed:\n${console}`);
+  return console;
 }
 
 async function agentInitramfs(spec: string): Promise<string> {
