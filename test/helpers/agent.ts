@@ -15,13 +15,14 @@ type Startable = Pick<Manifest, "workload" | "health_check">;
 const SOURCE = fileURLToPath(new URL("./kestrel.c", import.meta.url));
 const KERNEL = findKernel() ?? "";
 
-/** For CHECK: `eventually COMMAND...` tries a command until it succeeds, or fails after four minutes: guests are slow. */
+/** For CHECK: `eventually COMMAND...` tries a command until it succeeds, or fails after minutes: guests are slow. */
 const EVENTUALLY = `
   eventually() {
-    end=$(($(date +%s) + 240))
+    tries=0
     until "$@" 2>/tmp/tried; do
-      if [ "$(date +%s)" -gt $end ]; then cat /tmp/tried; exit 1; fi
-      sleep 0.5
+      tries=$((tries + 1))
+      if [ $tries -ge 240 ]; then cat /tmp/tried; exit 1; fi
+      sleep 1
     done
   }
 `;
