@@ -33,7 +33,7 @@ describeWith("the agent", [requireAgent()], () => {
     expect(console).toMatch(new RegExp(`workload process started \\(pid=\\d+\\)\\n${PAGE}\\n/\\n\\(hello\\)\\n`));
     expect(console).toContain("check ended with 0\nworkload ended with 15\n");
     expect(poweredOff).toBe(true);
-  }, 400_000);
+  }, 1_200_000);
 
   test("starts in a working folder that only fledge made, and in an initramfs too", async () => {
     const { artifact, manifest, stderr } = await smallDisk({
@@ -57,7 +57,7 @@ describeWith("the agent", [requireAgent()], () => {
     const guest = await build("small", recipe, { cwd });
     const { console } = await bootGuest({ initrd: guest.artifact, append: "quiet", until: /halting/ });
     expect(console).toContain("it is there\ncheck ended with 0\n");
-  }, 400_000);
+  }, 1_200_000);
 
   test.each<[fault: string, workload: Partial<Manifest["workload"]>, says: string]>([
     ["a bare name", { entrypoint: ["httpd"] }, 'exec: "httpd": executable file not found in $PATH'],
@@ -74,6 +74,6 @@ describeWith("the agent", [requireAgent()], () => {
       expect(console).not.toContain("it runs");
       expect(poweredOff).toBe(false);
     },
-    400_000,
+    1_200_000,
   );
 });

@@ -76,14 +76,14 @@ describeWith("a disk of a real image", [requireAgent(), needsRealImages(), requi
       expect(readFileSync(join(folder, "srv/written"), "utf8")).toBe("by the guest\n");
       expect(readFileSync(join(folder, "usr/local/bin/kestrel")).equals(kestrel)).toBe(true);
     });
-  }, 400_000);
+  }, 1_200_000);
 
   test("gives its programs their file capabilities", async () => {
     const { console } = await boot(CAPABILITY);
     expect(console).toContain("by capability\n");
     expect(console).toMatch(/bind\(\) to 0\.0\.0\.0:81 failed \(13: Permission denied\)/);
     expect(console).toContain("judged\ncheck ended with 0\n");
-  }, 400_000);
+  }, 1_200_000);
 
   test("recovers from a power cut", async () => {
     const { disk } = await boot(
@@ -96,7 +96,7 @@ describeWith("a disk of a real image", [requireAgent(), needsRealImages(), requi
       expect(readFileSync(join(folder, "srv/many/2000"), "utf8")).toBe("2000\n");
     });
     fsck(disk);
-  }, 400_000);
+  }, 1_200_000);
 
   test("has a sibling in an initramfs with the same base, which serves the page too", async () => {
     const cwd = tempDir();
@@ -113,10 +113,10 @@ describeWith("a disk of a real image", [requireAgent(), needsRealImages(), requi
       },
       { cwd },
     );
-    const options = { memoryMb: 1024, timeoutMs: 240_000, append: "quiet" };
+    const options = { memoryMb: 1024, timeoutMs: 480_000, append: "quiet" };
     const { console, poweredOff } = await bootGuest({ initrd: artifact, ...options });
     expect(console).toContain("<h1>Served by the image</h1>\n/etc/alternatives/awk\n/usr/bin/mawk\n");
     expect(console).toContain("fledge-init: /sbin/check.sh exited with status 0; powering off");
     expect(poweredOff).toBe(true);
-  }, 400_000);
+  }, 1_200_000);
 });
