@@ -18,7 +18,6 @@ const LONG_E2E = [
   "guest-view",
   "harness",
   "init-project",
-  "init",
   "loop",
   "oci-rootfs-big",
   "oci-rootfs-options",
@@ -50,7 +49,7 @@ export default defineConfig({
     retry: process.env.CI ? 1 : 0,
     globalSetup: "test/helpers/global-setup.ts",
     // Guards against what hangs, not against a slow machine.
-    testTimeout: 180_000,
-    hookTimeout: 600_000,
+    testTimeout: 600_000,
+    hookTimeout: 1_200_000,
   },
 });

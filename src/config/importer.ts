@@ -5,6 +5,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import type { Warning } from "../lib/context.ts";
 import { messageOf } from "../lib/errors.ts";
 import { CONFIG_PARENT, installImportHook } from "./import-hook.ts";
+import { filesMeantBy, missingExport } from "./missing-export.ts";
 import { configError } from "./problems.ts";
 import { isUserCode, userCodeError } from "./user-error.ts";
 
@@ -34,7 +35,8 @@ export async function importDefault(file: string, { onRead, warnings }: Importin
     });
   } catch (thrown) {
     for (const missing of missingFiles(thrown)) onRead(missing);
-    throw userCodeError(thrown, file);
+    const problem = await missingExport(thrown, file);
+    throw problem === undefined ? userCodeError(thrown, file) : configError([problem], thrown);
   } finally {
     // tsx tells of imports by messages from its thread; those on their way arrive with the next turn of the loop.
     await setImmediate();
@@ -74,12 +76,10 @@ function nearestTsconfig(file: string): string | false {
   }
 }
 
-/** Where a local module that could not be found would be: the import may leave out the ending, or say .js of a .ts. */
+/** Where a local module that could not be found would be. */
 function missingFiles(thrown: unknown): string[] {
   const path = /^Cannot find module '(\/[^']+)'/.exec(messageOf(thrown))?.[1];
-  if (path === undefined) return [];
-  const written = path.replace(/\.([cm]?)js$/, ".$1ts");
-  return [path, written, `${path}.ts`, `${path}.js`, join(path, "index.ts"), join(path, "index.js")];
+  return path === undefined ? [] : filesMeantBy(path);
 }
 
 /** A CommonJS module compiled from ESM syntax arrives wrapped once more. */

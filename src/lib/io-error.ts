@@ -1,3 +1,4 @@
+import { existsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { getSystemErrorMap } from "node:util";
 import { errnoOf, FledgeError, isFledgeError, messageOf, type Problem } from "./errors.ts";
@@ -88,7 +89,7 @@ function explain(
         hint: ifAbsent ?? `check that ${folder} exists and the name is right`,
       };
     case "ENOTDIR":
-      return { reason: "a part of the path is not a folder", hint: `check each part of ${folder}` };
+      return explainFile(fileAbove(path), folder);
     case "EISDIR":
       return { reason: "it is a folder, not a file", hint: "give the path of a file" };
     case "ENOTEMPTY":
@@ -124,6 +125,19 @@ function explain(
     default:
       return { reason: describe(error) };
   }
+}
+
+function explainFile(file: string | undefined, folder: string): { reason: string; hint: string } {
+  if (file === undefined) return { reason: "a part of the path is not a folder", hint: `check each part of ${folder}` };
+  return { reason: `${file} is a file, not a folder`, hint: "remove or rename it, or choose another path" };
+}
+
+/** The part of a path that is no folder although something is to be in it. */
+function fileAbove(path: string): string | undefined {
+  for (let part = dirname(path); part !== dirname(part); part = dirname(part)) {
+    if (existsSync(part)) return statSync(part).isDirectory() ? undefined : part;
+  }
+  return undefined;
 }
 
 /** Node's own message has the path in it, which may be a temporary one. */

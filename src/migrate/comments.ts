@@ -9,7 +9,7 @@ export type Comments = {
   isAround(path: readonly string[]): boolean;
 };
 
-/** Finds the keys that comments are about; `lost` are the texts of those whose key is not in the values. */
+/** Finds the keys that comments are about; `lost` are those whose key is not in the values, and those in TOML. */
 export function placeComments(
   values: unknown,
   comments: readonly PlacedComment[],
@@ -17,7 +17,7 @@ export function placeComments(
   const lines = new Map<string, string[]>();
   const lost: string[] = [];
   for (const { path, text } of comments) {
-    const place = path === undefined ? undefined : find(values, path);
+    const place = path === undefined || isToml(text) ? undefined : find(values, path);
     if (place === undefined) lost.push(text);
     else lines.set(idOf(place), [...(lines.get(idOf(place)) ?? []), text]);
   }
@@ -26,6 +26,14 @@ export function placeComments(
     isAround: (path) => [...lines.keys()].some((id) => id === idOf(path) || id.startsWith(`${idOf(path)}\0`)),
   };
   return { placed, lost };
+}
+
+const TABLE = /^\s*\[{1,2}[\w."' -]+\]{1,2}\s*($|[\w"'].*=)/;
+const ASSIGNMENT = /^\s*[a-z]+(_[a-z0-9]+)+\s*=\s*("[^"]*"|'[^']*'|\[.*\]|\{.*\}|true|false|[\d_.]+)\s*$/;
+
+/** How to write something in TOML, or a directive for its editors, is of no use in TypeScript. */
+function isToml(text: string): boolean {
+  return /#:schema\b/.test(text) || TABLE.test(text) || ASSIGNMENT.test(text);
 }
 
 /** A path of snake_case keys in the value's own keys. Elements of an array are not told apart. */

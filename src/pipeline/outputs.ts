@@ -56,7 +56,7 @@ export function realOf(path: string): string {
 /** A file that was asked for by a name that says it is something else; `initrd.img` is what people call an initramfs. */
 export function namingWarnings({ outFile }: ResolvedPlugin, { name, suffix }: BoundImager): Warning[] {
   if (outFile === undefined || /^(initrd|initramfs)/.test(basename(outFile))) return [];
-  const [own, given] = [extname(suffix), extname(outFile)];
+  const [own, given] = [extname(`name${suffix}`), extname(outFile)];
   const isDisk = own === ".img";
   const says = FORMATS.has(given) && given !== own && !(isDisk && (given === ".raw" || given === `.${name}`));
   if (!says) return [];

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { fledge } from "../helpers/cli.ts";
@@ -117,6 +117,61 @@ test("-o FILE names the artifact, and the manifest beside it refers to it", asyn
   const both = await fledge(["build", "-o", "out/app.cpio"], { cwd });
   expect(both.stderr).toMatch(/is one file, and the config has 2 plugins/);
   expect(both.code).toBe(2);
+});
+
+test("-o is relative to where the command is given, the config's own outDir to the config", async () => {
+  const cwd = pair();
+  mkdirSync(join(cwd, "below"));
+  const { code, stderr, stdout } = await fledge(["build", "one", "-c", "..", "-o", "out/"], {
+    cwd: join(cwd, "below"),
+  });
+  expect(code, stderr).toBe(0);
+  expect(readdirSync(join(cwd, "below/out")).sort()).toEqual(["one.cpio", "one.manifest.json"]);
+  expect(stdout).toContain('volar plugins install --manifest "$PWD/out/one.manifest.json"');
+  expect(existsSync(join(cwd, "out"))).toBe(false);
+});
+
+test("an output folder that is a file is named before any work", async () => {
+  const cwd = pair();
+  writeFileSync(join(cwd, "out"), "mine");
+  for (const [args, file] of [
+    [["-o", "out/"], "out/one.cpio"],
+    [["-o", "out/below/"], "out/below/one.cpio"],
+    [["-o", "out/app.cpio"], "out/app.cpio"],
+  ] as const) {
+    const { code, stderr } = await fledge(["build", "one", ...args], { cwd });
+    expect(stderr).toContain(`${join(cwd, file)}: ${join(cwd, "out")} is a file, not a folder`);
+    expect(stderr).not.toContain("✔");
+    expect(code).toBe(1);
+  }
+  expect(readFileSync(join(cwd, "out"), "utf8")).toBe("mine");
+});
+
+test("a working folder that was deleted is said, and what is not there is called by its name", async () => {
+  const cwd = project({});
+  const inDeleted = 'mkdir gone; cd gone; rmdir ../gone; exec "$@"';
+  const gone = await fledge(["build"], { cwd, via: ["sh", "-ec", inDeleted, "sh"] });
+  expect(gone.stderr).toBe("error the working folder does not exist any more\n  hint cd to one that does\n");
+  expect(gone.code).toBe(1);
+  const nope = await fledge(["build", "./nope"], { cwd });
+  expect(nope.stderr).toContain("error ./nope does not exist\n");
+  expect(nope.code).toBe(2);
+});
+
+test("without a HOME nothing is kept in the working folder", async () => {
+  const cwd = pair();
+  const { code, stderr } = await fledge(["build", "one", "-o", "out/"], {
+    cwd,
+    env: { HOME: "", FLEDGE_CACHE_DIR: "" },
+  });
+  expect(code, stderr).toBe(0);
+  expect(readdirSync(cwd).sort()).toEqual(["app.sh", "fledge.config.ts", "out", "package.json", "preset.ts"]);
+});
+
+test("plan -v says where each value is from", async () => {
+  const { code, stdout } = await fledge(["plan", "one", "-v"], { cwd: pair() });
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/decided for you[\s\S]*version = "0\.1\.0" +default/);
 });
 
 test("schema prints Draft 4 for both files", async () => {

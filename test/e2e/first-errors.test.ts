@@ -185,6 +185,60 @@ test.each<[string, Row]>([
     },
   ],
   [
+    "a name of fledge's misspelt in an import",
+    {
+      files: {
+        "fledge.config.ts":
+          'import { formatEnv, definePlugn } from "@volantvm/fledge";\nexport default definePlugn({});\n',
+      },
+      code: 2,
+      says: ['fledge.config.ts:1:21  "@volantvm/fledge" has no export "definePlugn"', 'did you mean "definePlugin"?'],
+    },
+  ],
+  [
+    "such a name in a file that the config imports, under another name and on a line of its own",
+    {
+      files: {
+        "fledge.config.mjs": 'export { plugin as default } from "./plugin.mjs";\n',
+        "plugin.mjs":
+          "import {\n  definePlugin,\n  addUsr as add,\n} from '@volantvm/fledge';\nexport const plugin = definePlugin(add);\n",
+      },
+      code: 2,
+      says: ['plugin.mjs:3:3  "@volantvm/fledge" has no export "addUsr"', 'did you mean "addUser"?'],
+    },
+  ],
+  [
+    "a name of the project's own misspelt in an import",
+    {
+      files: {
+        "fledge.config.ts": 'import { ports } from "./shared";\nexport default { outDir: String(ports) };\n',
+        "shared.ts": "type Port = number;\nexport const port: Port = 80;\nexport default port;\n",
+      },
+      code: 2,
+      says: ['fledge.config.ts:1:10  "./shared" has no export "ports"', 'did you mean "port"?'],
+    },
+  ],
+  [
+    "a preset imported as if it were one of several",
+    {
+      files: {
+        "fledge.config.ts": 'import { nginx } from "@volantvm/fledge/presets/nginx";\nexport default nginx({});\n',
+      },
+      code: 2,
+      says: ['has no export "nginx"', 'write import nginx from "@volantvm/fledge/presets/nginx"'],
+    },
+  ],
+  [
+    "fledge imported as a whole",
+    {
+      files: {
+        "fledge.config.ts": 'import fledge from "@volantvm/fledge";\nexport default fledge.definePlugin({});\n',
+      },
+      code: 2,
+      says: [":1:1  ", "has no default export", 'write import { definePlugin } from "@volantvm/fledge"'],
+    },
+  ],
+  [
     "fledge by its command's name in an import",
     {
       files: { "fledge.config.ts": 'import nginx from "fledge/presets/nginx";\nexport default nginx();\n' },

@@ -18,7 +18,7 @@ async function boot(guest: Guest): Promise<BootResult> {
   const init = renderInit(guest);
   const archive = writeInitramfs({ "/init": { text: guest.edit?.(init) ?? init, mode: 0o755 }, ...guest.files });
   try {
-    return await bootGuest({ initrd: archive.path, append: `quiet ${guest.append ?? ""}`, timeoutMs: 60_000 });
+    return await bootGuest({ initrd: archive.path, append: `quiet ${guest.append ?? ""}` });
   } finally {
     rmSync(archive.folder, { recursive: true });
   }

@@ -1,10 +1,15 @@
 import { mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, onTestFinished, test } from "vitest";
+import { askDisk, requireAgent } from "../helpers/agent.ts";
 import { archived } from "../helpers/archived.ts";
 import { startFledge } from "../helpers/cli.ts";
+import { startHub } from "../helpers/hub.ts";
 import { install, pack, ROOT, run } from "../helpers/npm.ts";
+import { bootGuest, requireBoot } from "../helpers/qemu.ts";
+import { needsRealImages } from "../helpers/real-images.ts";
+import { needsRegistry } from "../helpers/registry.ts";
 import { describeWith, requireTools } from "../helpers/requirements.ts";
 import { tempDir } from "../helpers/temp.ts";
 
@@ -13,7 +18,7 @@ const { version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"))
 const BUILT = /built web in .*waiting for changes.*\n/;
 
 /** Everything here is done with the tarball that npm publishes, in folders that know nothing of this repository. */
-describeWith("fledge as npm installs it", [requireTools("npm", "busybox", "cpio")], () => {
+describeWith("fledge as npm installs it", [requireTools("npm", "busybox", "cpio"), requireBoot()], () => {
   let tarball: string;
   /** A project of the first minutes: an empty folder, `npm install @volantvm/fledge`, `fledge init`. */
   let web: string;
@@ -37,8 +42,10 @@ describeWith("fledge as npm installs it", [requireTools("npm", "busybox", "cpio"
   };
   const manifest = (name: string) => JSON.parse(readFileSync(join(web, `${name}.manifest.json`), "utf8"));
 
-  test("a new project is built, edited, built again, and has types", { timeout: 300_000 }, () => {
+  test("a new project is built and boots, is edited, built again, and has types", { timeout: 1_200_000 }, async () => {
     expect(run(web, "npx", "fledge", "build", "--verify")).toMatch(/^web built in /);
+    const { console } = await bootGuest({ initrd: join(web, "web.cpio.gz"), until: /on port 8080\n/ });
+    expect(console).toContain("web: serving /srv/www on port 8080\n");
     expect(manifest("web")).toMatchObject({ name: "web", version: "0.1.0", initramfs: { url: "web.cpio.gz" } });
     expect(archived(join(web, "web.cpio.gz"), "srv/www/version.txt")).toBe("web 0.1.0\n");
 
@@ -68,7 +75,7 @@ describeWith("fledge as npm installs it", [requireTools("npm", "busybox", "cpio"
     rmSync(join(web, "typed.ts"));
   });
 
-  test("a preset is begun, tested, packed, installed and extended", { timeout: 300_000 }, () => {
+  test("a preset is begun, tested, packed, installed and extended", { timeout: 1_200_000 }, () => {
     const author = tempDir();
     const said = run(web, "npx", "fledge", "init", author, "--preset", "acme");
     expect(said).toContain("fledge-preset-acme is there, from the template preset");
@@ -91,6 +98,10 @@ describeWith("fledge as npm installs it", [requireTools("npm", "busybox", "cpio"
       keywords: ["fledge-preset"],
       peerDependencies: { "@volantvm/fledge": `^${version}` },
     });
+    // npm asks whoever installs a package with one of these whether it may run.
+    for (const script of ["preinstall", "install", "postinstall", "prepare"]) {
+      expect(packed.scripts).not.toHaveProperty(script);
+    }
 
     install(web, pack(author, author));
     run(web, "mkdir", "public");
@@ -122,7 +133,7 @@ describeWith("fledge as npm installs it", [requireTools("npm", "busybox", "cpio"
     expect(listed).toContain('import nginx from "@volantvm/fledge/presets/nginx"');
   });
 
-  test("fledge dev builds what changes until Ctrl-C", { timeout: 120_000 }, async () => {
+  test("fledge dev builds what changes until Ctrl-C", { timeout: 600_000 }, async () => {
     // Not through npx, which ends with a status of its own when it is interrupted.
     const dev = startFledge(["dev"], { cwd: web, program: [join(web, "node_modules/.bin/fledge")] });
     const read = (path: string): string | undefined => archived(join(web, "web.cpio.gz"), path);
@@ -136,6 +147,29 @@ describeWith("fledge as npm installs it", [requireTools("npm", "busybox", "cpio"
     expect(read("srv/www/version.txt")).toBeUndefined();
     dev.kill("SIGINT");
     expect((await dev.ended).code).toBe(0);
+  });
+});
+
+const FIRST_NEEDS = [requireAgent(), needsRealImages(), needsRegistry(), requireTools("npm")];
+
+describeWith("the README's first config", FIRST_NEEDS, () => {
+  test("is built in an empty folder, and its disk serves what it says", { timeout: 1_200_000 }, async () => {
+    const readme = readFileSync(join(ROOT, "README.md"), "utf8");
+    const [, config = ""] = /^## A first config\n.*?^```ts\n(.*?)^```/ms.exec(readme) ?? [];
+    const hub = await startHub(["nginx:alpine"]);
+    onTestFinished(() => hub.registry.stop());
+    const folder = tempDir();
+    install(folder, "--save-dev", pack(ROOT, tempDir()));
+    writeFileSync(join(folder, "fledge.config.ts"), config);
+    const server = 'server { listen 80; location / { return 200 "by the first config\\n"; } }';
+    writeFileSync(join(folder, "nginx.conf"), `events {} http { ${server} }\n`);
+
+    const variables = Object.entries(hub.env).map(([name, value]) => `${name}=${value}`);
+    run(folder, "env", ...variables, "npx", "fledge", "build");
+    const manifest = JSON.parse(readFileSync(join(folder, "web.manifest.json"), "utf8"));
+    const check = "eventually curl -fsS http://127.0.0.1/; cat /etc/build.json; echo";
+    const console = await askDisk(join(folder, "web-rootfs.img"), manifest, check);
+    expect(console).toContain('by the first config\n{"version":"1.2.0"}\n');
   });
 });
 

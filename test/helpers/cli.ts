@@ -28,7 +28,7 @@ export type RunningCli = {
   readonly ended: Promise<CliResult>;
 };
 
-const LONGEST_WAIT_MS = 30_000;
+const LONGEST_WAIT_MS = 120_000;
 
 /** Starts a command that goes on until it is stopped; it is killed when the test is done. */
 export function startFledge(args: readonly string[], options: CliOptions = {}): RunningCli {

@@ -93,7 +93,7 @@ function networkArgs(forwards: readonly PortForward[]): string[] {
   return ["-netdev", `user,id=net0${rules.join("")}`, "-device", "virtio-net-pci,netdev=net0"];
 }
 
-function runQemu(args: readonly string[], { until, timeoutMs = 60_000 }: BootOptions) {
+function runQemu(args: readonly string[], { until, timeoutMs = 180_000 }: BootOptions) {
   return new Promise<{ console: string; exitCode: number | null }>((resolve, reject) => {
     const qemu = spawn(QEMU, args, { stdio: ["ignore", "pipe", "pipe"] });
     let console = "";

@@ -1,6 +1,9 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { FledgeError } from "../../../src/lib/errors.ts";
 import { ioError, renamedIn } from "../../../src/lib/io-error.ts";
+import { tempDir } from "../../helpers/temp.ts";
 
 describe("ioError", () => {
   it.each([
@@ -21,6 +24,18 @@ describe("ioError", () => {
     const cause = Object.assign(new Error("raw"), { code });
     const error = ioError(cause, "write", "out/web.img");
     expect(error).toMatchObject({ code: "io", message, hint, cause });
+  });
+
+  it("names the part of a path that is a file and not a folder", () => {
+    const folder = tempDir();
+    writeFileSync(join(folder, "out"), "");
+    const cause = Object.assign(new Error("raw"), { code: "ENOTDIR" });
+    for (const path of [join(folder, "out/web.img"), join(folder, "out/below/web.img")]) {
+      expect(ioError(cause, "write", path)).toMatchObject({
+        message: `cannot write ${path}: ${join(folder, "out")} is a file, not a folder`,
+        hint: "remove or rename it, or choose another path",
+      });
+    }
   });
 
   it("keeps the text of an errno it does not know", () => {

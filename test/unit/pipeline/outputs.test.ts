@@ -25,6 +25,8 @@ it.each([
 it.each([
   ["/o/web.img", "none", true],
   ["/o/web.cpio.gz", "zstd", true],
+  ["/o/web.cpio.gz", "none", true],
+  ["/o/web.cpio", "none", false],
   ["/o/web.cpio.gz", "gzip", false],
   ["/o/initrd.img", "gzip", false],
   ["/o/web", "gzip", false],
