@@ -142,7 +142,7 @@ test.each(["ext4", "tar", "initramfs"] as const)(
     // The next one does not even begin with it.
     const second = await build();
     expect(second.warnings).toContainEqual(expect.stringContaining("its tar has the digest"));
-    expect(second.error).toMatchObject({ code: "source" });
+    expect(second.error).toMatchObject({ code: "checksum" });
   },
 );
 
