@@ -43,7 +43,7 @@ export async function compareTrees(
     if (hasLinks && !found.isFirstName) throw differs(entry.path, "is linked to a name that it should not be");
     pairs.set(entry.inode, found.inode);
     compareMetadata(entry, found.inode, kept);
-    await compareBytes(entry.path, entry.inode.node, found.inode.node);
+    await compareBytes(entry, found.inode.node);
     if (entry.inode.node.type === "file") doneBytes += entry.inode.node.size;
     progress(doneBytes, expected.contentBytes);
   }
@@ -70,7 +70,8 @@ function misplaced({ path }: SealedEntry, found: SealedEntry | undefined): Fledg
   return differs(found.path, "is in the image, but not in the tree");
 }
 
-function compareMetadata({ path, inode }: SealedEntry, found: SealedInode, kept: Kept): void {
+function compareMetadata(entry: SealedEntry, found: SealedInode, kept: Kept): void {
+  const { inode } = entry;
   const { node } = inode;
   const mtime = kept.mtime?.(inode.mtime) ?? inode.mtime;
   const facts = (of: Inode, { sec, nsec }: Mtime): [what: string, value: string][] => [
@@ -85,27 +86,29 @@ function compareMetadata({ path, inode }: SealedEntry, found: SealedInode, kept:
   const actual = facts(found.node, found.mtime);
   for (const [index, [what, value]] of facts(node, mtime).entries()) {
     const is = actual[index]?.[1];
-    if (is !== value) throw differs(path, `${what} is ${is}, should be ${value}`);
+    if (is !== value) throw differs(entry.path, `${what} is ${is}, should be ${value}`);
   }
-  compareXattrs(path, node, found.node, kept);
+  compareXattrs(entry, found.node, kept);
 }
 
-function compareXattrs(path: ByteString, node: Inode, found: Inode, kept: Kept): void {
+function compareXattrs(entry: SealedEntry, found: Inode, kept: Kept): void {
+  const { node } = entry.inode;
   for (const [name, value] of node.xattrs) {
     if (kept.xattr?.(name, node) === false) continue;
     const actual = found.xattrs.get(name);
-    if (actual === undefined) throw differs(path, `lacks the extended attribute ${fromByteString(name)}`);
-    if (!Buffer.from(actual).equals(value)) throw differs(path, `has another value of ${fromByteString(name)}`);
+    if (actual === undefined) throw differs(entry.path, `lacks the extended attribute ${fromByteString(name)}`);
+    if (!Buffer.from(actual).equals(value)) throw differs(entry.path, `has another value of ${fromByteString(name)}`);
   }
   for (const name of found.xattrs.keys()) {
     if (!node.xattrs.has(name))
-      throw differs(path, `has the extended attribute ${fromByteString(name)}, which the tree has not`);
+      throw differs(entry.path, `has the extended attribute ${fromByteString(name)}, which the tree has not`);
   }
 }
 
-async function compareBytes(path: ByteString, node: Inode, found: Inode): Promise<void> {
+async function compareBytes(entry: SealedEntry, found: Inode): Promise<void> {
+  const { node } = entry.inode;
   if (node.type !== "file" || found.type !== "file") return;
-  if (!(await sameContent(node, found))) throw differs(path, "has other content");
+  if (!(await sameContent(node, found))) throw differs(entry.path, "has other content");
 }
 
 /** The error that says of a path what the artifact has wrong. */

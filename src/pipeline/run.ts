@@ -4,6 +4,7 @@ import type { BuildResult, StageTiming } from "../contract/result.ts";
 import { type RunContext, throwIfAborted, untilAborted, type Warning } from "../lib/context.ts";
 import { messageOf } from "../lib/errors.ts";
 import { RootfsTree } from "../rootfs/tree.ts";
+import { damageOf } from "../store/damage.ts";
 import type { EventSink } from "./events.ts";
 import { FactBook } from "./facts.ts";
 import { fire } from "./fire.ts";
@@ -63,6 +64,10 @@ export async function runPlan(plan: Plan, options: RunOptions): Promise<BuildRes
     return result;
   } catch (thrown) {
     const error = guard.causeOf(thrown);
+    // A cache that cannot be written to stays as it is; the error says what to do.
+    await damageOf(error)
+      ?.forget()
+      .catch(() => undefined);
     guard.end();
     await cleanUp();
     const firing = { layers: plugin.hooks, guard, contextFor: () => ({ plugin, error }) };

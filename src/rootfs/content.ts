@@ -4,7 +4,8 @@ import { type FileHandle, open } from "node:fs/promises";
 import { errnoOf, FledgeError, isFledgeError } from "../lib/errors.ts";
 import { ioError } from "../lib/io-error.ts";
 import { assertAsFound, changed, openFlagsOf } from "./host-file.ts";
-import type { FileInode, Segment } from "./node.ts";
+import type { Content, FileInode, Segment } from "./node.ts";
+import { StoredReader, storedBytesOf, unreadableStored } from "./stored.ts";
 
 /** A run of a file's data; `bytes` is valid until the next one is asked for. */
 export type Chunk = { readonly at: number; readonly bytes: Uint8Array };
@@ -39,27 +40,44 @@ export async function* readContent(file: FileInode): AsyncGenerator<Chunk, void,
     if (file.size > 0) yield { at: 0, bytes: readContentSync(file) };
     return;
   }
-  const path = content.kind === "file" ? content.path : content.file;
-  const handle = await openContent(path, openFlagsOf(content));
+  const handle = await openContent(content);
   try {
     await assertUnchanged(handle, file);
-    let position = content.kind === "stored" ? content.offset : 0;
+    const read = readerOf(handle, file, content);
+    let position = 0;
     const buffer = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, Math.max(1, file.size)));
     for (const segment of segmentsOf(file)) {
       if (content.kind === "file") position = segment.at;
       for (let done = 0; done < segment.length; ) {
         const want = Math.min(buffer.length, segment.length - done);
-        const { bytesRead } = await handle.read(buffer, 0, want, position);
-        if (bytesRead === 0) throw changed(path);
-        yield { at: segment.at + done, bytes: buffer.subarray(0, bytesRead) };
-        done += bytesRead;
-        position += bytesRead;
+        const bytes = buffer.subarray(0, want);
+        await read(bytes, position);
+        yield { at: segment.at + done, bytes };
+        done += want;
+        position += want;
       }
     }
     await assertUnchanged(handle, file);
   } finally {
     await handle.close();
   }
+}
+
+/** Reads from a position among the bytes that are there: of a file of the host its own, of a stored one back to back. */
+type ReadAt = (out: Buffer, position: number) => Promise<void> | undefined;
+
+function readerOf(handle: FileHandle, file: FileInode, content: OutsideContent): ReadAt {
+  if (content.kind === "stored") {
+    const stored = new StoredReader(handle.fd, content, storedBytesOf(content, file.size));
+    return (out, position) => stored.fill(out, position);
+  }
+  return async (out, position) => {
+    for (let done = 0; done < out.length; ) {
+      const { bytesRead } = await handle.read(out, done, out.length - done, position + done);
+      if (bytesRead === 0) throw changed(content.path);
+      done += bytesRead;
+    }
+  };
 }
 
 /** SHA-256, as hex, of a regular file's bytes; a hole counts as zeros. */
@@ -153,43 +171,61 @@ export function readRangeSync(file: FileInode, offset: number, length: number): 
   const end = Math.min(file.size, offset + length);
   if (content.kind === "inline") return Buffer.from(content.bytes.subarray(offset, end));
   const bytes = Buffer.alloc(Math.max(0, end - offset));
-  const path = content.kind === "file" ? content.path : content.file;
-  let position = content.kind === "stored" ? content.offset : 0;
   let fd: number | undefined;
   try {
-    fd = openSync(path, openFlagsOf(content));
+    fd = openSync(placeOf(content), openFlagsOf(content));
     if (content.kind === "file") assertAsFound(fstatSync(fd, { bigint: true }), file);
+    const read = readerNowOf(fd, file, content);
+    let position = 0;
     for (const segment of segmentsOf(file)) {
       if (content.kind === "file") position = segment.at;
       const from = Math.max(segment.at, offset);
       const to = Math.min(segment.at + segment.length, end);
-      for (let at = from; at < to; ) {
-        const count = readSync(fd, bytes, at - offset, to - at, position + at - segment.at);
-        if (count === 0) throw changed(path);
-        at += count;
-      }
+      if (from < to) read(bytes.subarray(from - offset, to - offset), position + from - segment.at);
       position += segment.length;
     }
   } catch (error) {
-    throw isFledgeError(error) ? error : unreadable(path, error);
+    throw isFledgeError(error) ? error : unreadable(content, error);
   } finally {
     if (fd !== undefined) closeSync(fd);
   }
   return bytes;
 }
 
-async function openContent(path: string | Buffer, flags: number): Promise<FileHandle> {
+function readerNowOf(fd: number, file: FileInode, content: OutsideContent): (out: Buffer, position: number) => void {
+  if (content.kind === "stored") {
+    const stored = new StoredReader(fd, content, storedBytesOf(content, file.size));
+    return (out, position) => stored.fillNow(out, position);
+  }
+  return (out, position) => {
+    for (let done = 0; done < out.length; ) {
+      const count = readSync(fd, out, done, out.length - done, position + done);
+      if (count === 0) throw changed(content.path);
+      done += count;
+    }
+  };
+}
+
+async function openContent(content: OutsideContent): Promise<FileHandle> {
   try {
-    return await open(path, flags);
+    return await open(placeOf(content), openFlagsOf(content));
   } catch (error) {
-    throw unreadable(path, error);
+    throw unreadable(content, error);
   }
 }
 
-/** Why a content's file cannot be opened; a link in its place is no way to it. */
-export function unreadable(path: string | Buffer, error: unknown): FledgeError {
-  if (errnoOf(error) === "ELOOP") return changed(path);
-  return ioError(error, "read", path);
+/** A content that has to be read from a file. */
+type OutsideContent = Exclude<Content, { kind: "inline" }>;
+
+function placeOf(content: OutsideContent): string | Buffer {
+  return content.kind === "file" ? content.path : content.file;
+}
+
+/** Why a content's file cannot be opened or read; a link in its place is no way to it. */
+export function unreadable(content: OutsideContent, error: unknown): unknown {
+  if (content.kind === "stored") return unreadableStored(content, error);
+  if (errnoOf(error) === "ELOOP") return changed(content.path);
+  return ioError(error, "read", content.path);
 }
 
 async function assertUnchanged(handle: FileHandle, file: FileInode): Promise<void> {

@@ -2,14 +2,17 @@ import { createHash } from "node:crypto";
 import type { ByteString } from "../lib/bytes.ts";
 import { assertNever, FledgeError } from "../lib/errors.ts";
 import type { LayerEntry } from "./layer.ts";
-import type { Content, Metadata, Segment } from "./node.ts";
+import type { Content, Metadata, Segment, StoredContent } from "./node.ts";
 import { NO_XATTRS } from "./node.ts";
+import { storedBytesOf } from "./stored.ts";
+import { type LayerSums, pieceCount } from "./sums.ts";
 
-// The file: magic[8] sha256-of-the-rest[32] count[varint] record*
+// The file: magic[8] sha256-of-the-rest[32] count[varint] sums record*
 //   record: type[1] path mode uid gid mtime.sec(zigzag) mtime.nsec xattr-count {name value}* and then
 //   file: size content[1] {offset segment-count {at length}* | bytes}   symlink, hardlink: target   char, block: major minor
+// The sums are one for each piece of the stored contents, in their order, 4 bytes each (sums.ts).
 // Numbers are LEB128 varints, texts and bytes have their length before them. The digit in the magic is the version.
-const MAGIC = Buffer.from("fledgeL2");
+const MAGIC = Buffer.from("fledgeL3");
 const HEAD_BYTES = MAGIC.length + 32;
 
 const TYPES = ["file", "dir", "symlink", "hardlink", "char", "block", "fifo", "socket"] as const;
@@ -17,11 +20,13 @@ const STORED = 0;
 const SPARSE = 1;
 const INLINE = 2;
 
+const SUM_BYTES = 4;
+
 /** What fits in one Buffer and can be read and hashed at once. */
 const MAX_INDEX_BYTES = 2 ** 31 - 1;
 
 /** Collects the entries of a layer for `decodeIndex`. */
-export type IndexEncoder = { add(entry: LayerEntry): void; finish(): Uint8Array };
+export type IndexEncoder = { add(entry: LayerEntry): void; finish(sums?: Int32Array): Uint8Array };
 
 /** The entries of a layer in a compact form that notices damage. Contents must be `stored` or `inline`. */
 export function encodeIndex(entries: Iterable<LayerEntry>): Uint8Array {
@@ -38,9 +43,10 @@ export function createIndexEncoder(): IndexEncoder {
       count++;
       writeEntry(out, entry);
     },
-    finish() {
+    finish(sums = new Int32Array()) {
       const head = new ByteWriter();
       head.varint(count);
+      head.blob(encodeSums(sums));
       const rest = [head.bytes(), out.bytes()];
       const hash = createHash("sha256");
       for (const part of rest) hash.update(part);
@@ -49,11 +55,17 @@ export function createIndexEncoder(): IndexEncoder {
   };
 }
 
+export type IndexOptions = {
+  readonly storedFile: string;
+  /** Makes the error for a content that is not what its checksum says; where it is left out none is checked. */
+  readonly damaged?: LayerSums["damaged"];
+};
+
 /**
  * The entries of an index, their contents in `storedFile`. Throws a `store` error at once when the index is damaged or of
  * another version of fledge, and while it is read where somebody made up what it says.
  */
-export function decodeIndex(bytes: Uint8Array, options: { readonly storedFile: string }): Iterable<LayerEntry> {
+export function decodeIndex(bytes: Uint8Array, options: IndexOptions): Iterable<LayerEntry> {
   const index = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const isOurs = index.length > HEAD_BYTES && index.subarray(0, MAGIC.length).equals(MAGIC);
   if (!isOurs) throw damaged(options.storedFile, "it is cut short or of another version of fledge");
@@ -61,7 +73,20 @@ export function decodeIndex(bytes: Uint8Array, options: { readonly storedFile: s
   if (!hash.equals(index.subarray(MAGIC.length, HEAD_BYTES))) {
     throw damaged(options.storedFile, "its checksum does not match");
   }
-  return { [Symbol.iterator]: () => readEntries(index, options.storedFile) };
+  return { [Symbol.iterator]: () => readEntries(index, options) };
+}
+
+function encodeSums(sums: Int32Array): Buffer {
+  const bytes = Buffer.allocUnsafe(sums.length * SUM_BYTES);
+  for (const [i, sum] of sums.entries()) bytes.writeInt32LE(sum, i * SUM_BYTES);
+  return bytes;
+}
+
+function decodeSums(bytes: Uint8Array): Int32Array {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  return Int32Array.from({ length: Math.floor(bytes.length / SUM_BYTES) }, (_, i) =>
+    view.getInt32(i * SUM_BYTES, true),
+  );
 }
 
 function writeEntry(out: ByteWriter, entry: LayerEntry): void {
@@ -124,18 +149,30 @@ function writeContent(out: ByteWriter, content: Content): void {
   }
 }
 
-function* readEntries(index: Buffer, storedFile: string): Generator<LayerEntry, void, undefined> {
+/** Where the contents are, and the checksum of the next one. */
+type Place = { readonly file: string; readonly layer: LayerSums | undefined; at: number };
+
+function* readEntries(index: Buffer, { storedFile, damaged }: IndexOptions): Generator<LayerEntry, void, undefined> {
   const input = new ByteReader(index, HEAD_BYTES, storedFile);
-  for (let left = input.varint(); left > 0; left--) yield readEntry(input, storedFile);
+  const count = input.varint();
+  const values = decodeSums(input.blob());
+  const place: Place = {
+    file: storedFile,
+    layer: damaged && values.length > 0 ? { values, damaged } : undefined,
+    at: 0,
+  };
+  for (let left = count; left > 0; left--) yield readEntry(input, place);
 }
 
-function readEntry(input: ByteReader, storedFile: string): LayerEntry {
+function readEntry(input: ByteReader, place: Place): LayerEntry {
   const type = TYPES[input.varint()];
   const path = input.text() as ByteString;
   const metadata = readMetadata(input);
   switch (type) {
-    case "file":
-      return { path, metadata, type, size: input.varint(), content: readContentPlace(input, storedFile) };
+    case "file": {
+      const size = input.varint();
+      return { path, metadata, type, size, content: readContentPlace(input, size, place) };
+    }
     case "symlink":
     case "hardlink":
       return { path, metadata, type, target: input.text() as ByteString };
@@ -147,7 +184,7 @@ function readEntry(input: ByteReader, storedFile: string): LayerEntry {
     case "socket":
       return { path, metadata, type };
     case undefined:
-      throw damaged(storedFile, "it has an entry of an unknown type");
+      throw damaged(place.file, "it has an entry of an unknown type");
     default:
       return assertNever(type);
   }
@@ -165,15 +202,24 @@ function readMetadata(input: ByteReader): Metadata {
   return { mode, uid, gid, mtime, xattrs };
 }
 
-function readContentPlace(input: ByteReader, file: string): Content {
+function readContentPlace(input: ByteReader, size: number, place: Place): Content {
+  const { file, layer } = place;
   const kind = input.varint();
   if (kind === INLINE) return { kind: "inline", bytes: input.blob() };
   const offset = input.varint();
-  if (kind === STORED) return { kind: "stored", file, offset };
+  if (kind === STORED) return { kind: "stored", file, offset, ...(layer && checkOf(size, layer, place)) };
   if (kind !== SPARSE) throw damaged(file, "it has contents of an unknown kind");
   const segments: Segment[] = [];
   for (let left = input.varint(); left > 0; left--) segments.push({ at: input.varint(), length: input.varint() });
-  return { kind: "stored", file, offset, segments };
+  const stored = { kind: "stored", file, offset, segments } as const;
+  return layer === undefined ? stored : { ...stored, ...checkOf(storedBytesOf(stored, size), layer, place) };
+}
+
+function checkOf(bytes: number, layer: LayerSums, place: Place): Pick<StoredContent, "check"> {
+  const first = place.at;
+  place.at += pieceCount(bytes);
+  if (place.at > layer.values.length) throw damaged(place.file, "it lacks checksums");
+  return { check: { layer, first } };
 }
 
 /** Of a varint: the largest that is exact, and twice the largest time. */

@@ -10,6 +10,8 @@ export type LayerLimits = {
   readonly maxUnpackedBytes: number;
   /** Of a path, and of a symlink's target. */
   readonly maxPathBytes: number;
+  /** Of where a path leads to, symbolic links followed. */
+  readonly maxResolvedPathBytes: number;
   /** Of all paths and link targets together. */
   readonly maxTotalPathBytes: number;
   /** Of all extension headers together, PAX and GNU, in whole blocks. */
@@ -31,6 +33,8 @@ export const DEFAULT_LIMITS: LayerLimits = {
   maxEntries: 2_000_000,
   maxUnpackedBytes: 64 * 2 ** 30,
   maxPathBytes: 4096,
+  // What a program can name at once (PATH_MAX).
+  maxResolvedPathBytes: 4096,
   maxTotalPathBytes: 512 * 2 ** 20,
   maxHeaderBytes: 2 * 2 ** 30,
   maxXattrBytes: 256 * 2 ** 20,
@@ -97,6 +101,13 @@ export class LimitCounter {
     for (const [name, value] of xattrs) this.#xattrBytes += name.length + value.length;
     if (this.#xattrBytes > maxXattrBytes) {
       throw this.#over("maxXattrBytes", `has more than ${formatSize(maxXattrBytes)} of extended attributes`);
+    }
+  }
+
+  checkResolved(bytes: number): void {
+    const { maxResolvedPathBytes } = this.#limits;
+    if (bytes > maxResolvedPathBytes) {
+      throw this.#over("maxResolvedPathBytes", `has a path that symbolic links lead to one of ${bytes} bytes`);
     }
   }
 

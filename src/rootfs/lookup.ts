@@ -14,6 +14,8 @@ export type LookupOptions = {
   readonly replaceFiles?: boolean;
   /** Hears how many names a symlink puts into the path. */
   readonly onLink?: ((names: number) => void) | undefined;
+  /** Hears how long the path is that leads to a directory without symlinks, of each that is gone into. Bytes. */
+  readonly onDir?: ((pathBytes: number) => void) | undefined;
 };
 
 /** As the kernel's MAXSYMLINKS: a chain longer than this is a loop. */
@@ -36,6 +38,14 @@ function isName(name: string): boolean {
  */
 export function lookup(root: DirInode, path: ByteString, options: LookupOptions): Place | undefined {
   const trail: DirInode[] = [root];
+  /** How long the paths of those in the trail are, each name with its slash. */
+  const lengths = [0];
+  const enter = (dir: DirInode, name: ByteString): void => {
+    const bytes = (lengths[trail.length - 1] as number) + 1 + name.length;
+    options.onDir?.(bytes);
+    lengths[trail.length] = bytes;
+    trail.push(dir);
+  };
   const rest = splitPath(path).reverse();
   let hops = 0;
   /** How many names of the path itself are left; those above them on the stack came from a symlink. */
@@ -67,11 +77,11 @@ export function lookup(root: DirInode, path: ByteString, options: LookupOptions)
       continue;
     }
     if (node?.type === "dir") {
-      trail.push(node);
+      enter(node, name);
     } else if (!isLast) {
       if (node !== undefined && !(options.replaceFiles && isOwn)) throw notADirectory(path, name);
       if (options.makeDir === undefined) return undefined;
-      trail.push(options.makeDir(parent, name));
+      enter(options.makeDir(parent, name), name);
     }
   }
   return place;

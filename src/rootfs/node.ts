@@ -1,4 +1,5 @@
 import type { ByteString } from "../lib/bytes.ts";
+import type { LayerSums } from "./sums.ts";
 
 /** Seconds since 1970 (may be negative) and nanoseconds 0..999,999,999 on top of them. */
 export type Mtime = { readonly sec: number; readonly nsec: number };
@@ -20,8 +21,17 @@ export type Content =
       readonly hasHoles?: boolean;
       readonly segments?: readonly Segment[];
     }
-  /** A range of an uncompressed layer in the store; of a sparse file only the `segments` are there, back to back. */
-  | { readonly kind: "stored"; readonly file: string; readonly offset: number; readonly segments?: readonly Segment[] };
+  | StoredContent;
+
+/** A range of an uncompressed layer in the store; of a sparse file only the `segments` are there, back to back. */
+export type StoredContent = {
+  readonly kind: "stored";
+  readonly file: string;
+  readonly offset: number;
+  readonly segments?: readonly Segment[];
+  /** What the bytes are checked against as they are read: the checksums from the `first` on. */
+  readonly check?: { readonly layer: LayerSums; readonly first: number };
+};
 
 /** Full name (`security.capability`) to raw value, in the encoding of the xattr system calls. */
 export type Xattrs = ReadonlyMap<ByteString, Uint8Array>;

@@ -38,6 +38,7 @@ export class Placer {
       followLast: false,
       replaceFiles: true,
       onLink: (names) => this.#counter.addLinkSteps(names),
+      onDir: (bytes) => this.#counter.checkResolved(bytes),
       makeDir: (parent, name) => {
         this.#counter.addName();
         return makeParent(parent, name);

@@ -6,6 +6,7 @@ import type { LayerLimits, LimitCounter } from "./limits.ts";
 import type { Content, Metadata, Mtime } from "./node.ts";
 import type { Notes } from "./notes.ts";
 import { MAX_TIME_SEC, parsePaxNumber, parsePaxTime } from "./pax.ts";
+import type { SumWriter } from "./sums.ts";
 import { BLOCK_BYTES, decodeHeader, isZeroBlock, type TarHeader } from "./tar-header.ts";
 import {
   oldGnuExtension,
@@ -24,13 +25,15 @@ export type TarOptions = {
   readonly storedFile: string;
   readonly limits?: Partial<LayerLimits> | undefined;
   readonly warn?: ((warning: Warning) => void) | undefined;
+  /** Is given the contents as they pass by. */
+  readonly sums?: SumWriter | undefined;
 };
 
 /**
- * `position` is the offset after the bytes that were handed over, `mayEnd` says whether an archive can stop here, and
- * `held` is a block that was taken too early.
+ * `position` is the offset after the bytes that were handed over, `mayEnd` says whether an archive can stop here, `held`
+ * is a block that was taken too early, and `contentBytes` of those to be passed by next are a file's content.
  */
-export type Reader = { position: number; mayEnd: boolean; held: Buffer | undefined };
+export type Reader = { position: number; mayEnd: boolean; held: Buffer | undefined; contentBytes: number };
 
 export type Sink = Pick<TarOptions, "label" | "storedFile"> & {
   readonly counter: LimitCounter;
@@ -108,6 +111,7 @@ function* readFile(member: Member, reader: Reader, sink: Sink): Parser<void> {
   const place = { kind: "stored", file: sink.storedFile, offset: reader.position } as const;
   const content: Content = map === undefined ? place : { ...place, segments: map.segments };
   emit(member, sink, { type: "file", size: map?.size ?? stored, content });
+  reader.contentBytes = stored;
   return yield* skipData(stored);
 }
 

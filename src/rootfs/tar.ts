@@ -30,8 +30,8 @@ const END_BYTES = 2 * BLOCK_BYTES;
  * neither copied nor kept: they become ranges of `storedFile`.
  */
 export function createTarIndexer(options: TarOptions, onEntry: (entry: LayerEntry) => void): TarIndexer {
-  const { label, limits, warn } = options;
-  const reader: Reader = { position: 0, mayEnd: true, held: undefined };
+  const { label, limits, warn, sums } = options;
+  const reader: Reader = { position: 0, mayEnd: true, held: undefined, contentBytes: 0 };
   const counter = new LimitCounter(label, limits);
   const notes = new Notes();
   const parser = parseArchive(reader, { ...options, counter, notes, onEntry });
@@ -54,6 +54,14 @@ export function createTarIndexer(options: TarOptions, onEntry: (entry: LayerEntr
     if (demand() < 0) skip = -demand();
   };
 
+  const passContent = (bytes: Buffer): void => {
+    if (reader.contentBytes === 0) return;
+    const content = bytes.subarray(0, reader.contentBytes);
+    reader.contentBytes -= content.length;
+    sums?.update(content);
+    if (reader.contentBytes === 0) sums?.endContent();
+  };
+
   return {
     write(chunk) {
       const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
@@ -65,6 +73,7 @@ export function createTarIndexer(options: TarOptions, onEntry: (entry: LayerEntr
       while (at < bytes.length && need.done !== true) {
         if (skip > 0) {
           const step = Math.min(skip, bytes.length - at);
+          passContent(bytes.subarray(at, at + step));
           at += step;
           skip -= step;
           reader.position += step;

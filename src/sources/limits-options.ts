@@ -10,6 +10,7 @@ export const limitsOptions = z.strictObject({
   maxEntries: count.describe("files, folders and all else in one layer. Default: 2000000"),
   maxUnpackedBytes: size.describe('size of one layer once unpacked, e.g. "64G" (the default)'),
   maxPathBytes: count.describe("length of a path. Default: 4096"),
+  maxResolvedPathBytes: count.describe("length of a path once its symbolic links are followed. Default: 4096"),
   maxTotalPathBytes: size.describe('all paths and link targets of one layer. Default: "512M"'),
   maxHeaderBytes: size.describe('all extension headers (PAX, GNU) of one layer. Default: "2G"'),
   maxXattrBytes: size.describe('all extended attributes of one layer. Default: "256M"'),

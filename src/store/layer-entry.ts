@@ -7,19 +7,21 @@ import { hashFile } from "../lib/hash-file.ts";
 import { bootId, ownerName } from "../lib/owner.ts";
 import type { Layer } from "../rootfs/layer.ts";
 import { decodeIndex } from "../rootfs/layer-index.ts";
+import { sumOf } from "../rootfs/sums.ts";
 import { cacheError } from "./cache-dir.ts";
+import { type Damage, damageError } from "./damage.ts";
 
 // CACHE/layers/sha256/HEX/  one layer, HEX being its diff_id
 //   layer.tar     the archive, uncompressed
-//   layer.index   its entries (rootfs/layer-index.ts)
-//   layer.json    LayerRecord; its mtime is when the layer was last used
+//   layer.index   its entries and the checksums of their contents (rootfs/layer-index.ts)
+//   layer.json    LayerRecord and its checksum; its mtime is when the layer was last used
 export const TAR = "layer.tar";
 export const INDEX = "layer.index";
 export const RECORD = "layer.json";
 
 /** What is known of a layer's files. */
 export type LayerRecord = {
-  readonly version: 1;
+  readonly version: 2;
   readonly diffId: Digest;
   readonly tarBytes: number;
   /** A tar changed since then is hashed again before it is used. */
@@ -35,6 +37,9 @@ export type FoundLayer =
   | { readonly kind: "absent" }
   | { readonly kind: "damaged"; readonly why: string }
   | { readonly kind: "found"; readonly record: LayerRecord; readonly index: Uint8Array };
+
+/** No kernel's. */
+const NO_BOOT = "damaged";
 
 export function layersFolder(cacheDir: string): string {
   return join(cacheDir, "layers/sha256");
@@ -69,17 +74,28 @@ export async function findLayer(folder: string, diffId: Digest, signal: AbortSig
 export async function layerOf(
   folder: string,
   found: Extract<FoundLayer, { kind: "found" }>,
-  label: string,
-  usedSec: number,
+  { label, usedSec, renew }: { label: string; usedSec: number; renew: Damage["renew"] },
 ): Promise<Layer> {
   await utimes(join(folder, RECORD), usedSec, usedSec).catch(() => undefined); // Not ours to write: not ours to prune.
-  const entries = decodeIndex(found.index, { storedFile: join(folder, TAR) });
+  const forget = (): Promise<void> => writeRecord(folder, { ...found.record, boot: NO_BOOT });
+  const damage: Damage = {
+    forget,
+    renew: async (ctx) => {
+      await forget();
+      await renew(ctx);
+    },
+  };
+  const damaged = (why: string, cause?: unknown): Error => {
+    const hint = `build again, and it is fetched anew; if it comes back, remove ${folder} and look at the disk and the memory of this machine`;
+    return damageError(`${label} is damaged in the cache: ${why} (${folder})`, hint, damage, cause);
+  };
+  const entries = decodeIndex(found.index, { storedFile: join(folder, TAR), damaged });
   return { label, entries: () => entries };
 }
 
 export async function writeRecord(folder: string, record: LayerRecord): Promise<void> {
   const temporary = join(folder, `${RECORD}.${ownerName()}`);
-  await writeFile(temporary, `${JSON.stringify(record)}\n`);
+  await writeFile(temporary, `${JSON.stringify({ ...record, sum: sumOfRecord(record) })}\n`);
   await rename(temporary, join(folder, RECORD));
 }
 
@@ -93,11 +109,17 @@ export async function readRecord(folder: string, diffId: Digest): Promise<LayerR
     return (await stat(folder).catch(() => undefined)) === undefined ? undefined : "it has no record";
   }
   try {
-    const record = JSON.parse(text) as LayerRecord;
-    return record.version === 1 && record.diffId === diffId ? record : "its record is of another layer or version";
+    const { sum, ...record } = JSON.parse(text) as LayerRecord & { sum: number };
+    if (record.version !== 2) return "its record is of another version";
+    if (sum !== sumOfRecord(record)) return "its record is damaged";
+    return record.diffId === diffId ? record : "its record is of another layer";
   } catch {
     return "its record is damaged";
   }
+}
+
+function sumOfRecord(record: LayerRecord): number {
+  return sumOf(Buffer.from(JSON.stringify(record)));
 }
 
 export function unusable(path: string, error: unknown): FledgeError {

@@ -10,6 +10,7 @@ import { createHasher } from "../lib/hash-thread.ts";
 import { bootId } from "../lib/owner.ts";
 import { createIndexEncoder } from "../rootfs/layer-index.ts";
 import { DEFAULT_LIMITS, type LayerLimits, overLimit } from "../rootfs/limits.ts";
+import { SumWriter } from "../rootfs/sums.ts";
 import { createTarIndexer } from "../rootfs/tar.ts";
 import { INDEX, type LayerRecord, TAR, unusable, writeRecord } from "./layer-entry.ts";
 import { SequentialWriter } from "./sequential-writer.ts";
@@ -36,8 +37,9 @@ export async function writeLayer(folder: string, input: LayerInput, ctx: RunCont
   const tar = join(folder, TAR);
   const encoder = createIndexEncoder();
   let entries = 0;
+  const sums = new SumWriter();
   const indexer = createTarIndexer(
-    { label: input.label, storedFile: tar, limits: input.limits, warn: (warning) => void warnings.push(warning) },
+    { label: input.label, storedFile: tar, limits: input.limits, warn: (warning) => void warnings.push(warning), sums },
     (entry) => {
       entries++;
       encoder.add(entry);
@@ -78,9 +80,9 @@ export async function writeLayer(folder: string, input: LayerInput, ctx: RunCont
     // Where nothing tells that the machine was started anew, only fsync makes sure of the tar after a power cut.
     if (boot === undefined) await handle.sync();
     const written = await handle.stat();
-    await writeFile(join(folder, INDEX), encoder.finish());
+    await writeFile(join(folder, INDEX), encoder.finish(sums.values()));
     const record: LayerRecord = {
-      version: 1,
+      version: 2,
       diffId,
       tarBytes: written.size,
       tarMtimeMs: written.mtimeMs,

@@ -54,11 +54,12 @@ async function open(wanted: WantedLayer, ctx: RunContext): Promise<StoredLayer> 
 
 async function lookUp(wanted: WantedLayer, ctx: RunContext): Promise<StoredLayer | undefined> {
   const diffId = wanted.diffId ?? (wanted.blob && (await readBlobMap(ctx.cacheDir, wanted.blob.digest)));
-  return diffId && openKnown(diffId, wanted.label, ctx);
+  return diffId && openKnown(diffId, wanted, ctx);
 }
 
-async function openKnown(diffId: Digest, label: string, ctx: RunContext): Promise<StoredLayer | undefined> {
+async function openKnown(diffId: Digest, wanted: WantedLayer, ctx: RunContext): Promise<StoredLayer | undefined> {
   const { cacheDir } = ctx;
+  const { label } = wanted;
   const folder = layerFolder(cacheDir, diffId);
   await takeLease(cacheDir, diffId, ctx.disposer);
   const found = await findLayer(folder, diffId, ctx.signal);
@@ -70,8 +71,14 @@ async function openKnown(diffId: Digest, label: string, ctx: RunContext): Promis
       return undefined;
     case "found":
       for (const warning of found.record.warnings) ctx.warn(warning);
-      return { ...(await layerOf(folder, found, label, nowSec())), diffId, fromCache: true };
+      return { ...(await layerOf(folder, found, usesOf(diffId, wanted))), diffId, fromCache: true };
   }
+}
+
+/** What `layerOf` is to know of this use of a layer. To renew it is to open it again under the digest that it has. */
+function usesOf(diffId: Digest, wanted: WantedLayer): Parameters<typeof layerOf>[2] {
+  const renew = async (ctx: RunContext): Promise<void> => void (await open({ ...wanted, diffId }, ctx));
+  return { label: wanted.label, usedSec: nowMs() / 1000, renew };
 }
 
 async function fetchLayer(wanted: WantedLayer, ctx: RunContext): Promise<StoredLayer> {
@@ -104,7 +111,7 @@ async function fetchOnce(wanted: WantedLayer, attempt: number, ctx: RunContext):
       ctx,
     );
     throwIfAborted(ctx.signal);
-    const layer = await place(written, record.diffId, join(staging.path, "old"), label, ctx);
+    const layer = await place({ written, retired: join(staging.path, "old") }, record.diffId, wanted, ctx);
     if (blob !== undefined) await writeBlobMap(cacheDir, blob.digest, record.diffId, join(staging.path, "map"));
     return { ...layer, fromCache: false };
   } finally {
@@ -114,10 +121,9 @@ async function fetchOnce(wanted: WantedLayer, attempt: number, ctx: RunContext):
 
 /** Publishes a written layer, over a damaged one if need be; what another build published meanwhile is as good. */
 async function place(
-  written: string,
+  { written, retired }: { readonly written: string; readonly retired: string },
   diffId: Digest,
-  retired: string,
-  label: string,
+  wanted: WantedLayer,
   ctx: RunContext,
 ): Promise<StoredLayer> {
   const folder = layerFolder(ctx.cacheDir, diffId);
@@ -128,7 +134,7 @@ async function place(
     const found = await findLayer(folder, diffId, ctx.signal);
     if (found.kind === "found") {
       for (const warning of found.record.warnings) ctx.warn(warning);
-      return { ...(await layerOf(folder, found, label, nowSec())), diffId, fromCache: false };
+      return { ...(await layerOf(folder, found, usesOf(diffId, wanted))), diffId, fromCache: false };
     }
     await retireLayer(folder, retired);
   }
@@ -153,8 +159,4 @@ async function writeBlobMap(cacheDir: string, blob: Digest, diffId: Digest, temp
 
 function blobMapFile(cacheDir: string, blob: Digest): string {
   return join(cacheDir, "layers/by-blob", hexOf(blob));
-}
-
-function nowSec(): number {
-  return nowMs() / 1000;
 }

@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { CLI, startFledge } from "../helpers/cli.ts";
 import { project } from "../helpers/project.ts";
@@ -87,6 +88,46 @@ test("control characters are shown, not sent, and no line passes for one of fled
   expect(code).toBe(0);
   expect(stderr).not.toMatch(/[\0-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e]/);
   expect(stderr).toContain(
-    "warning \\x1b]0;owned\\x07 \\x9b31m \\u202e \\u2028 \\x7f\n    | ✔ all is well\\x0derror\n",
+    'warning \\x1b]0;owned\\x07 \\x9b31m \\u202e \\u2028 \\x7f\n    | ✔ all is well\\x0derror (hook "rootfs:ready" of',
   );
+});
+
+/** A project whose hooks do what KIND says. */
+function lateProject(): string {
+  return project({
+    "fledge.config.ts": `export default {
+      strategy: "oci_rootfs", name: "web", source: { dir: "./root" }, filesystem: { type: "tar" },
+      hooks: {
+        "rootfs:ready": () => { if (process.env.KIND === "fail") throw new Error("it fails"); },
+        "image:written": () => process.env.KIND === "uncaught" ? new Promise(() => void setTimeout(() => { throw new Error("late"); }, 10)) : undefined,
+        "build:done": ({ log }) => { log("published"); return process.env.KIND === "wait" ? new Promise((resolve) => setTimeout(resolve, 60_000)) : undefined; },
+      },
+    };`,
+    "root/etc/hostname": "web\n",
+  });
+}
+
+test("an error that nobody has caught is said, and cleaned up after", async () => {
+  const cwd = lateProject();
+  const before = readdirSync(cwd);
+  const run = startFledge(["build"], { cwd, env: { KIND: "uncaught" } });
+  const { code, stderr } = await run.ended;
+  expect([code, stderr]).toEqual([1, expect.stringContaining("late")]);
+  expect(readdirSync(cwd)).toEqual(before);
+});
+
+test("a build that is killed between publishing and its end gives way to what was there, also when the next one fails", async () => {
+  const cwd = lateProject();
+  const artifact = join(cwd, "web-rootfs.tar");
+  expect((await startFledge(["build"], { cwd }).ended).code).toBe(0);
+  const [first, names] = [readFileSync(artifact), readdirSync(cwd)];
+  writeFileSync(join(cwd, "root/etc/hostname"), "other\n");
+  const killed = startFledge(["build", "--verbose"], { cwd, env: { KIND: "wait" } });
+  await killed.until(/published/);
+  expect(readFileSync(artifact).equals(first)).toBe(false);
+  killed.kill("SIGKILL");
+  await killed.ended;
+  expect((await startFledge(["build"], { cwd, env: { KIND: "fail" } }).ended).code).toBe(1);
+  expect(readFileSync(artifact).equals(first)).toBe(true);
+  expect(readdirSync(cwd)).toEqual(names);
 });

@@ -145,6 +145,30 @@ export const BOMBS: readonly Bomb[] = [
     ends: "maxEntries",
   },
   {
+    name: "folders that links lead ever deeper into",
+    make: (bytes) => {
+      const deep = `${"d/".repeat(2000)}`;
+      const links = Array.from({ length: 38 }, (_, i) =>
+        member({ name: `s${i}`, type: "2", pax: [["linkpath", `${i === 0 ? "" : `s${i - 1}/`}${deep}`]] }),
+      );
+      const folders = links.map((_, i) => member({ name: "x", type: "5", pax: [["path", `s${i}/${deep}`]] }));
+      return archive([...links, ...folders, ...repeat(bytes / 2, (i) => file(`s30/f${i}`))]);
+    },
+    ends: "maxResolvedPathBytes",
+  },
+  {
+    name: "files at the end of long paths",
+    make: (bytes) => {
+      const folder = `${"d/".repeat(2000)}`;
+      const link = member({ name: "s", type: "2", pax: [["linkpath", folder]] });
+      return archive([
+        member({ name: "x", type: "5", pax: [["path", folder]] }),
+        link,
+        ...repeat(bytes, (i) => file(`s/f${i}`)),
+      ]);
+    },
+  },
+  {
     name: "symlinks that lead round and round",
     make: (bytes) => {
       const round = "d/../".repeat(800);

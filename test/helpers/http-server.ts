@@ -9,6 +9,8 @@ export type Answer = {
   readonly headers?: Record<string, string>;
   /** Cut the connection after so many bytes of the body. */
   readonly dropAfter?: number;
+  /** How long the other side has to take those bytes: what it has not read by then is lost with the connection. Default 20. */
+  readonly dropDelayMs?: number;
   /** Cut the connection instead of answering. */
   readonly dropAtOnce?: boolean;
   /** What the content-length header says, whatever the body is; `null` leaves it out (chunked). */
@@ -119,7 +121,9 @@ function send(answer: Answer, request: IncomingMessage, response: ServerResponse
     );
     return;
   }
-  response.write(body.subarray(0, answer.dropAfter), () => setTimeout(() => request.socket.destroy(), 20));
+  response.write(body.subarray(0, answer.dropAfter), () =>
+    setTimeout(() => request.socket.destroy(), answer.dropDelayMs ?? 20),
+  );
 }
 
 function trickle(body: Buffer, response: ServerResponse, everyMs: number): void {

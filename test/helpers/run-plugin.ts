@@ -10,7 +10,7 @@ import { tempDir } from "./temp.ts";
 /** Builds and says how it went; nothing is thrown. */
 export async function runPlugin<P extends ResolvedPlugin>(
   plugin: P,
-  more: { signal?: AbortSignal; disposer?: Disposer } = {},
+  more: { signal?: AbortSignal; disposer?: Disposer; cacheDir?: string } = {},
 ) {
   const events: BuildEvent[] = [];
   const outcome = await runPlan(plan(plugin), {

@@ -2,7 +2,7 @@ import { type ByteString, fromByteString } from "../../lib/bytes.ts";
 import type { Warning } from "../../lib/context.ts";
 import { modeWithoutAcl } from "../../rootfs/acl.ts";
 import type { Inode } from "../../rootfs/node.ts";
-import type { SealedEntry, SealedInode, SealedTree } from "../../rootfs/seal.ts";
+import { entryOf, type SealedEntry, type SealedInode, type SealedTree } from "../../rootfs/seal.ts";
 
 /** Who unpacks. */
 export type User = { readonly uid: number; readonly gid: number };
@@ -20,22 +20,30 @@ export function makeable(tree: SealedTree, user: User): { readonly tree: SealedT
     const { inode } = entry;
     const { type } = inode.node;
     if (type === "socket" || (!isRoot && (type === "char" || type === "block"))) {
-      lost.leftOut.push(`/${fromByteString(entry.path)}`);
+      lost.leftOut.push(shown(entry));
       continue;
     }
     if (entry.isFirstName)
       inodes.set(inode, { ...inode, node: isRoot ? withoutAcls(entry, lost) : ownedBy(user, entry, lost) });
-    entries.push({ ...entry, inode: inodes.get(inode) ?? inode });
+    entries.push(entryOf(inodes.get(inode) ?? inode, entry));
   }
   const warning = warningOf(lost);
   return { tree: { ...tree, entries, inodes: [...inodes.values()] }, ...(warning && { warning }) };
 }
 
-type Lost = { owners: number; readonly setIds: string[]; readonly xattrs: string[]; readonly leftOut: string[] };
+type Lost = { owners: number; readonly setIds: Shown[]; readonly xattrs: Shown[]; readonly leftOut: Shown[] };
+
+/** Most are only counted, and so their paths not made. */
+type Shown = { toString(): string };
+
+function shown(entry: SealedEntry): Shown {
+  return { toString: () => `/${fromByteString(entry.path)}` };
+}
 
 /** Set-id bits would lend the files' new owner, who is the one that builds; other attributes than user.* are root's to set. */
-function ownedBy({ uid, gid }: User, { path, inode: { node } }: SealedEntry, lost: Lost): Inode {
-  const name = `/${fromByteString(path)}`;
+function ownedBy({ uid, gid }: User, entry: SealedEntry, lost: Lost): Inode {
+  const { node } = entry.inode;
+  const name = shown(entry);
   if (node.uid !== uid || node.gid !== gid) lost.owners += 1;
   const isSetId = node.type !== "dir" && (node.mode & SET_ID_BITS) !== 0;
   if (isSetId) lost.setIds.push(name);
@@ -44,13 +52,13 @@ function ownedBy({ uid, gid }: User, { path, inode: { node } }: SealedEntry, los
 }
 
 /** tar sets them by another way than the attributes that they are. */
-function withoutAcls({ path, inode: { node } }: SealedEntry, lost: Lost): Inode {
-  return withXattrs(node, { path: `/${fromByteString(path)}`, lost }, (xattr) => !xattr.startsWith("system."));
+function withoutAcls(entry: SealedEntry, lost: Lost): Inode {
+  return withXattrs(entry.inode.node, { path: shown(entry), lost }, (xattr) => !xattr.startsWith("system."));
 }
 
 function withXattrs(
   node: Inode,
-  { path, lost }: { readonly path: string; readonly lost: Lost },
+  { path, lost }: { readonly path: Shown; readonly lost: Lost },
   keeps: (xattr: ByteString) => boolean,
 ): Inode {
   const kept = [...node.xattrs].filter(([xattr]) => keeps(xattr));
@@ -71,7 +79,7 @@ function warningOf({ owners, setIds, xattrs, leftOut }: Lost): Warning | undefin
   return { message: `the folder is without ${parts.join(", ")}`, hint };
 }
 
-function listed(names: readonly string[]): string {
+function listed(names: readonly Shown[]): string {
   const more = names.length > NAMED_IN_WARNING ? ` and ${names.length - NAMED_IN_WARNING} more` : "";
   return `${names.slice(0, NAMED_IN_WARNING).join(", ")}${more}`;
 }

@@ -1,10 +1,11 @@
-import { closeSync, constants, fstatSync, openSync, read, readSync } from "node:fs";
+import { closeSync, fstatSync, openSync, read, readSync } from "node:fs";
 import { segmentsOf, unreadable } from "../../rootfs/content.ts";
 import { assertAsFound, changed, openFlagsOf } from "../../rootfs/host-file.ts";
-import type { FileInode } from "../../rootfs/node.ts";
+import type { Content, FileInode } from "../../rootfs/node.ts";
+import { ASYNC_BYTES, StoredReader, storedBytesOf } from "../../rootfs/stored.ts";
 
-/** From here on a read is worth a thread of its own, so that hashing and writing go on meanwhile. Shorter ones are done at once. */
-const ASYNC_BYTES = 128 * 1024;
+type HostContent = Extract<Content, { kind: "file" }>;
+type StoredContent = Extract<Content, { kind: "stored" }>;
 
 /**
  * Reads the contents of one file after the other into buffers of the caller. It keeps the layers of the store open:
@@ -14,48 +15,43 @@ export class ContentReader {
   readonly #layers = new Map<string, number>();
   /** The first segment not wholly behind `at`, and where its bytes are: a file of many segments stays linear. */
   #sparse: { readonly file: FileInode; at: number; index: number; position: number } | undefined;
+  #stored: { readonly file: FileInode; readonly reader: StoredReader } | undefined;
   #hostFile: { readonly file: FileInode; readonly fd: number } | undefined;
 
   /** Fills `out` with the file's bytes from `at` on, zeros in holes and past its end. Undefined when that is already done. */
   fill(file: FileInode, at: number, out: Buffer): Promise<void> | undefined {
     const { content } = file;
-    const length = Math.min(out.length, file.size - at);
+    const length = Math.max(0, Math.min(out.length, file.size - at));
     if (length < out.length) out.fill(0, Math.max(0, length));
     switch (content.kind) {
       case "inline":
         out.set(content.bytes.subarray(at, at + out.length));
         return undefined;
       case "file":
-        return readInto(this.#openHostFile(file, content.path), out.subarray(0, length), {
+        return readInto(this.#openHostFile(file, content), out.subarray(0, length), {
           position: at,
           path: content.path,
         });
       case "stored": {
-        if (content.segments) {
-          this.#fillSparse(file, at, out);
-          return undefined;
-        }
-        const source = { position: content.offset + at, path: content.file };
-        return readInto(this.#openLayer(content.file), out.subarray(0, length), source);
+        if (content.segments === undefined) return this.#readerOf(file, content).fill(out.subarray(0, length), at);
+        this.#fillSparse(file, content, at, out);
+        return undefined;
       }
     }
   }
 
-  #fillSparse(file: FileInode, at: number, out: Buffer): void {
-    if (file.content.kind !== "stored") return;
-    const { file: path, offset } = file.content;
-    const fd = this.#openLayer(path);
+  #fillSparse(file: FileInode, content: StoredContent, at: number, out: Buffer): void {
+    const reader = this.#readerOf(file, content);
     const segments = segmentsOf(file);
     let cursor = this.#sparse;
-    if (cursor?.file !== file || cursor.at > at) cursor = { file, at, index: 0, position: offset };
+    if (cursor?.file !== file || cursor.at > at) cursor = { file, at, index: 0, position: 0 };
     out.fill(0);
     const end = at + out.length;
     for (let segment = segments[cursor.index]; segment && segment.at < end; segment = segments[cursor.index]) {
       const from = Math.max(at, segment.at);
       const segmentEnd = segment.at + segment.length;
       const to = Math.min(end, segmentEnd);
-      if (from < to)
-        readNow(fd, out.subarray(from - at, to - at), { position: cursor.position + from - segment.at, path });
+      if (from < to) reader.fillNow(out.subarray(from - at, to - at), cursor.position + from - segment.at);
       if (segmentEnd > end) break;
       cursor.position += segment.length;
       cursor.index += 1;
@@ -70,11 +66,19 @@ export class ContentReader {
     this.#layers.clear();
   }
 
-  #openLayer(path: string): number {
-    const known = this.#layers.get(path);
+  #readerOf(file: FileInode, content: StoredContent): StoredReader {
+    if (this.#stored?.file !== file) {
+      const reader = new StoredReader(this.#openLayer(content), content, storedBytesOf(content, file.size));
+      this.#stored = { file, reader };
+    }
+    return this.#stored.reader;
+  }
+
+  #openLayer(content: StoredContent): number {
+    const known = this.#layers.get(content.file);
     if (known !== undefined) return known;
-    const fd = openContent(path, constants.O_RDONLY);
-    this.#layers.set(path, fd);
+    const fd = openContent(content, content.file);
+    this.#layers.set(content.file, fd);
     return fd;
   }
 
@@ -84,10 +88,10 @@ export class ContentReader {
     this.#closeHostFile();
   }
 
-  #openHostFile(file: FileInode, path: string | Buffer): number {
+  #openHostFile(file: FileInode, content: HostContent): number {
     if (this.#hostFile?.file === file) return this.#hostFile.fd;
     this.finish();
-    const fd = openContent(path, openFlagsOf(file.content));
+    const fd = openContent(content, content.path);
     this.#hostFile = { file, fd };
     assertAsFound(fstatSync(fd, { bigint: true }), file);
     return fd;
@@ -128,10 +132,10 @@ async function readLarge(fd: number, out: Buffer, { position, path }: Source): P
   }
 }
 
-function openContent(path: string | Buffer, flags: number): number {
+function openContent(content: HostContent | StoredContent, path: string | Buffer): number {
   try {
-    return openSync(path, flags);
+    return openSync(path, openFlagsOf(content));
   } catch (error) {
-    throw unreadable(path, error);
+    throw unreadable(content, error);
   }
 }

@@ -42,7 +42,7 @@ export type HtreePlan = {
 };
 
 /** Sorts names by hash and packs them. Throws an `image` error that names `path` when two levels are not enough. */
-export function planHtree(names: readonly ByteString[], seed: HashSeed, path: string): HtreePlan {
+export function planHtree(names: readonly ByteString[], seed: HashSeed, path: { toString(): string }): HtreePlan {
   const hashes = Uint32Array.from(names, (name) => dirHash(name, seed));
   const hashAt = (i: number): number => hashes[i] as number;
   const order = new Uint32Array(names.length).map((_, i) => i).sort((a, b) => hashAt(a) - hashAt(b) || a - b);

@@ -46,7 +46,7 @@ export function measure(tree: SealedTree, roster: Roster, hashSeed: HashSeed): M
   for (const entry of tree.entries) {
     checkName(entry);
     if (!entry.isFirstName) continue;
-    const path = displayPath(entry);
+    const path: Shown = { toString: () => displayPath(entry) };
     checkMetadata(entry.inode, path);
     const position = roster.positionOf(entry.inode);
     measures.xattrBlocks[position] = placeXattrs(entry.inode.node.xattrs, path).block.length > 0 ? 1 : 0;
@@ -60,6 +60,9 @@ export function measure(tree: SealedTree, roster: Roster, hashSeed: HashSeed): M
   return measures;
 }
 
+/** Made when an error needs it: of each inode it would be as long as the tree is deep. */
+export type Shown = { toString(): string };
+
 /** A path as errors show it. */
 function displayPath(entry: Pick<SealedEntry, "path">): string {
   return `/${fromByteString(entry.path)}`;
@@ -69,7 +72,7 @@ type ContentMeasure = { readonly blocks: number; readonly extents: number; reado
 
 const NO_CONTENT: ContentMeasure = { blocks: 0, extents: 0 };
 
-function measureContent(inode: SealedInode, path: string, hashSeed: HashSeed): ContentMeasure {
+function measureContent(inode: SealedInode, path: Shown, hashSeed: HashSeed): ContentMeasure {
   const { node } = inode;
   switch (node.type) {
     case "file": {
@@ -105,7 +108,7 @@ function measureContent(inode: SealedInode, path: string, hashSeed: HashSeed): C
   }
 }
 
-function measureDirectory({ entries }: SealedInode, path: string, hashSeed: HashSeed): ContentMeasure {
+function measureDirectory({ entries }: SealedInode, path: Shown, hashSeed: HashSeed): ContentMeasure {
   let bytes = DOTS_BYTES;
   for (const { name } of entries) bytes += recordLength(name.length);
   if (bytes <= DIR_ROOM) return { blocks: 1, extents: 1 };
@@ -117,7 +120,7 @@ function measureDirectory({ entries }: SealedInode, path: string, hashSeed: Hash
 
 function checkName(entry: SealedEntry): void {
   const { name } = entry;
-  if (entry.path === "") return;
+  if (entry.inode.index === 0) return;
   if (name.length > NAME_MAX)
     throw unstorable(displayPath(entry), `has a name of ${name.length} bytes; ext4 takes ${NAME_MAX}`);
   if (name === "" || name === "." || name === ".." || /[/\0]/.test(name)) {
@@ -125,7 +128,7 @@ function checkName(entry: SealedEntry): void {
   }
 }
 
-function checkMetadata({ node, nlink, mtime }: SealedInode, path: string): void {
+function checkMetadata({ node, nlink, mtime }: SealedInode, path: Shown): void {
   if (!isUint(node.uid, 32) || !isUint(node.gid, 32)) {
     throw unstorable(path, `has the owner ${node.uid}:${node.gid}; ext4 takes numbers of 32 bits`);
   }
@@ -137,6 +140,6 @@ function isUint(value: number, bits: number): boolean {
   return Number.isInteger(value) && value >= 0 && value < 2 ** bits;
 }
 
-function unstorable(path: string, what: string): FledgeError {
+function unstorable(path: Shown, what: string): FledgeError {
   return new FledgeError("image", `${path} ${what}`);
 }

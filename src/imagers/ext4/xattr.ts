@@ -59,7 +59,7 @@ const NOWHERE: XattrPlacement = { inode: [], block: [] };
  * Places attributes in the order of the block format: into the inode while there is room, the rest into the block.
  * Throws an `image` error that begins with `path` for a namespace that ext4 lacks and for what does not fit.
  */
-export function placeXattrs(xattrs: Xattrs, path: string): XattrPlacement {
+export function placeXattrs(xattrs: Xattrs, path: { toString(): string }): XattrPlacement {
   if (xattrs.size === 0) return NOWHERE;
   const inode: DiskXattr[] = [];
   const block: DiskXattr[] = [];
@@ -107,7 +107,7 @@ export function encodeXattrBlock(block: Buffer, xattrs: readonly DiskXattr[], ad
   block.writeUInt32LE(crc32c(addressSeed, block), CHECKSUM_OFFSET);
 }
 
-function toDisk(fullName: ByteString, value: Uint8Array, path: string): DiskXattr {
+function toDisk(fullName: ByteString, value: Uint8Array, path: { toString(): string }): DiskXattr {
   if (fullName === "system.posix_acl_access" || fullName === "system.posix_acl_default") {
     const index = fullName === "system.posix_acl_access" ? XATTR_ACL_ACCESS : XATTR_ACL_DEFAULT;
     return { index, name: "" as ByteString, value: aclToDisk(value, `${path}: ${fullName}`) };

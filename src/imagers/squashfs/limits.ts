@@ -3,7 +3,7 @@ import { type ByteString, fromByteString } from "../../lib/bytes.ts";
 import { FledgeError } from "../../lib/errors.ts";
 import { modeWithoutAcl } from "../../rootfs/acl.ts";
 import type { Inode, Mtime } from "../../rootfs/node.ts";
-import type { SealedEntry, SealedInode, SealedTree } from "../../rootfs/seal.ts";
+import { entryOf, type SealedEntry, type SealedInode, type SealedTree } from "../../rootfs/seal.ts";
 import type { Kept } from "../compare.ts";
 
 /** Of kernel documentation, filesystems/squashfs: seconds of 32 bits without a sign, and a table of at most 65,535 owners. */
@@ -32,33 +32,35 @@ export function holdable(tree: SealedTree, ctx: Pick<ImagerContext, "warn">): Se
   const inodes = new Map<SealedInode, SealedInode>();
   const entries: SealedEntry[] = [];
   for (const entry of tree.entries) {
-    const { inode, path, isFirstName } = entry;
+    const { inode, isFirstName } = entry;
     if (isFirstName) {
       note(entry, lost);
       assertDevice(entry);
       owners.add(inode.node.uid).add(inode.node.gid);
-      if (owners.size > MAX_OWNERS) throw tooManyOwners(path);
+      if (owners.size > MAX_OWNERS) throw tooManyOwners(entry.path);
       inodes.set(inode, { ...inode, mtime: keptTime(inode.mtime), node: withKeptXattrs(inode.node) });
     }
     if (inode.node.type === "socket") continue;
-    entries.push({ ...entry, inode: inodes.get(inode) ?? inode });
+    entries.push(entryOf(inodes.get(inode) ?? inode, entry));
   }
   warnOf(lost, ctx);
   return { ...tree, entries, inodes: [...inodes.values()] };
 }
 
-type Lost = Record<"sockets" | "xattrs" | "times", string[]>;
+/** Most are only counted, and so their paths not made. */
+type Lost = Record<"sockets" | "xattrs" | "times", { toString(): string }[]>;
 
-function note({ path, inode: { node, mtime } }: SealedEntry, lost: Lost): void {
-  const name = `/${fromByteString(path)}`;
+function note(entry: SealedEntry, lost: Lost): void {
+  const { node, mtime } = entry.inode;
+  const name = { toString: () => `/${fromByteString(entry.path)}` };
   if (node.type === "socket") lost.sockets.push(name);
   const others = [...node.xattrs.keys()].filter((xattr) => !keepsXattr(xattr));
-  if (others.length > 0) lost.xattrs.push(`${name} (${others.map(fromByteString).join(", ")})`);
+  if (others.length > 0) lost.xattrs.push({ toString: () => `${name} (${others.map(fromByteString).join(", ")})` });
   if (mtime.sec !== keptTime(mtime).sec) lost.times.push(name);
 }
 
 function warnOf({ sockets, xattrs, times }: Lost, { warn }: Pick<ImagerContext, "warn">): void {
-  const rows: readonly [names: readonly string[], message: string, hint: string][] = [
+  const rows: readonly [names: readonly { toString(): string }[], message: string, hint: string][] = [
     [sockets, "sockets are left out of a squashfs", "programs make their sockets when they start"],
     [
       xattrs,
@@ -83,10 +85,11 @@ function keepsXattr(name: ByteString): boolean {
   return /^(user|trusted|security)\./.test(name) && !/=|%25|%3D/.test(name);
 }
 
-function assertDevice({ path, inode: { node } }: SealedEntry): void {
+function assertDevice(entry: SealedEntry): void {
+  const { node } = entry.inode;
   if (node.type !== "char" && node.type !== "block") return;
   if (node.major <= MAX_MAJOR && node.minor <= MAX_MINOR) return;
-  const message = `/${fromByteString(path)}: a squashfs cannot hold the device number ${node.major}:${node.minor}`;
+  const message = `/${fromByteString(entry.path)}: a squashfs cannot hold the device number ${node.major}:${node.minor}`;
   throw new FledgeError("image", message, { hint: `the largest is ${MAX_MAJOR}:${MAX_MINOR}` });
 }
 

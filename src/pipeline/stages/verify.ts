@@ -1,3 +1,4 @@
+import { renewing } from "../../store/damage.ts";
 import type { BoundImager } from "../imager.ts";
 import { need, type Step } from "../step.ts";
 
@@ -10,7 +11,7 @@ export function verifyStage(imager: BoundImager): Step {
     title: "Read the image back and compare it with the tree",
     run: async (state, ctx) => {
       if (imager.verify !== undefined) {
-        await imager.verify(need(state, "tree"), need(state, "artifact").path, ctx);
+        await renewing(ctx, async () => imager.verify?.(need(state, "tree"), need(state, "artifact").path, ctx));
         return;
       }
       ctx.warn({

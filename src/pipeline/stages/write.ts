@@ -3,6 +3,7 @@ import { removeTree, temporarySibling } from "../../lib/atomic.ts";
 import { Disposer } from "../../lib/dispose.ts";
 import { ioError, renamedIn } from "../../lib/io-error.ts";
 import { makeFolder } from "../../lib/new-files.ts";
+import { renewing } from "../../store/damage.ts";
 import type { BoundImager } from "../imager.ts";
 import type { Outputs } from "../outputs.ts";
 import { need, type Step } from "../step.ts";
@@ -25,7 +26,10 @@ export function writeStage(imager: BoundImager, { artifact }: Outputs): Step {
       const path = await temporarySibling(artifact);
       ctx.disposer.defer(() => removeTree(path));
       try {
-        state.artifact = { path, ...(await imager.write(tree, path, ctx)) };
+        state.artifact = await renewing(ctx, async () => {
+          await removeTree(path); // What was written until a layer turned out to be damaged.
+          return { path, ...(await imager.write(tree, path, ctx)) };
+        });
       } catch (error) {
         throw renamedIn(ioError(error, "write", artifact), path, artifact);
       }

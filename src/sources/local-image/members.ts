@@ -56,7 +56,7 @@ export async function archiveFiles(path: string, ctx: RunContext): Promise<FileS
 
 /** Seeks from header to header: an archive of gigabytes has a few dozen. */
 async function readHeaders(path: string, onEntry: (entry: LayerEntry) => void, ctx: RunContext): Promise<void> {
-  const reader: Reader = { position: 0, mayEnd: true, held: undefined };
+  const reader: Reader = { position: 0, mayEnd: true, held: undefined, contentBytes: 0 };
   const limits = { maxEntries: MAX_MEMBERS, maxUnpackedBytes: Number.POSITIVE_INFINITY };
   const counter = new LimitCounter(path, limits);
   const parser = parseArchive(reader, { label: path, storedFile: path, counter, notes: new Notes(), onEntry });

@@ -1,4 +1,7 @@
 import { expect, test } from "vitest";
+import { resolveExt4Options } from "../../../src/imagers/ext4/options.ts";
+import { planExt4 } from "../../../src/imagers/ext4/plan.ts";
+import type { FileInode } from "../../../src/rootfs/node.ts";
 import { sealTree } from "../../../src/rootfs/seal.ts";
 import { RootfsTree } from "../../../src/rootfs/tree.ts";
 
@@ -46,4 +49,24 @@ test("a tree deeper than the call stack is sealed", () => {
     dir = child;
   }
   expect(sealTree(rootfs.root).entries).toHaveLength(50_001);
+});
+
+test("the paths of a deep tree are not kept for each of its inodes", () => {
+  const rootfs = new RootfsTree();
+  let dir = rootfs.root;
+  for (let depth = 0; depth < 2000; depth++) {
+    const child = { ...rootfs.root, children: new Map() };
+    dir.children.set("d" as never, child);
+    dir = child;
+  }
+  rootfs.writeFile("/f", "");
+  const file = rootfs.root.children.get("f" as never) as FileInode;
+  for (let i = 0; i < 80_000; i++) dir.children.set(`f${i}` as never, { ...file });
+  const before = process.memoryUsage().heapUsed;
+  const sealed = sealTree(rootfs.root);
+  const planned = planExt4(sealed, resolveExt4Options({}, "deep"));
+  // Its paths together are 320 MB.
+  expect(process.memoryUsage().heapUsed - before).toBeLessThan(200 * 2 ** 20);
+  expect(sealed.entries.at(-2)?.path).toHaveLength(2 * 2000 + "f9999".length);
+  expect(planned).toBeDefined();
 });
