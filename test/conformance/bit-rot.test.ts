@@ -12,7 +12,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
-import type { ResolvedPlugin } from "../../src/config/resolve/plugin.ts";
+import type { ResolvedPlugin } from "../../src/contract/plugin.ts";
 import { resolveExt4Options } from "../../src/imagers/ext4/options.ts";
 import { hexOf, sha256 } from "../../src/lib/digest.ts";
 import { verifyCache } from "../../src/store/manage.ts";
