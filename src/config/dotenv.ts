@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { parse } from "dotenv";
 import type { Env } from "../lib/context.ts";
 import { errnoOf } from "../lib/errors.ts";
+import { configError } from "./explain.ts";
 import type { OnRead } from "./importer.ts";
-import { configError } from "./problems.ts";
 
 /** The files of a mode, as Vite has them; a later one goes over those before. */
 export function dotenvFiles(folder: string, mode: string): string[] {

@@ -1,11 +1,11 @@
 import { basename, dirname, extname, isAbsolute } from "node:path";
 import type { FledgeError } from "../lib/errors.ts";
 import type { ConfigEnv } from "./define.ts";
+import { configError } from "./explain.ts";
 import { type Importing, importDefault, type OnRead } from "./importer.ts";
 import { type Extender, fileOrigin, type RawLayer } from "./layer.ts";
 import { checkOptions } from "./preset-options.ts";
 import { type AnyPresetDefinition, isPreset, isPresetUse } from "./preset-use.ts";
-import { configError } from "./problems.ts";
 import { plainPath, userCodeError } from "./user-error.ts";
 import { isPlainObject } from "./variants.ts";
 import { workspaceOf } from "./workspace.ts";

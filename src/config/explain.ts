@@ -1,4 +1,6 @@
+import { basename } from "node:path";
 import { z } from "zod";
+import { FledgeError, type Problem } from "../lib/errors.ts";
 import { didYouMean } from "../lib/suggest.ts";
 import { isPlainObject, membersOf, pickVariant, unwrap } from "./variants.ts";
 
@@ -211,4 +213,12 @@ function quoted(words: readonly string[], between = ", "): string {
 
 function finding(path: Path, message: string, hint?: string): Finding {
   return { path, at: "value", message, ...(hint === undefined ? {} : { hint }) };
+}
+
+/** One `config` error for all that was found: the message counts, `problems` has each with its file, line and column. */
+export function configError(problems: readonly Problem[], cause?: unknown): FledgeError {
+  const files = [...new Set(problems.map((problem) => problem.file).filter((file) => file !== undefined))];
+  const where = files.length === 1 && files[0] !== undefined ? basename(files[0]) : "the configuration";
+  const count = problems.length === 1 ? "a problem" : `${problems.length} problems`;
+  return new FledgeError("config", `${where} has ${count}`, { problems, cause });
 }

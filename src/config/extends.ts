@@ -1,12 +1,11 @@
 import { dirname, isAbsolute, join } from "node:path";
 import { didYouMean } from "../lib/suggest.ts";
 import { evaluateFile, evaluateUse, plainLayer, type Reading } from "./evaluate.ts";
-import { explain } from "./explain.ts";
+import { configError, explain } from "./explain.ts";
 import { findLayer } from "./find.ts";
 import type { Extender, RawLayer } from "./layer.ts";
 import { bundledPreset, bundledPresetNames, PACKAGE, PRESET_SPEC } from "./own-files.ts";
 import { isPreset, isPresetUse } from "./preset-use.ts";
-import { configError } from "./problems.ts";
 import { layerSchema } from "./schema.ts";
 
 /** An entry of `extends`, and by whom: the layers from the plugin's config down to the one that wrote it. */

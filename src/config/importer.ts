@@ -4,9 +4,9 @@ import { setImmediate } from "node:timers/promises";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { Warning } from "../lib/context.ts";
 import { messageOf } from "../lib/errors.ts";
+import { configError } from "./explain.ts";
 import { CONFIG_PARENT, installImportHook } from "./import-hook.ts";
 import { filesMeantBy, missingExport } from "./missing-export.ts";
-import { configError } from "./problems.ts";
 import { isUserCode, userCodeError } from "./user-error.ts";
 
 /** Told of each file of the user's that a config is made of, also when reading it fails. */

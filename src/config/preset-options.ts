@@ -1,7 +1,6 @@
 import { z } from "zod";
-import { explain, type Finding } from "./explain.ts";
+import { configError, explain, type Finding } from "./explain.ts";
 import type { AnyPresetDefinition } from "./preset-use.ts";
-import { configError } from "./problems.ts";
 import type { StandardIssue, StandardSchema } from "./standard-schema.ts";
 import { withPath } from "./toml/position.ts";
 

@@ -1,8 +1,8 @@
 import { fileURLToPath } from "node:url";
 import { type FledgeError, isFledgeError, messageOf, type Problem } from "../lib/errors.ts";
 import { nearest } from "../lib/suggest.ts";
+import { configError } from "./explain.ts";
 import { PACKAGE } from "./own-files.ts";
-import { configError } from "./problems.ts";
 
 /** An error that the user's own code threw, or a syntax error in it, as a `config` error that names file and line. */
 export function userCodeError(thrown: unknown, file: string): FledgeError {

@@ -3,9 +3,8 @@ import { basename, dirname, extname, join, normalize, relative, resolve } from "
 import { isFledgeError } from "../lib/errors.ts";
 import { type Pattern, parsePattern } from "../lib/pattern.ts";
 import type { WatchedPath } from "../lib/watched.ts";
-import { explain } from "./explain.ts";
+import { configError, explain } from "./explain.ts";
 import { CONFIG_EXTENSIONS, CONFIG_NAMES, configIn, findConfig } from "./find.ts";
-import { configError } from "./problems.ts";
 import { workspaceSchema } from "./schema.ts";
 import { withPath } from "./toml/position.ts";
 import { isPlainObject } from "./variants.ts";

@@ -2,7 +2,7 @@ import type { HookName } from "../contract/hooks.ts";
 import type { ResolvedPlugin } from "../contract/plugin.ts";
 import type { Source } from "../contract/source.ts";
 import type { Phase } from "../contract/stage.ts";
-import { hiddenMappings } from "../guest/mappings/hidden.ts";
+import { hiddenMappings } from "../guest/mappings/apply.ts";
 import type { Warning } from "../lib/context.ts";
 import type { Requirement } from "../lib/requirements.ts";
 import { type LaunchCommand, launchCommand } from "../volant/commands.ts";
@@ -14,19 +14,12 @@ import { type BoundImager, bootMedium, headroomWarnings, imagerFor } from "./ima
 import { type Input, inputsOf } from "./inputs.ts";
 import { assertEntrypoint } from "./manifest-input.ts";
 import { namingWarnings, type Outputs, outputsOf } from "./outputs.ts";
-import { agentStage } from "./stages/agent.ts";
-import { busyboxStage } from "./stages/busybox.ts";
+import { manifestStage, publishStage } from "./stages/artifact.ts";
 import { checkStage } from "./stages/check.ts";
+import { agentStage, busyboxStage, initStage, mappingsStage, skeletonStage } from "./stages/guest.ts";
 import { hooksStep } from "./stages/hooks.ts";
-import { initStage } from "./stages/init.ts";
-import { manifestStage } from "./stages/manifest.ts";
-import { mappingsStage } from "./stages/mappings.ts";
-import { publishStage } from "./stages/publish.ts";
-import { sealStage } from "./stages/seal.ts";
-import { skeletonStage } from "./stages/skeleton.ts";
+import { sealStage, verifyStage, writeStage } from "./stages/image.ts";
 import { imageConfigStage, layersStage, pinStage, sourceOf } from "./stages/source.ts";
-import { verifyStage } from "./stages/verify.ts";
-import { writeStage } from "./stages/write.ts";
 import type { Step } from "./step.ts";
 
 /** What to plan for, beside what the plugin says. */

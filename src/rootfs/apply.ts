@@ -5,7 +5,6 @@ import { memoize } from "../lib/memoize.ts";
 import { Pause } from "../lib/pause.ts";
 import type { Layer, LayerEntry } from "./layer.ts";
 import { isAufsLink, meaningOf, namesOf, WHITEOUT } from "./layer-path.ts";
-import { guestXattrs } from "./layer-xattrs.ts";
 import { type LayerLimits, LimitCounter } from "./limits.ts";
 import { lookup, type Place } from "./lookup.ts";
 import type { DirInode, Inode, Metadata } from "./node.ts";
@@ -14,6 +13,7 @@ import { Placer } from "./placer.ts";
 import { TextAcls } from "./text-acls.ts";
 import { RootfsTree } from "./tree.ts";
 import { applyWhiteouts, type Whiteout } from "./whiteouts.ts";
+import { guestXattrs } from "./xattrs.ts";
 
 export type ApplyOptions = {
   readonly limits?: Partial<LayerLimits> | undefined;

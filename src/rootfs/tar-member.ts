@@ -16,7 +16,7 @@ import {
   SparseMapReader,
   sparseMap,
 } from "./tar-sparse.ts";
-import { xattrsOf } from "./tar-xattrs.ts";
+import { xattrsOf } from "./xattrs.ts";
 
 export type TarOptions = {
   /** What errors call the archive. */

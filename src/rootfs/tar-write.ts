@@ -8,7 +8,7 @@ import { encodePaxRecord, type PaxRecord } from "./pax.ts";
 import type { SealedEntry, SealedTree } from "./seal.ts";
 import { BLOCK_BYTES, setDevice } from "./tar-header.ts";
 import { encodeSparseMap, sparseRunsOf } from "./tar-sparse.ts";
-import { escapeKeyword } from "./tar-xattrs.ts";
+import { escapeKeyword } from "./xattrs.ts";
 
 export type TarWriteOptions = {
   /**

@@ -2,12 +2,11 @@ import { dirname } from "node:path";
 import type { ResolvedPlugin } from "../../contract/plugin.ts";
 import { deepFreeze } from "../../lib/freeze.ts";
 import { resolveLimits } from "../../sources/limits-options.ts";
-import { configError } from "../problems.ts";
+import { configError } from "../explain.ts";
 import type { Strategy } from "../schema.ts";
 import { resolveAgent, resolveBusybox, resolveInit, resolveMappings } from "./guest.ts";
-import { resolveName, resolveStrategy, resolveVersion } from "./identity.ts";
+import { resolveName, resolvePlatform, resolveStrategy, resolveVersion } from "./identity.ts";
 import { resolveArchive, resolveFilesystem, resolveOutputs } from "./outputs.ts";
-import { resolvePlatform } from "./platform.ts";
 import { Report, type ResolveInput } from "./report.ts";
 import { resolveSource } from "./source.ts";
 

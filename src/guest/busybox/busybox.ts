@@ -1,7 +1,10 @@
+import { statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
+import { BUSYBOX_PATH } from "../../contract/guest-paths.ts";
 import type { Digest } from "../../lib/digest.ts";
 import { FledgeError } from "../../lib/errors.ts";
 import { readElf } from "../../rootfs/elf.ts";
+import type { RootfsTree } from "../../rootfs/tree.ts";
 import { type FetchContext, fetchFile, shownPlace } from "../fetch.ts";
 import { type Applet, readApplets } from "./applets.ts";
 import { type BusyboxOptions, DEFAULT_BUSYBOX } from "./options.ts";
@@ -41,4 +44,22 @@ function unusable(from: string, why: string): FledgeError {
   return new FledgeError("config", `${from} cannot be the guest's BusyBox: it ${why}`, {
     hint: `a static one is needed: ${DEBIAN_BUSYBOX}`,
   });
+}
+
+/** Puts BusyBox into the tree with one symlink per applet. What a base image already has under such a name is kept. */
+export function installBusybox(rootfs: RootfsTree, { path, applets }: Busybox): void {
+  rootfs.rm(BUSYBOX_PATH);
+  rootfs.putFile(BUSYBOX_PATH, { size: statSync(path).size, content: { kind: "file", path } }, { mode: 0o755 });
+  const taken = new Map<string, Set<string>>();
+  for (const { name, dir } of applets) {
+    let names = taken.get(dir);
+    if (names === undefined) {
+      // Once for each folder, since a base image may have thousands of programs in one.
+      names = new Set(rootfs.exists(dir) ? rootfs.readdir(dir) : []);
+      taken.set(dir, names);
+    }
+    // A name that is there need not exist(): it may be a dangling symlink.
+    if (names.has(name)) continue;
+    rootfs.symlink(BUSYBOX_PATH, `${dir === "/" ? "" : dir}/${name}`);
+  }
 }

@@ -1,8 +1,11 @@
 import { existsSync } from "node:fs";
+import { posix } from "node:path";
+import type { Warning } from "../../lib/context.ts";
 import { FledgeError, type Problem } from "../../lib/errors.ts";
+import type { HostEntry } from "../../rootfs/host.ts";
 import { copyIntoTree, type OwnershipRule } from "../../rootfs/host.ts";
 import type { RootfsTree } from "../../rootfs/tree.ts";
-import { modeByPlace } from "./fhs.ts";
+import { mountPointOf } from "../mount-points.ts";
 import type { ResolvedMapping } from "./options.ts";
 
 /** The guest path of each file that was mapped, with the config's key of the mapping that put it there last. */
@@ -45,4 +48,28 @@ function missing({ from, key }: ResolvedMapping): Problem {
     ? "a mapping takes a file, or a folder with all that is in it; it knows no patterns"
     : "paths on the left of a mapping are relative to the folder of the config that holds it";
   return { message: `${key}: ${from} does not exist`, hint };
+}
+
+/**
+ * The mode of a mapped file, by where the Filesystem Hierarchy Standard puts it: programs in a bin or sbin folder and
+ * shared libraries in a lib folder are 0755 whatever the host says; elsewhere an executable stays one.
+ */
+export function modeByPlace(guestPath: string, { isDir, isExecutable }: HostEntry): number {
+  if (isDir || isExecutable) return 0o755;
+  const folders = guestPath.split("/").slice(0, -1);
+  const name = guestPath.slice(guestPath.lastIndexOf("/") + 1);
+  if (folders.some((folder) => folder === "bin" || folder === "sbin")) return 0o755;
+  const isLibrary = /\.so(\.[0-9.]+)?$/.test(name);
+  if (isLibrary && folders.some((folder) => /^lib(32|64|x32|exec)?$/.test(folder))) return 0o755;
+  return 0o644;
+}
+
+/** A warning for each mapping that the guest will never see, because `who` mounts a filesystem over it. */
+export function hiddenMappings(mappings: readonly ResolvedMapping[], who: "init" | "agent"): Warning[] {
+  return mappings.flatMap(({ to, key }) => {
+    const mountPoint = mountPointOf(posix.join(to, "."));
+    if (mountPoint === undefined) return [];
+    const message = `${key}: the guest will not see ${to}, since the ${who} mounts a filesystem on ${mountPoint}`;
+    return [{ message, hint: "map it elsewhere, and link or copy it at boot" }];
+  });
 }

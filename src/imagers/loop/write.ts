@@ -4,11 +4,11 @@ import { formatSize } from "../../lib/bytes.ts";
 import { FledgeError, isFledgeError } from "../../lib/errors.ts";
 import type { SealedTree } from "../../rootfs/seal.ts";
 import { writeTar } from "../../rootfs/tar-write.ts";
+import { identify } from "../identity.ts";
 import { artifactFacts } from "../sink.ts";
 import { awaitRelease } from "./devices.ts";
 import type { Format, LoopFilesystem } from "./filesystem.ts";
 import { type Fitted, fitHeadroom, toBlocks, toBytes } from "./fit.ts";
-import { identityOf } from "./identity.ts";
 import { assertStorable } from "./limits.ts";
 import { MOUNT_POINT, runCommand, runMounted, textOf } from "./mounted.ts";
 import type { ResolvedLoopOptions } from "./options.ts";
@@ -129,4 +129,20 @@ function doesNotFit(sizeBytes: number, { type }: LoopFilesystem): FledgeError {
   return new FledgeError("image", `the files do not fit in ${formatSize(sizeBytes)} of ${type}`, {
     hint: "raise filesystem.size, or leave it out for an exact fit plus headroom",
   });
+}
+
+/** Changes when the same tree is to get other UUIDs. */
+const SCHEME = "fledge loop 1";
+
+/** UUID and hash seed, from the tree and the options, as the native ext4 has them. */
+export function identityOf(tree: SealedTree, options: ResolvedLoopOptions): Pick<Format, "uuid" | "hashSeed"> {
+  const journal = options.type !== "ext4" || options.journal;
+  const { uuid, hashSeed } = identify(tree, { ...options, journal }, `${SCHEME} ${options.type}`);
+  const seed = Buffer.alloc(16);
+  for (const [index, word] of hashSeed.entries()) seed.writeUInt32LE(word, index * 4);
+  return { uuid: formatUuid(uuid), hashSeed: formatUuid(seed) };
+}
+
+function formatUuid(bytes: Buffer): string {
+  return bytes.toString("hex").replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }

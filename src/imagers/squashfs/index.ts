@@ -1,13 +1,14 @@
-import type { Imager } from "../../contract/imager.ts";
+import type { Imager, ImagerContext } from "../../contract/imager.ts";
 import { epochFrom } from "../../lib/context.ts";
-import { pipeThrough } from "../../lib/exec.ts";
-import type { SealedInode } from "../../rootfs/seal.ts";
+import { NOTHING, pipeThrough } from "../../lib/exec.ts";
+import { chooseTool } from "../../lib/requirements.ts";
+import type { SealedInode, SealedTree } from "../../rootfs/seal.ts";
 import { writeTar } from "../../rootfs/tar-write.ts";
 import { artifactFacts } from "../sink.ts";
-import { holdable } from "./limits.ts";
+import { verifyAsTar } from "../verify-tar.ts";
+import { holdable, KEPT } from "./limits.ts";
 import type { ResolvedSquashfsOptions } from "./options.ts";
 import { choosePacker, PACKER_NEEDED, READER_NEEDED } from "./packers.ts";
-import { verifySquashfs } from "./verify.ts";
 
 /** squashfs, by whichever tool is there: the tree goes to it as a tar, so nothing is unpacked and root is not needed. */
 export const squashfsImager: Imager<ResolvedSquashfsOptions> = {
@@ -30,3 +31,15 @@ export const squashfsImager: Imager<ResolvedSquashfsOptions> = {
   },
   verify: verifySquashfs,
 };
+
+/** Has sqfs2tar turn the image into a tar, and compares that. */
+export async function verifySquashfs(
+  tree: SealedTree,
+  image: string,
+  _options: ResolvedSquashfsOptions,
+  ctx: ImagerContext,
+): Promise<void> {
+  const { path } = await chooseTool(READER_NEEDED, ctx);
+  const packed = pipeThrough(path, ["--root-becomes", ".", "--no-skip", image], NOTHING, ctx);
+  await verifyAsTar(tree, image, { packed, kept: KEPT }, ctx);
+}

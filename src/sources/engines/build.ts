@@ -1,12 +1,12 @@
-import { readFile, symlink } from "node:fs/promises";
+import { readdir, readFile, symlink } from "node:fs/promises";
 import { join } from "node:path";
-import type { RunContext } from "../../lib/context.ts";
+import type { Env, RunContext } from "../../lib/context.ts";
 import { FledgeError } from "../../lib/errors.ts";
 import { capture, follow } from "../../lib/exec.ts";
 import { openStaging } from "../../store/staging.ts";
 import { maskFor } from "../mask.ts";
+import type { Leftovers } from "./engine.ts";
 import { ARCHIVE, type BuildRequest, type Engine, ID_FILE, type Secret } from "./engine.ts";
-import { removeLeftovers } from "./leftovers.ts";
 import type { Prepared } from "./request.ts";
 
 const CLEAN_TIMEOUT_MS = 30_000;
@@ -77,4 +77,31 @@ async function clean(path: string, argv: readonly string[] | undefined, { env, l
   const signal = new AbortController().signal;
   const { failed, stderr } = await capture(path, argv, { env, signal, timeoutMs: CLEAN_TIMEOUT_MS });
   if (failed) log(stderr.trim());
+}
+
+const TIMEOUT_MS = 30_000;
+
+/**
+ * Removes the working containers that mention `mark` in the record that buildah's library keeps of each. They hold what
+ * the build had mounted, secrets included. Returns a line for each that could not be removed.
+ */
+export async function removeLeftovers(
+  path: string,
+  { store, remove }: Leftovers,
+  { mark, env }: { readonly mark: string; readonly env: Env },
+): Promise<string[]> {
+  // The build's own signal has fired by now.
+  const options = { env, signal: new AbortController().signal, timeoutMs: TIMEOUT_MS };
+  const told = await capture(path, store, options);
+  const [root = "", driver = ""] = told.stdout.trim().split("\n");
+  if (told.failed || driver === "") return [];
+  const folder = join(root, `${driver}-containers`);
+  const failures: string[] = [];
+  for (const id of await readdir(folder).catch(() => [])) {
+    const record = await readFile(join(folder, id, "userdata", "buildah.json"), "utf8").catch(() => "");
+    if (!record.includes(mark)) continue;
+    const { failed, stderr } = await capture(path, remove(id), options);
+    if (failed) failures.push(`${id}: ${stderr.trim()}`);
+  }
+  return failures;
 }

@@ -1,11 +1,10 @@
 import { FledgeError } from "../../lib/errors.ts";
 import { chooseTool, type Machine, type ToolRequirement } from "../../lib/requirements.ts";
-import { buildah } from "./buildah.ts";
+import { buildah, podman } from "./buildah.ts";
 import { buildkit } from "./buildkit.ts";
 import { docker } from "./docker.ts";
 import type { Engine } from "./engine.ts";
 import { BUILDERS, type BuilderName, type DockerfileOptions } from "./options.ts";
-import { podman } from "./podman.ts";
 
 /** What of the options decides which engine builds. */
 export type EngineChoice = Pick<DockerfileOptions, "builder" | "address">;

@@ -7,10 +7,9 @@ import type { Tool } from "../../lib/tools.ts";
 import { openStaging } from "../../store/staging.ts";
 import { type ArchiveOptions, archiveSource } from "../local-image/archive.ts";
 import type { StoreReference } from "../reference.ts";
-import { buildah } from "./buildah.ts";
+import { buildah, podman } from "./buildah.ts";
 import { docker } from "./docker.ts";
 import { madeArchive } from "./made.ts";
-import { podman } from "./podman.ts";
 
 /** A program that can read a store. */
 type Reader = { readonly tool: Tool; save(image: string, archive: string): readonly string[] };

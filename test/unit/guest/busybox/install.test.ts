@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { installBusybox } from "../../../../src/guest/busybox/install.ts";
+import { installBusybox } from "../../../../src/guest/busybox/busybox.ts";
 import { sha256 } from "../../../../src/lib/digest.ts";
 import { RootfsTree } from "../../../../src/rootfs/tree.ts";
 import { tempDir } from "../../../helpers/temp.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { modeByPlace } from "../../../../src/guest/mappings/fhs.ts";
+import { modeByPlace } from "../../../../src/guest/mappings/apply.ts";
 
 test.each([
   ["/usr/bin/app", false, 0o755],

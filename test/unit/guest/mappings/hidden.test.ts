@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { hiddenMappings } from "../../../../src/guest/mappings/hidden.ts";
+import { hiddenMappings } from "../../../../src/guest/mappings/apply.ts";
 
 test.each([
   ["/tmp/seed.sql", "/tmp"],

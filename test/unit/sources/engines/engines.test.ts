@@ -1,10 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { buildah } from "../../../../src/sources/engines/buildah.ts";
+import { buildah, podman } from "../../../../src/sources/engines/buildah.ts";
 import { buildkit } from "../../../../src/sources/engines/buildkit.ts";
 import { docker } from "../../../../src/sources/engines/docker.ts";
 import type { BuildRequest } from "../../../../src/sources/engines/engine.ts";
 import { chooseEngine, engineRequirement } from "../../../../src/sources/engines/engines.ts";
-import { podman } from "../../../../src/sources/engines/podman.ts";
 import { fakeTools } from "../../../helpers/fake-tools.ts";
 
 const least: BuildRequest = {

@@ -1,7 +1,25 @@
+import { renderManifest } from "../../volant/render.ts";
 import { sealManifest, writeManifest } from "../../volant/write.ts";
+import { manifestInput } from "../manifest-input.ts";
 import type { Outputs } from "../outputs.ts";
 import { replace } from "../replace.ts";
 import { need, type Step } from "../step.ts";
+
+export function manifestStage({ artifact }: Outputs): Step {
+  return {
+    name: "manifest",
+    phase: "artifact",
+    kind: "stage",
+    isEssential: true,
+    title: "Render the manifest",
+    run: (state, { warn, log }) => {
+      const { manifest, warnings, notes } = renderManifest(manifestInput(state, artifact));
+      for (const warning of warnings) warn(warning);
+      for (const { key, origin } of notes) log(`manifest: ${key} from ${origin}`);
+      state.manifest = manifest;
+    },
+  };
+}
 
 /** What was there before comes back when anything fails until the build is done. */
 export function publishStage(outputs: Outputs): Step {

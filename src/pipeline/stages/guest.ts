@@ -1,0 +1,73 @@
+import { statSync } from "node:fs";
+import { AGENT_PATH } from "../../contract/guest-paths.ts";
+import type { ResolvedPlugin } from "../../contract/plugin.ts";
+import { fetchAgent } from "../../guest/agent/agent.ts";
+import { fetchBusybox, installBusybox } from "../../guest/busybox/busybox.ts";
+import { installInit } from "../../guest/init/install.ts";
+import { applyMappings } from "../../guest/mappings/apply.ts";
+import { addSkeleton, INITRAMFS_FOLDERS, ROOTFS_FOLDERS } from "../../guest/skeleton.ts";
+import { isMadeBy, type Outputs } from "../outputs.ts";
+import type { Step } from "../step.ts";
+
+export function skeletonStage({ strategy }: ResolvedPlugin): Step {
+  return {
+    name: "skeleton",
+    phase: "rootfs",
+    kind: "stage",
+    title: "Make the folders every guest needs",
+    run: ({ rootfs }) => addSkeleton(rootfs, strategy === "initramfs" ? INITRAMFS_FOLDERS : ROOTFS_FOLDERS),
+  };
+}
+
+export function busyboxStage(plugin: ResolvedPlugin): Step | undefined {
+  if (plugin.strategy !== "initramfs" || plugin.busybox === undefined) return undefined;
+  const { busybox, baseDir } = plugin;
+  return {
+    name: "busybox",
+    phase: "rootfs",
+    kind: "stage",
+    title: "Add BusyBox and a link for each of its applets",
+    run: async ({ rootfs }, ctx) => installBusybox(rootfs, await fetchBusybox(busybox, { ...ctx, baseDir })),
+  };
+}
+
+export function agentStage(plugin: ResolvedPlugin): Step | undefined {
+  if (plugin.agent === undefined) return undefined;
+  const { agent, baseDir } = plugin;
+  return {
+    name: "agent",
+    phase: "rootfs",
+    kind: "stage",
+    title: `Add the agent at ${AGENT_PATH}`,
+    run: async ({ rootfs }, ctx) => {
+      const { path } = await fetchAgent(agent, { ...ctx, baseDir });
+      if (rootfs.exists(AGENT_PATH)) rootfs.rm(AGENT_PATH);
+      rootfs.putFile(AGENT_PATH, { size: statSync(path).size, content: { kind: "file", path } }, { mode: 0o755 });
+    },
+  };
+}
+
+export function initStage(plugin: ResolvedPlugin): Step | undefined {
+  if (plugin.strategy !== "initramfs" || plugin.init.mode === "none") return undefined;
+  const { init } = plugin;
+  return {
+    name: "init",
+    phase: "rootfs",
+    kind: "stage",
+    title: `Add /init, which mounts the system's filesystems and runs ${init.run}`,
+    run: ({ rootfs }) => installInit(rootfs, init),
+  };
+}
+
+export function mappingsStage({ mappings }: ResolvedPlugin, outputs: Outputs): Step | undefined {
+  if (mappings.length === 0) return undefined;
+  return {
+    name: "mappings",
+    phase: "rootfs",
+    kind: "stage",
+    title: `Copy ${mappings.length} mapped ${mappings.length === 1 ? "path" : "paths"} into the guest`,
+    run: (state) => {
+      state.mapped = applyMappings(state.rootfs, mappings, isMadeBy(outputs));
+    },
+  };
+}

@@ -1,0 +1,83 @@
+import { dirname } from "node:path";
+import type { ResolvedPlugin } from "../../contract/plugin.ts";
+import { ensureConsole } from "../../guest/skeleton.ts";
+import { removeTree, temporarySibling } from "../../lib/atomic.ts";
+import { Disposer } from "../../lib/dispose.ts";
+import { ioError, renamedIn } from "../../lib/io-error.ts";
+import { makeFolder } from "../../lib/new-files.ts";
+import { findHoles } from "../../rootfs/holes.ts";
+import { sealTree } from "../../rootfs/seal.ts";
+import { renewing } from "../../store/damage.ts";
+import type { BoundImager } from "../imager.ts";
+import type { Outputs } from "../outputs.ts";
+import { need, type Step } from "../step.ts";
+import { placeWorkload } from "../workload.ts";
+
+export function sealStage({ strategy }: ResolvedPlugin, { isBootable }: BoundImager): Step {
+  return {
+    name: "seal",
+    phase: "image",
+    kind: "stage",
+    isEssential: true,
+    title: isBootable
+      ? "Find the program to run, make its working folder, and fix the tree's order, links and times"
+      : "Fix the order, links and times of the tree",
+    run: async (state, ctx) => {
+      if (isBootable) placeWorkload(state, ctx);
+      if (strategy === "initramfs") ensureConsole(state.rootfs);
+      await findHoles(state.rootfs.root, ctx.signal);
+      state.tree = sealTree(state.rootfs.root, ctx.epoch.ceilingSec);
+      // What a hook has kept of the tree is of no use to it any more.
+      for (const { node } of state.tree.inodes) Object.freeze(node);
+    },
+  };
+}
+
+export function writeStage(imager: BoundImager, { artifact }: Outputs): Step {
+  return {
+    name: "write",
+    phase: "image",
+    kind: "stage",
+    owner: imager.owner,
+    isEssential: true,
+    title: `Write the ${imager.name} image`,
+    run: async (state, ctx) => {
+      const tree = need(state, "tree");
+      const folders = new Disposer();
+      // One that something else has been put into meanwhile stays.
+      const keepFolders = ctx.disposer.defer(async () => void (await folders.dispose()));
+      state.keep = keepFolders;
+      await makeFolder(dirname(artifact), folders);
+      const path = await temporarySibling(artifact);
+      ctx.disposer.defer(() => removeTree(path));
+      try {
+        state.artifact = await renewing(ctx, async () => {
+          await removeTree(path); // What was written until a layer turned out to be damaged.
+          return { path, ...(await imager.write(tree, path, ctx)) };
+        });
+      } catch (error) {
+        throw renamedIn(ioError(error, "write", artifact), path, artifact);
+      }
+    },
+  };
+}
+
+export function verifyStage(imager: BoundImager): Step {
+  return {
+    name: "verify",
+    phase: "image",
+    kind: "stage",
+    owner: imager.owner,
+    title: "Read the image back and compare it with the tree",
+    run: async (state, ctx) => {
+      if (imager.verify !== undefined) {
+        await renewing(ctx, async () => imager.verify?.(need(state, "tree"), need(state, "artifact").path, ctx));
+        return;
+      }
+      ctx.warn({
+        message: `the imager "${imager.name}" has no verify: the artifact was not compared with the tree`,
+        hint: "give defineImager() a verify(tree, image, ctx) that throws when they differ",
+      });
+    },
+  };
+}
