@@ -9,14 +9,17 @@ export class Interrupt extends FledgeError {
   readonly exitCode: number;
   /** There is nobody to tell. */
   readonly isSilent: boolean;
+  /** Somebody asked for it; what had come to its end by then, or is meant to end so, has not failed. */
+  readonly isSignal: boolean;
 
   constructor(
     message: string,
-    how: { exitCode: number; isSilent?: boolean; hint?: string | undefined; cause?: unknown },
+    how: { exitCode: number; isSilent?: boolean; isSignal?: boolean; hint?: string | undefined; cause?: unknown },
   ) {
     super("aborted", message, how);
     this.exitCode = how.exitCode;
     this.isSilent = how.isSilent ?? false;
+    this.isSignal = how.isSignal ?? false;
   }
 }
 
@@ -69,7 +72,7 @@ let signals = 0;
 function takeSignal(name: (typeof SIGNALS)[number]): void {
   signals++;
   const exitCode = 128 + constants.signals[name];
-  if (signals === 1) stop(new Interrupt("interrupted; nothing was left behind", { exitCode }));
+  if (signals === 1) stop(new Interrupt("interrupted; nothing was left behind", { exitCode, isSignal: true }));
   // What runs in groups of its own is ended on the way out.
   if (signals > 2) process.exit(exitCode);
   if (signals > 1) setTimeout(() => process.exit(exitCode), PATIENCE_MS).unref();
