@@ -9,7 +9,7 @@ export class Interrupt extends FledgeError {
   readonly exitCode: number;
   /** There is nobody to tell. */
   readonly isSilent: boolean;
-  /** Somebody asked for it. A command that is meant to end like that may call it a success. */
+  /** Somebody asked for it; what had come to its end by then, or is meant to end so, has not failed. */
   readonly isSignal: boolean;
 
   constructor(

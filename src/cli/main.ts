@@ -10,8 +10,8 @@ const code = await run(argv);
 // must be out before it does. Only then it is known whether that was possible.
 process.stdout.write("", () =>
   setImmediate(() => {
-    const stopped = code === 0 ? interruption() : undefined;
-    const late = stopped?.isSignal ? undefined : stopped;
+    const reason = interruption();
+    const late = code === 0 && reason?.isSignal === false ? reason : undefined;
     if (late !== undefined) reportError(late, { json: argv.includes("--json"), verbose: false });
     process.stderr.write("", () => process.exit(late?.exitCode ?? code));
   }),
