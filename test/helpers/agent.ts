@@ -58,7 +58,7 @@ export async function bootDisk(
   const initrd = await agentInitramfs(agentSpec(manifest, check));
   return await bootGuest({
     ...{ initrd, drives: [{ path: disk, format: "raw" }], kernel: KERNEL, memoryMb: 512, append: "quiet" },
-    ...{ timeoutMs: 480_000, until: /pid1 cannot exit; halting/ },
+    ...{ timeoutMs: 1_200_000, until: /pid1 cannot exit; halting/ },
     ...options,
   });
 }
@@ -66,7 +66,7 @@ export async function bootDisk(
 /** Boots a disk, of which nothing is expected but that `check` succeeds and the guest ends in order; returns its console. */
 export async function askDisk(disk: string, manifest: Startable, check: string): Promise<string> {
   const { console, poweredOff } = await bootDisk(disk, manifest, check);
-  if (!poweredOff || !console.includes("\ncheck ended with 0\n")) throw new Error(`the check failed:\n${console}`);
+  if (!poweredOff || !console.includes("check ended with 0\n")) throw new Error(`the check failed:\n${console}`);
   return console;
 }
 
