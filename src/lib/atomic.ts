@@ -37,16 +37,20 @@ export async function temporarySibling(path: string): Promise<string> {
   return siblingOf(path, "tmp");
 }
 
-/** What is new, what is old, and the mark of a build that is not done: the old is to come back. */
-export type SiblingKind = "tmp" | "old" | "undo";
+/** What is new, what is old, the mark of a build that is not done (the old is to come back), and a lock. */
+export type SiblingKind = "tmp" | "old" | "undo" | "lock";
 
 /** A hidden name beside `path` that says whose it is. */
 export function siblingOf(path: string, kind: SiblingKind, owner: string = ownerName()): string {
   return join(dirname(path), `${prefixOf(path)}${owner}.${kind}`);
 }
 
-/** Those siblings of `path` whose owner is dead, and that owner. */
-export async function leftoversOf(path: string, kind: SiblingKind): Promise<{ path: string; owner: string }[]> {
+/** Those siblings of `path` whose owner is dead, or of which `isDead` says so, and that owner. */
+export async function leftoversOf(
+  path: string,
+  kind: SiblingKind,
+  isDead: (owner: string) => boolean = () => false,
+): Promise<{ path: string; owner: string }[]> {
   const folder = dirname(path);
   const prefix = prefixOf(path);
   const names = await readdir(folder).catch((error: unknown) => {
@@ -56,14 +60,14 @@ export async function leftoversOf(path: string, kind: SiblingKind): Promise<{ pa
   for (const name of names) {
     if (!name.startsWith(prefix) || !name.endsWith(`.${kind}`)) continue;
     const owner = name.slice(prefix.length, -1 - kind.length);
-    if (await isLeftover(join(folder, name), owner)) found.push({ path: join(folder, name), owner });
+    if (isDead(owner) || (await isLeftover(join(folder, name), owner))) found.push({ path: join(folder, name), owner });
   }
   return found;
 }
 
 /** Whether a file's name is one that `siblingOf` gives. */
 export function isSibling(name: string): boolean {
-  return /^\..+\.fledge-[\w-]+\.(?:tmp|old|undo)$/s.test(name);
+  return /^\..+\.fledge-[\w-]+\.(?:tmp|old|undo|lock)$/s.test(name);
 }
 
 /** Longer names would leave no room for the rest: a file system takes 255 bytes. */

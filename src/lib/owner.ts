@@ -29,7 +29,13 @@ export function isAbandoned(name: string, ageMs: number): boolean {
   return ageMs > GIVE_UP_MS;
 }
 
-/** The same for what bears that name, by when it was last changed; false when it is gone. */
+/** Whether the process behind an `ownerName` runs, or ran, on this kernel but in a pid namespace that is not ours. */
+export function isOfOtherNamespace(name: string): boolean {
+  const [boot, namespace] = name.split("-");
+  return boot !== undefined && boot === bootId() && namespace !== pidNamespace();
+}
+
+/** As `isAbandoned`, for what bears that name, by when it was last changed; false when it is gone. */
 export async function isLeftover(path: string, owner: string): Promise<boolean> {
   const found = await lstat(path).catch(() => undefined);
   return found !== undefined && isAbandoned(owner, nowMs() - found.mtimeMs);

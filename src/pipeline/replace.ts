@@ -1,10 +1,11 @@
 import { unlinkSync } from "node:fs";
 import { lstat, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { dirname } from "node:path";
+import { basename, dirname } from "node:path";
 import { leftoversOf, removeTree, siblingOf } from "../lib/atomic.ts";
 import { errnoOf, FledgeError } from "../lib/errors.ts";
 import { ioError } from "../lib/io-error.ts";
-import { ownerName } from "../lib/owner.ts";
+import { isOfOtherNamespace, ownerName } from "../lib/owner.ts";
+import { type Lock, takeLock } from "../store/lock.ts";
 import { noteOf, type Outputs } from "./outputs.ts";
 
 /** What a build has put in place, as long as it may still fail. */
@@ -70,14 +71,47 @@ export async function replace(
   };
 }
 
-/** Puts back what builds that were killed had set aside, and removes what they had no time to remove. */
-export async function recover(outputs: Outputs): Promise<void> {
+/** To be told while a build waits for another one. */
+type Turn = Parameters<typeof takeLock>[0];
+
+/** A hook of `build:done` may take its time; one that never ends keeps nobody from building. */
+const LONGEST_TURN_MS = 600_000;
+/** Long enough to find that the holder of a lock is dead. */
+const GLANCE_MS = 500;
+
+/**
+ * One build at a time puts something at a place, until it is done or has put back what was there: what a build sets
+ * aside is then never what another one may still take back.
+ */
+export async function takeTurn({ artifact }: Outputs, turn: Turn, longestWaitMs = LONGEST_TURN_MS): Promise<Lock> {
+  const path = siblingOf(artifact, "lock", "publish");
+  return await takeLock(turn, { folder: dirname(path), key: basename(path), name: artifact }, longestWaitMs);
+}
+
+/**
+ * Puts back what builds that were killed had set aside, and removes what they had no time to remove. Those of another
+ * container cannot be seen, but whoever has the turn knows that they are not at it any more.
+ */
+export async function recover(outputs: Outputs, turn?: Lock): Promise<void> {
+  if (!(await isThere(dirname(outputs.artifact)))) return;
+  if (turn !== undefined) return await recoverFrom(outputs, turn.isHeld ? isOfOtherNamespace : () => false);
+  await recoverFrom(outputs, () => false);
+  if ((await leftoversOf(outputs.artifact, "undo", isOfOtherNamespace)).length === 0) return;
+  const nobody = { signal: new AbortController().signal, progress: () => {}, log: () => {} };
+  const own = await takeTurn(outputs, nobody, GLANCE_MS);
+  try {
+    await recover(outputs, own);
+  } finally {
+    await own.release();
+  }
+}
+
+async function recoverFrom(outputs: Outputs, isDead: (owner: string) => boolean): Promise<void> {
   const { artifact, manifest } = outputs;
-  if (!(await isThere(dirname(artifact)))) return;
-  for (const { owner } of await leftoversOf(artifact, "undo")) await restore(outputs, owner);
+  for (const { owner } of await leftoversOf(artifact, "undo", isDead)) await restore(outputs, owner);
   for (const path of [artifact, manifest]) {
     if (path === undefined || !(await isThere(dirname(path)))) continue;
-    for (const { path: old } of await leftoversOf(path, "old")) await removeTree(old);
+    for (const { path: old } of await leftoversOf(path, "old", isDead)) await removeTree(old);
   }
 }
 

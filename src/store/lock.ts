@@ -10,6 +10,7 @@ import { sleep } from "../lib/retry.ts";
 export type LockContext = Pick<RunContext, "signal" | "cacheDir" | "progress" | "log">;
 
 const POLL_MS = 100;
+const DENIED: ReadonlySet<string> = new Set(["EACCES", "EPERM", "EROFS"]);
 
 /**
  * Runs `work` while no other fledge on this machine holds the lock `name` of the same cache folder. It only saves doing
@@ -22,11 +23,42 @@ export async function withLock<T>(
   work: () => Promise<T>,
   longestWaitMs = 600_000,
 ): Promise<T> {
-  const release = await acquireWithin(ctx, name, longestWaitMs);
+  const place = { folder: locksFolder(ctx.cacheDir), key: hexOf(sha256(name)).slice(0, 32), name };
+  const lock = await takeLock(ctx, place, longestWaitMs);
   try {
     return await work();
   } finally {
-    await release();
+    await lock.release();
+  }
+}
+
+export type Lock = {
+  /** False when it could not be had in time, or where the file system has no sockets. */
+  readonly isHeld: boolean;
+  release(): Promise<void>;
+};
+
+export type LockPlace = { readonly folder: string; readonly key: string; readonly name: string };
+
+/** Waits for a lock, which is a file `key` of a folder, and says that it waits for what is called `name`. */
+export async function takeLock(
+  ctx: Pick<LockContext, "signal" | "progress" | "log">,
+  { folder, key, name }: LockPlace,
+  longestWaitMs: number,
+): Promise<Lock> {
+  const deadline = performance.now() + longestWaitMs;
+  let isWaiting = false;
+  for (;;) {
+    throwIfAborted(ctx.signal);
+    const attempt = await acquire(folder, key);
+    if ("isHeld" in attempt) return attempt;
+    const left = deadline - performance.now();
+    if (left <= 0) return NO_LOCK;
+    if (!isWaiting) ctx.log(`waiting for another build, which has ${name} under way`);
+    isWaiting = true;
+    ctx.progress(0, undefined, `waiting for another build, which has ${name} under way`);
+    const isFree = await attempt.freed(AbortSignal.any([ctx.signal, AbortSignal.timeout(Math.ceil(left))]));
+    if (!isFree) return NO_LOCK;
   }
 }
 
@@ -40,25 +72,10 @@ export async function removeDeadLocks(cacheDir: string): Promise<void> {
   }
 }
 
-type Release = () => Promise<void>;
-/** The lock, or a way to wait until it may be free. */
-type Attempt = { readonly release: Release } | { readonly freed: (signal: AbortSignal) => Promise<void> };
+const NO_LOCK: Lock = { isHeld: false, release: async () => {} };
 
-async function acquireWithin(ctx: LockContext, name: string, waitMs: number): Promise<Release> {
-  const deadline = performance.now() + waitMs;
-  let isWaiting = false;
-  for (;;) {
-    throwIfAborted(ctx.signal);
-    const attempt = await acquire(locksFolder(ctx.cacheDir), hexOf(sha256(name)).slice(0, 32));
-    if ("release" in attempt) return attempt.release;
-    const left = deadline - performance.now();
-    if (left <= 0) return async () => {};
-    if (!isWaiting) ctx.log(`waiting for another build, which has ${name} under way`);
-    isWaiting = true;
-    ctx.progress(0, undefined, `waiting for another build, which has ${name} under way`);
-    await attempt.freed(AbortSignal.any([ctx.signal, AbortSignal.timeout(Math.ceil(left))]));
-  }
-}
+/** The lock, or a way to wait until it may be free, which is false when only another user can free it. */
+type Attempt = Lock | { readonly freed: (signal: AbortSignal) => Promise<boolean> };
 
 /**
  * A lock is a unix socket in the cache (unix(7)): who may not write there cannot hold one, it is one for all containers
@@ -66,20 +83,19 @@ async function acquireWithin(ctx: LockContext, name: string, waitMs: number): Pr
  * wait hold a connection to it, which ends with it.
  */
 async function acquire(folder: string, key: string): Promise<Attempt> {
-  const withoutLock: Attempt = { release: async () => {} };
   try {
     await mkdir(folder, { recursive: true });
     return await inFolder(folder, async (at, keepOpen) => {
       const server = new LockServer();
       const failure = await server.listen(at(key));
       if (failure === "EADDRINUSE") return { freed: (signal) => untilFree(folder, key, signal) };
-      if (failure !== undefined) return withoutLock;
+      if (failure !== undefined) return NO_LOCK;
       await chmod(join(folder, key), 0o666).catch(() => {}); // Whoever reaches it may wait for it.
       const close = keepOpen();
-      return { release: () => server.close().finally(close) };
+      return { isHeld: true, release: () => server.close().finally(close) };
     });
   } catch {
-    return withoutLock; // A folder that cannot be written to: the work will say so, if it has to write.
+    return NO_LOCK; // A folder that cannot be written to: the work will say so, if it has to write.
   }
 }
 
@@ -110,12 +126,13 @@ class LockServer {
   }
 }
 
-async function untilFree(folder: string, key: string, signal: AbortSignal): Promise<void> {
-  await inFolder(folder, async (at) => {
-    if ((await tryConnect(at(key), signal)) !== "ECONNREFUSED" || signal.aborted) return;
+async function untilFree(folder: string, key: string, signal: AbortSignal): Promise<boolean> {
+  return await inFolder(folder, async (at) => {
+    if ((await tryConnect(at(key), signal)) !== "ECONNREFUSED" || signal.aborted) return true;
     // Perhaps it does not listen yet: between bind() and listen() it refuses too.
     await sleep(POLL_MS, signal).catch(() => {});
-    if ((await tryConnect(at(key), signal)) === "ECONNREFUSED" && !signal.aborted) await removeDead(folder, key);
+    if ((await tryConnect(at(key), signal)) !== "ECONNREFUSED" || signal.aborted) return true;
+    return await removeDead(folder, key);
   });
 }
 
@@ -144,15 +161,16 @@ async function tryConnect(path: string, signal?: AbortSignal): Promise<string | 
 }
 
 /** Two may find the same lock dead, and one of them take it before the other removes it: that one is put back. */
-async function removeDead(folder: string, key: string): Promise<void> {
+async function removeDead(folder: string, key: string): Promise<boolean> {
   const path = join(folder, key);
   const aside = join(folder, `dead-${ownerName()}`);
   try {
     const { ino } = await lstat(path);
     await rename(path, aside);
     if ((await lstat(aside)).ino !== ino) await link(aside, path);
-  } catch {
-    // Somebody else was faster.
+    return true;
+  } catch (error) {
+    return !DENIED.has(errnoOf(error) ?? ""); // Otherwise somebody else was faster.
   } finally {
     await rm(aside, { force: true, recursive: true }).catch(() => {});
   }

@@ -2,16 +2,14 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ResolvedInitramfs } from "../../src/contract/plugin.ts";
 import { DEFAULT_SOURCE_LIMITS } from "../../src/sources/limits-options.ts";
+import { smallElf } from "./elf.ts";
 import { tempDir } from "./temp.ts";
 
 /** The least that can be built: an initramfs whose /init is a static program that does nothing. */
 export function smallPlugin(overrides: Partial<ResolvedInitramfs> = {}): ResolvedInitramfs {
   const baseDir = tempDir();
   const program = join(baseDir, "program");
-  const elf = Buffer.alloc(64);
-  elf.write("\x7fELF\x02\x01\x01", "latin1");
-  elf.writeUInt16LE(62, 18); // x86_64
-  writeFileSync(program, elf, { mode: 0o755 });
+  writeFileSync(program, smallElf(), { mode: 0o755 });
   return {
     strategy: "initramfs",
     name: "small",

@@ -2,7 +2,7 @@ import { renderManifest } from "../../volant/render.ts";
 import { sealManifest, writeManifest } from "../../volant/write.ts";
 import { manifestInput } from "../manifest-input.ts";
 import type { Outputs } from "../outputs.ts";
-import { replace } from "../replace.ts";
+import { recover, replace, takeTurn } from "../replace.ts";
 import { need, type Step } from "../step.ts";
 
 export function manifestStage({ artifact }: Outputs): Step {
@@ -31,10 +31,14 @@ export function publishStage(outputs: Outputs): Step {
     isEssential: true,
     title: manifest === undefined ? "Put the artifact in place" : "Check the manifest and put both files in place",
     closesPhase: true,
-    run: async (state, { warn, disposer }) => {
+    run: async (state, ctx) => {
+      const { warn, disposer } = ctx;
       const sealed = manifest === undefined ? undefined : sealManifest(need(state, "manifest"));
       for (const warning of sealed?.warnings ?? []) warn(warning);
       const written = need(state, "artifact");
+      const turn = await takeTurn(outputs, ctx);
+      disposer.defer(() => turn.release());
+      await recover(outputs, turn);
       const replaced = await replace(outputs, written.path, async (path) => {
         if (sealed !== undefined) await writeManifest(path, sealed);
       });

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { type ExecOptions, type Followed, follow, pipeThrough } from "../../../src/lib/exec.ts";
@@ -122,6 +123,21 @@ describe("follow", () => {
     const script = "sleep 60 & echo $$ $!; wait";
     const running = follow("/bin/sh", ["-c", script], { ...plain, signal: controller.signal, onLine });
     await expect(running).rejects.toMatchObject({ code: "aborted" });
+    expect(pids.length).toBe(2);
+    for (const pid of pids) await expect.poll(() => isRunning(pid)).toBe(false);
+  });
+
+  it("ends all that the program started when the process ends before its time", { timeout: 60_000 }, async () => {
+    const exec = new URL("../../../src/lib/exec.ts", import.meta.url).href;
+    const script = "trap '' TERM; sleep 60 & echo $$ $!; wait; sleep 60";
+    const options = "signal: new AbortController().signal, env: process.env";
+    const onLine = "onLine: (line) => process.stdout.write(line, () => process.exit(130))";
+    const code = `import { follow } from ${JSON.stringify(exec)};
+      await follow("/bin/sh", ["-c", ${JSON.stringify(script)}], { ${options}, ${onLine} });`;
+    const argv = ["--import", "tsx", "--input-type=module", "--eval", code];
+    const { status, stdout, stderr } = spawnSync(process.execPath, argv, { encoding: "utf8" });
+    expect(status, stderr).toBe(130);
+    const pids = stdout.split(" ").map(Number);
     expect(pids.length).toBe(2);
     for (const pid of pids) await expect.poll(() => isRunning(pid)).toBe(false);
   });

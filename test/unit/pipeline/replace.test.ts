@@ -10,10 +10,10 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { siblingOf } from "../../../src/lib/atomic.ts";
 import { ownerName } from "../../../src/lib/owner.ts";
-import { assertReplaceable, recover, replace } from "../../../src/pipeline/replace.ts";
+import { assertReplaceable, recover, replace, takeTurn } from "../../../src/pipeline/replace.ts";
 import { tempDir } from "../../helpers/temp.ts";
 
 const text = (path: string): string => readFileSync(path, "utf8");
@@ -37,10 +37,10 @@ function place(kind: "file" | "folder") {
   return { folder, outputs, put, now, names };
 }
 
-/** An owner that has died: the files of this process in a folder become its. */
-function kill(folder: string): void {
+/** An owner that has died, be it in another pid namespace: the files of this process in a folder become its. */
+function kill(folder: string, elsewhere?: "elsewhere"): void {
   const [boot, namespace] = ownerName().split("-");
-  const dead = [boot, namespace, spawnSync("true").pid, "x", "00"].join("-");
+  const dead = [boot, elsewhere === undefined ? namespace : 1, spawnSync("true").pid, "x", "00"].join("-");
   for (const name of readdirSync(folder)) {
     const renamed = name.replace(/(?<=\.fledge-)[\w-]+(?=\.(?:undo|old|tmp)$)/, dead);
     renameSync(join(folder, name), join(folder, renamed));
@@ -87,6 +87,46 @@ for (const kind of ["file", "folder"] as const) {
     expect([now(), readdirSync(folder).sort()]).toEqual([["third", "third"], names]);
   });
 }
+
+const quiet = { signal: new AbortController().signal, progress: () => {}, log: () => {} };
+
+describe.skipIf(!existsSync("/proc/self/ns/pid"))("a build of another pid namespace", () => {
+  test("that was killed gives way at once, also when it had only to remove what was there before", async () => {
+    const { folder, outputs, put, now, names } = place("file");
+    const first = await put("first");
+    first.keep();
+    await first.discard();
+    await put("second");
+    kill(folder, "elsewhere");
+    await recover(outputs);
+    expect([now(), readdirSync(folder).sort()]).toEqual([["first", "first"], names]);
+    (await put("third")).keep();
+    kill(folder, "elsewhere");
+    const turn = await takeTurn(outputs, quiet);
+    await recover(outputs, turn);
+    await turn.release();
+    expect([now(), readdirSync(folder).sort()]).toEqual([["third", "third"], names]);
+  });
+
+  test("that still has its turn is left alone, and waited for", async () => {
+    const { folder, outputs, put, now } = place("file");
+    const turn = await takeTurn(outputs, quiet);
+    await put("slow");
+    kill(folder, "elsewhere");
+    await recover(outputs);
+    expect(now()).toEqual(["slow", "slow"]);
+    expect((await takeTurn(outputs, quiet, 200)).isHeld).toBe(false);
+    const said: string[] = [];
+    const next = takeTurn(outputs, { ...quiet, log: (message) => void said.push(message) });
+    await expect.poll(() => said).toEqual([`waiting for another build, which has ${outputs.artifact} under way`]);
+    await turn.release();
+    const own = await next;
+    expect(own.isHeld).toBe(true);
+    await recover(outputs, own);
+    await own.release();
+    expect(readdirSync(folder)).toEqual([]);
+  });
+});
 
 test("what a later build has put there is left alone by one that fails or was killed", async () => {
   const { folder, outputs, put, now, names } = place("file");

@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { type FledgeHooks, HOOK_NAMES, type HookName } from "../../../src/contract/hooks.ts";
@@ -307,4 +307,28 @@ it("what lies in the output folder stays", async () => {
   const outDir = tempDir();
   writeFileSync(join(outDir, "other"), "");
   expect((await run({ outDir })).left).toEqual(["other", "small.cpio", "small.manifest.json"]);
+});
+
+it("that fails takes the output folders along that it has made, and no other", async () => {
+  const base = tempDir();
+  mkdirSync(join(base, "mine"));
+  const fail = (): void => {
+    throw new Error("late");
+  };
+  const { error } = await run({ outDir: join(base, "mine/a/b"), ...hook("image:written", fail) });
+  expect(error).toMatchObject({ code: "hook" });
+  expect([readdirSync(base), readdirSync(join(base, "mine"))]).toEqual([["mine"], []]);
+  await run({ outDir: join(base, "mine/a/b") });
+  expect(existsSync(join(base, "mine/a/b/small.cpio"))).toBe(true);
+});
+
+it.each([0, 0o022, 0o077])("gives artifact and manifest the mode that the umask %o says", async (mask) => {
+  const before = process.umask(mask);
+  try {
+    const { plugin, left } = await run();
+    const modes = left.map((name) => statSync(join(plugin.outDir, name)).mode & 0o777);
+    expect(modes).toEqual([0o666 & ~mask, 0o666 & ~mask]);
+  } finally {
+    process.umask(before);
+  }
 });
