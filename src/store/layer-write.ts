@@ -80,7 +80,10 @@ export async function writeLayer(folder: string, input: LayerInput, ctx: RunCont
     // Where nothing tells that the machine was started anew, only fsync makes sure of the tar after a power cut.
     if (boot === undefined) await handle.sync();
     const written = await handle.stat();
-    await writeFile(join(folder, INDEX), encoder.finish(sums.values()));
+    const index = join(folder, INDEX);
+    await writeFile(index, encoder.finish(sums.values())).catch((error) => {
+      throw unusable(index, error);
+    });
     const record: LayerRecord = {
       version: 2,
       diffId,
@@ -90,7 +93,9 @@ export async function writeLayer(folder: string, input: LayerInput, ctx: RunCont
       entries,
       warnings,
     };
-    await writeRecord(folder, record);
+    await writeRecord(folder, record).catch((error) => {
+      throw unusable(folder, error);
+    });
     return record;
   } finally {
     await diff.close();

@@ -42,8 +42,16 @@ describeWith("the program that an image starts", [requireTools("busybox")], () =
       { Entrypoint: ["./absent"], WorkingDir: "/opt/app" },
       "./absent (/opt/app/absent) does not exist in the guest",
     ],
-    ["a relative one is no program", { Cmd: ["./data"], WorkingDir: "/opt/app" }, "./data (/opt/app/data) is not executable"],
-    ["its PATH has none that can be run", { Cmd: ["data"], Env: ["PATH=/opt/app"] }, "data (/opt/app/data) is not executable"],
+    [
+      "a relative one is no program",
+      { Cmd: ["./data"], WorkingDir: "/opt/app" },
+      "./data (/opt/app/data) is not executable",
+    ],
+    [
+      "its PATH has none that can be run",
+      { Cmd: ["data"], Env: ["PATH=/opt/app"] },
+      "data (/opt/app/data) is not executable",
+    ],
     ["its PATH has none at all", { Cmd: ["absent"] }, "absent is in none of /usr/local/sbin:"],
     ["it says nothing of one", {}, "nothing says what the guest is to run"],
   ])("is an error when %s", async (_, config, message) => {

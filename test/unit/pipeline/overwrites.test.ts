@@ -7,14 +7,14 @@ import { plan } from "../../../src/pipeline/plan.ts";
 import { smallPlugin } from "../../helpers/plugin.ts";
 import { tempDir } from "../../helpers/temp.ts";
 
-type Overrides = (input: string) => Partial<ResolvedInitramfs>;
+type Overrides = (input: string) => Parameters<typeof smallPlugin>[0];
 
 const INPUTS: readonly [string, Overrides][] = [
   ["a mapped file", (input) => ({ mappings: [{ from: input, to: "/srv/page", key: "k" }] })],
   ["the config", (input) => ({ configFile: input })],
   ["the init", (input) => ({ init: { mode: "custom", from: input, exec: false } as ResolvedInitramfs["init"] })],
   ["the source's tar", (input) => ({ source: { tar: input } })],
-  ["the Dockerfile", (input) => ({ source: { dockerfile: input, context: tempDir() } as ResolvedInitramfs["source"] })],
+  ["the Dockerfile", (input) => ({ source: { dockerfile: input, context: tempDir() } })],
   ["the agent", (input) => ({ agent: { path: input } })],
 ];
 
