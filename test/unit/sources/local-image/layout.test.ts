@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { type Digest, hexOf, sha256 } from "../../../../src/lib/digest.ts";
@@ -322,3 +322,25 @@ function configOf(made: TestImage): object {
     rootfs: { diff_ids: [] },
   };
 }
+
+describe("a folder that is no layout", () => {
+  const hintOf = (folder: string) =>
+    openSource({ layout: folder })
+      .pin(pullContext())
+      .then(
+        () => undefined,
+        (error: unknown) => (isFledgeError(error) ? error.hint : String(error)),
+      );
+
+  it("leads to the one below or above it", async () => {
+    const folder = layout([image.descriptor], image.blobs);
+    const parent = tempDir();
+    renameSync(folder, join(parent, "layout"));
+    expect(await hintOf(parent)).toBe(`${join(parent, "layout")} is one`);
+    expect(await hintOf(join(parent, "layout/blobs"))).toBe(`${join(parent, "layout")} is one`);
+  });
+
+  it("may be a root filesystem", async () => {
+    expect(await hintOf(tempDir())).toContain("source.dir");
+  });
+});
