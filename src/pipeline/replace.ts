@@ -5,7 +5,7 @@ import { leftoversOf, removeTree, siblingOf } from "../lib/atomic.ts";
 import { errnoOf, FledgeError } from "../lib/errors.ts";
 import { ioError } from "../lib/io-error.ts";
 import { isOfOtherNamespace, ownerName } from "../lib/owner.ts";
-import { type Lock, takeLock } from "../store/lock.ts";
+import { type Lock, removeDeadLock, takeLock } from "../store/lock.ts";
 import { noteOf, type Outputs } from "./outputs.ts";
 
 /** What a build has put in place, as long as it may still fail. */
@@ -84,8 +84,12 @@ const GLANCE_MS = 500;
  * aside is then never what another one may still take back.
  */
 export async function takeTurn({ artifact }: Outputs, turn: Turn, longestWaitMs = LONGEST_TURN_MS): Promise<Lock> {
+  return await takeLock(turn, { ...lockOf(artifact), name: artifact }, longestWaitMs);
+}
+
+function lockOf(artifact: string): { folder: string; key: string } {
   const path = siblingOf(artifact, "lock", "publish");
-  return await takeLock(turn, { folder: dirname(path), key: basename(path), name: artifact }, longestWaitMs);
+  return { folder: dirname(path), key: basename(path) };
 }
 
 /**
@@ -96,7 +100,8 @@ export async function recover(outputs: Outputs, turn?: Lock): Promise<void> {
   if (!(await isThere(dirname(outputs.artifact)))) return;
   if (turn !== undefined) return await recoverFrom(outputs, turn.isHeld ? isOfOtherNamespace : () => false);
   await recoverFrom(outputs, () => false);
-  if ((await leftoversOf(outputs.artifact, "undo", isOfOtherNamespace)).length === 0) return;
+  const undone = await leftoversOf(outputs.artifact, "undo", isOfOtherNamespace);
+  if (undone.length === 0) return await removeDeadLock(lockOf(outputs.artifact));
   const nobody = { signal: new AbortController().signal, progress: () => {}, log: () => {} };
   const own = await takeTurn(outputs, nobody, GLANCE_MS);
   try {

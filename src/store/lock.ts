@@ -1,6 +1,7 @@
 import { chmod, type FileHandle, link, lstat, mkdir, open, readdir, rename, rm } from "node:fs/promises";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { type RunContext, throwIfAborted } from "../lib/context.ts";
 import { hexOf, sha256 } from "../lib/digest.ts";
 import { errnoOf } from "../lib/errors.ts";
@@ -65,11 +66,17 @@ export async function takeLock(
 /** Removes what holders that were killed left of their locks. */
 export async function removeDeadLocks(cacheDir: string): Promise<void> {
   const folder = locksFolder(cacheDir);
-  for (const key of await readdir(folder).catch(() => [])) {
-    await inFolder(folder, async (at) => {
-      if ((await tryConnect(at(key))) === "ECONNREFUSED") await removeDead(folder, key);
-    });
-  }
+  for (const key of await readdir(folder).catch(() => [])) await removeDeadLock({ folder, key });
+}
+
+/** Removes what a holder that was killed left of one lock. */
+export async function removeDeadLock({ folder, key }: Pick<LockPlace, "folder" | "key">): Promise<void> {
+  await inFolder(folder, async (at) => {
+    if ((await tryConnect(at(key))) !== "ECONNREFUSED") return;
+    // Perhaps it does not listen yet: between bind() and listen() it refuses too.
+    await delay(POLL_MS);
+    if ((await tryConnect(at(key))) === "ECONNREFUSED") await removeDead(folder, key);
+  });
 }
 
 const NO_LOCK: Lock = { isHeld: false, release: async () => {} };
