@@ -1,11 +1,12 @@
 import { isUtf8 } from "node:buffer";
 import { type Pack, pack } from "tar-stream";
-import { type ByteString, fromByteString } from "../lib/bytes.ts";
+import type { ByteString } from "../lib/bytes.ts";
 import { type RunContext, throwIfAborted } from "../lib/context.ts";
 import { readContent } from "./content.ts";
 import type { FileInode, Inode, InodeType, Mtime, Segment } from "./node.ts";
 import { encodePaxRecord, type PaxRecord } from "./pax.ts";
 import type { SealedEntry, SealedTree } from "./seal.ts";
+import { firstOf, shownPath } from "./shown-path.ts";
 import { BLOCK_BYTES, setDevice } from "./tar-header.ts";
 import { encodeSparseMap, sparseRunsOf } from "./tar-sparse.ts";
 import { escapeKeyword } from "./xattrs.ts";
@@ -39,7 +40,6 @@ const MAX_TIME = 2 ** 31 - 1;
 const MAX_NAME_BYTES = 100;
 
 const BATCH_BYTES = 256 * 1024;
-const NAMED_IN_WARNING = 5;
 const ZEROS = Buffer.alloc(64 * 1024);
 
 /**
@@ -315,10 +315,8 @@ function addEntry(archive: Pack, header: Header): Promise<void> {
 }
 
 function lostSockets(sockets: readonly SealedEntry[]): { message: string; hint: string } {
-  const named = sockets.slice(0, NAMED_IN_WARNING).map(({ path }) => `/${fromByteString(path)}`);
-  const more = sockets.length > named.length ? ` and ${sockets.length - named.length} more` : "";
   return {
-    message: `a tar archive cannot hold sockets; left out: ${named.join(", ")}${more}`,
+    message: `a tar archive cannot hold sockets; left out: ${firstOf(sockets.map(shownPath))}`,
     hint: "programs make their sockets when they start; remove them from the tree to silence this",
   };
 }

@@ -2,13 +2,13 @@ import type { ImagerContext } from "../../contract/imager.ts";
 import { formatSize, fromByteString } from "../../lib/bytes.ts";
 import { FledgeError } from "../../lib/errors.ts";
 import type { SealedTree } from "../../rootfs/seal.ts";
+import { firstOf } from "../../rootfs/shown-path.ts";
 import { TRAILER } from "./newc.ts";
 
 /** The kernel passes over longer names and targets without a word (init/initramfs.c, PATH_MAX with the NUL). */
 const MAX_PATH_BYTES = 4095;
 const MAX_NAME_BYTES = 255;
 const MAX_FILE_BYTES = 0xffffffff;
-const NAMED_IN_WARNING = 5;
 
 /** Throws an `image` error for what the format cannot hold, and warns of what it loses. */
 export function checkLimits(tree: SealedTree, ctx: Pick<ImagerContext, "warn">): void {
@@ -37,9 +37,8 @@ export function checkLimits(tree: SealedTree, ctx: Pick<ImagerContext, "warn">):
 }
 
 function lostXattrs(files: readonly string[]): { message: string; hint: string } {
-  const more = files.length > NAMED_IN_WARNING ? ` and ${files.length - NAMED_IN_WARNING} more` : "";
   return {
-    message: `an initramfs cannot hold extended attributes; lost: ${files.slice(0, NAMED_IN_WARNING).join(", ")}${more}`,
+    message: `an initramfs cannot hold extended attributes; lost: ${firstOf(files)}`,
     hint: 'set file capabilities at boot, or use strategy "oci_rootfs"',
   };
 }

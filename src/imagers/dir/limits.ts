@@ -1,14 +1,14 @@
-import { type ByteString, fromByteString } from "../../lib/bytes.ts";
+import type { ByteString } from "../../lib/bytes.ts";
 import type { Warning } from "../../lib/context.ts";
 import { modeWithoutAcl } from "../../rootfs/acl.ts";
 import type { Inode } from "../../rootfs/node.ts";
 import { entryOf, type SealedEntry, type SealedInode, type SealedTree } from "../../rootfs/seal.ts";
+import { firstOf, type ShownPath, shownPath } from "../../rootfs/shown-path.ts";
 
 /** Who unpacks. */
 export type User = { readonly uid: number; readonly gid: number };
 
 const SET_ID_BITS = 0o6000;
-const NAMED_IN_WARNING = 5;
 
 /** The tree as the user can make it, and a warning that says what that leaves out; root can make all but sockets and ACLs. */
 export function makeable(tree: SealedTree, user: User): { readonly tree: SealedTree; readonly warning?: Warning } {
@@ -20,7 +20,7 @@ export function makeable(tree: SealedTree, user: User): { readonly tree: SealedT
     const { inode } = entry;
     const { type } = inode.node;
     if (type === "socket" || (!isRoot && (type === "char" || type === "block"))) {
-      lost.leftOut.push(shown(entry));
+      lost.leftOut.push(shownPath(entry));
       continue;
     }
     if (entry.isFirstName)
@@ -31,19 +31,17 @@ export function makeable(tree: SealedTree, user: User): { readonly tree: SealedT
   return { tree: { ...tree, entries, inodes: [...inodes.values()] }, ...(warning && { warning }) };
 }
 
-type Lost = { owners: number; readonly setIds: Shown[]; readonly xattrs: Shown[]; readonly leftOut: Shown[] };
-
-/** Most are only counted, and so their paths not made. */
-type Shown = { toString(): string };
-
-function shown(entry: SealedEntry): Shown {
-  return { toString: () => `/${fromByteString(entry.path)}` };
-}
+type Lost = {
+  owners: number;
+  readonly setIds: ShownPath[];
+  readonly xattrs: ShownPath[];
+  readonly leftOut: ShownPath[];
+};
 
 /** Set-id bits would lend the files' new owner, who is the one that builds; other attributes than user.* are root's to set. */
 function ownedBy({ uid, gid }: User, entry: SealedEntry, lost: Lost): Inode {
   const { node } = entry.inode;
-  const name = shown(entry);
+  const name = shownPath(entry);
   if (node.uid !== uid || node.gid !== gid) lost.owners += 1;
   const isSetId = node.type !== "dir" && (node.mode & SET_ID_BITS) !== 0;
   if (isSetId) lost.setIds.push(name);
@@ -53,12 +51,12 @@ function ownedBy({ uid, gid }: User, entry: SealedEntry, lost: Lost): Inode {
 
 /** tar sets them by another way than the attributes that they are. */
 function withoutAcls(entry: SealedEntry, lost: Lost): Inode {
-  return withXattrs(entry.inode.node, { path: shown(entry), lost }, (xattr) => !xattr.startsWith("system."));
+  return withXattrs(entry.inode.node, { path: shownPath(entry), lost }, (xattr) => !xattr.startsWith("system."));
 }
 
 function withXattrs(
   node: Inode,
-  { path, lost }: { readonly path: Shown; readonly lost: Lost },
+  { path, lost }: { readonly path: ShownPath; readonly lost: Lost },
   keeps: (xattr: ByteString) => boolean,
 ): Inode {
   const kept = [...node.xattrs].filter(([xattr]) => keeps(xattr));
@@ -70,16 +68,11 @@ function withXattrs(
 function warningOf({ owners, setIds, xattrs, leftOut }: Lost): Warning | undefined {
   const parts = [
     owners > 0 ? `the owners of ${owners} files` : undefined,
-    setIds.length > 0 ? `the set-id bits of ${listed(setIds)}` : undefined,
-    xattrs.length > 0 ? `extended attributes of ${listed(xattrs)}` : undefined,
-    leftOut.length > 0 ? `the devices and sockets ${listed(leftOut)}` : undefined,
+    setIds.length > 0 ? `the set-id bits of ${firstOf(setIds)}` : undefined,
+    xattrs.length > 0 ? `extended attributes of ${firstOf(xattrs)}` : undefined,
+    leftOut.length > 0 ? `the devices and sockets ${firstOf(leftOut)}` : undefined,
   ].filter((part) => part !== undefined);
   if (parts.length === 0) return undefined;
   const hint = 'as root it keeps all but sockets and ACLs; filesystem.type = "tar" keeps as much without root';
   return { message: `the folder is without ${parts.join(", ")}`, hint };
-}
-
-function listed(names: readonly Shown[]): string {
-  const more = names.length > NAMED_IN_WARNING ? ` and ${names.length - NAMED_IN_WARNING} more` : "";
-  return `${names.slice(0, NAMED_IN_WARNING).join(", ")}${more}`;
 }

@@ -1,5 +1,6 @@
 import type { ByteString } from "../../lib/bytes.ts";
 import { FledgeError } from "../../lib/errors.ts";
+import type { ShownPath } from "../../rootfs/shown-path.ts";
 import { BLOCK_BYTES } from "./constants.ts";
 import { crc32c } from "./crc32c.ts";
 import { DIR_ROOM, type DirEntry, encodeEntry, recordLength } from "./directory.ts";
@@ -42,7 +43,7 @@ export type HtreePlan = {
 };
 
 /** Sorts names by hash and packs them. Throws an `image` error that names `path` when two levels are not enough. */
-export function planHtree(names: readonly ByteString[], seed: HashSeed, path: { toString(): string }): HtreePlan {
+export function planHtree(names: readonly ByteString[], seed: HashSeed, path: ShownPath): HtreePlan {
   const hashes = Uint32Array.from(names, (name) => dirHash(name, seed));
   const hashAt = (i: number): number => hashes[i] as number;
   const order = new Uint32Array(names.length).map((_, i) => i).sort((a, b) => hashAt(a) - hashAt(b) || a - b);

@@ -1,5 +1,6 @@
 import { FledgeError } from "../../lib/errors.ts";
 import type { Mtime } from "../../rootfs/node.ts";
+import type { ShownPath } from "../../rootfs/shown-path.ts";
 import { EXTRA_ISIZE, GOOD_OLD_INODE_BYTES, LINK_MAX, SECTORS_PER_BLOCK } from "./constants.ts";
 import { crc32c, crc32cU32 } from "./crc32c.ts";
 
@@ -95,7 +96,7 @@ export function encodeTime({ sec, nsec }: Mtime): { readonly seconds: number; re
 }
 
 /** Throws an `image` error for a time outside 1901-12-13 to 2446-05-10, which ext4 cannot store. */
-export function assertStorableTime({ sec }: Mtime, path: { toString(): string }): void {
+export function assertStorableTime({ sec }: Mtime, path: ShownPath): void {
   if (sec >= MIN_SEC && sec <= MAX_SEC) return;
   throw new FledgeError("image", `${path}: ext4 cannot store its modification time (${sec} seconds from 1970)`, {
     hint: "ext4 holds times from 1901 to 2446; SOURCE_DATE_EPOCH caps later ones",

@@ -1,6 +1,6 @@
-import { fromByteString } from "../../lib/bytes.ts";
 import { assertNever, FledgeError } from "../../lib/errors.ts";
 import type { SealedEntry, SealedInode, SealedTree } from "../../rootfs/seal.ts";
+import { type ShownPath, shownPath } from "../../rootfs/shown-path.ts";
 import { blockRunsOf } from "../holes.ts";
 import { BLOCK_BYTES, EXTENT_MAX_BLOCKS, LINK_MAX, NAME_MAX } from "./constants.ts";
 import { DIR_ROOM, DOTS_BYTES, recordLength } from "./directory.ts";
@@ -46,7 +46,7 @@ export function measure(tree: SealedTree, roster: Roster, hashSeed: HashSeed): M
   for (const entry of tree.entries) {
     checkName(entry);
     if (!entry.isFirstName) continue;
-    const path: Shown = { toString: () => displayPath(entry) };
+    const path = shownPath(entry);
     checkMetadata(entry.inode, path);
     const position = roster.positionOf(entry.inode);
     measures.xattrBlocks[position] = placeXattrs(entry.inode.node.xattrs, path).block.length > 0 ? 1 : 0;
@@ -60,19 +60,11 @@ export function measure(tree: SealedTree, roster: Roster, hashSeed: HashSeed): M
   return measures;
 }
 
-/** Made when an error needs it: of each inode it would be as long as the tree is deep. */
-export type Shown = { toString(): string };
-
-/** A path as errors show it. */
-function displayPath(entry: Pick<SealedEntry, "path">): string {
-  return `/${fromByteString(entry.path)}`;
-}
-
 type ContentMeasure = { readonly blocks: number; readonly extents: number; readonly htree?: HtreePlan };
 
 const NO_CONTENT: ContentMeasure = { blocks: 0, extents: 0 };
 
-function measureContent(inode: SealedInode, path: Shown, hashSeed: HashSeed): ContentMeasure {
+function measureContent(inode: SealedInode, path: ShownPath, hashSeed: HashSeed): ContentMeasure {
   const { node } = inode;
   switch (node.type) {
     case "file": {
@@ -108,7 +100,7 @@ function measureContent(inode: SealedInode, path: Shown, hashSeed: HashSeed): Co
   }
 }
 
-function measureDirectory({ entries }: SealedInode, path: Shown, hashSeed: HashSeed): ContentMeasure {
+function measureDirectory({ entries }: SealedInode, path: ShownPath, hashSeed: HashSeed): ContentMeasure {
   let bytes = DOTS_BYTES;
   for (const { name } of entries) bytes += recordLength(name.length);
   if (bytes <= DIR_ROOM) return { blocks: 1, extents: 1 };
@@ -122,13 +114,13 @@ function checkName(entry: SealedEntry): void {
   const { name } = entry;
   if (entry.inode.index === 0) return;
   if (name.length > NAME_MAX)
-    throw unstorable(displayPath(entry), `has a name of ${name.length} bytes; ext4 takes ${NAME_MAX}`);
+    throw unstorable(shownPath(entry), `has a name of ${name.length} bytes; ext4 takes ${NAME_MAX}`);
   if (name === "" || name === "." || name === ".." || /[/\0]/.test(name)) {
-    throw unstorable(displayPath(entry), `has the name ${JSON.stringify(name)}, which no file can have`);
+    throw unstorable(shownPath(entry), `has the name ${JSON.stringify(name)}, which no file can have`);
   }
 }
 
-function checkMetadata({ node, nlink, mtime }: SealedInode, path: Shown): void {
+function checkMetadata({ node, nlink, mtime }: SealedInode, path: ShownPath): void {
   if (!isUint(node.uid, 32) || !isUint(node.gid, 32)) {
     throw unstorable(path, `has the owner ${node.uid}:${node.gid}; ext4 takes numbers of 32 bits`);
   }
@@ -140,6 +132,6 @@ function isUint(value: number, bits: number): boolean {
   return Number.isInteger(value) && value >= 0 && value < 2 ** bits;
 }
 
-function unstorable(path: Shown, what: string): FledgeError {
+function unstorable(path: ShownPath, what: string): FledgeError {
   return new FledgeError("image", `${path} ${what}`);
 }

@@ -1,6 +1,7 @@
 import { type ByteString, compareBytes, fromByteString } from "../../lib/bytes.ts";
 import { FledgeError } from "../../lib/errors.ts";
 import type { Xattrs } from "../../rootfs/node.ts";
+import type { ShownPath } from "../../rootfs/shown-path.ts";
 import { aclToDisk } from "./acl.ts";
 import {
   BLOCK_BYTES,
@@ -59,7 +60,7 @@ const NOWHERE: XattrPlacement = { inode: [], block: [] };
  * Places attributes in the order of the block format: into the inode while there is room, the rest into the block.
  * Throws an `image` error that begins with `path` for a namespace that ext4 lacks and for what does not fit.
  */
-export function placeXattrs(xattrs: Xattrs, path: { toString(): string }): XattrPlacement {
+export function placeXattrs(xattrs: Xattrs, path: ShownPath): XattrPlacement {
   if (xattrs.size === 0) return NOWHERE;
   const inode: DiskXattr[] = [];
   const block: DiskXattr[] = [];
@@ -107,7 +108,7 @@ export function encodeXattrBlock(block: Buffer, xattrs: readonly DiskXattr[], ad
   block.writeUInt32LE(crc32c(addressSeed, block), CHECKSUM_OFFSET);
 }
 
-function toDisk(fullName: ByteString, value: Uint8Array, path: { toString(): string }): DiskXattr {
+function toDisk(fullName: ByteString, value: Uint8Array, path: ShownPath): DiskXattr {
   if (fullName === "system.posix_acl_access" || fullName === "system.posix_acl_default") {
     const index = fullName === "system.posix_acl_access" ? XATTR_ACL_ACCESS : XATTR_ACL_DEFAULT;
     return { index, name: "" as ByteString, value: aclToDisk(value, `${path}: ${fullName}`) };

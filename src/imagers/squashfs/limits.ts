@@ -4,6 +4,7 @@ import { FledgeError } from "../../lib/errors.ts";
 import { modeWithoutAcl } from "../../rootfs/acl.ts";
 import type { Inode, Mtime } from "../../rootfs/node.ts";
 import { entryOf, type SealedEntry, type SealedInode, type SealedTree } from "../../rootfs/seal.ts";
+import { firstOf, type ShownPath, shownPath } from "../../rootfs/shown-path.ts";
 import type { Kept } from "../compare.ts";
 
 /** Of kernel documentation, filesystems/squashfs: seconds of 32 bits without a sign, and a table of at most 65,535 owners. */
@@ -12,7 +13,6 @@ const MAX_OWNERS = 65_535;
 /** An inode has a device number as the kernel packs it: 12 bits and 20. */
 const MAX_MAJOR = 0xfff;
 const MAX_MINOR = 0xfffff;
-const NAMED_IN_WARNING = 5;
 
 /** What a squashfs keeps: whole seconds, three namespaces of attributes, and, since it is made of a tar, no sockets. */
 export const KEPT: Kept = {
@@ -47,12 +47,11 @@ export function holdable(tree: SealedTree, ctx: Pick<ImagerContext, "warn">): Se
   return { ...tree, entries, inodes: [...inodes.values()] };
 }
 
-/** Most are only counted, and so their paths not made. */
-type Lost = Record<"sockets" | "xattrs" | "times", { toString(): string }[]>;
+type Lost = Record<"sockets" | "xattrs" | "times", ShownPath[]>;
 
 function note(entry: SealedEntry, lost: Lost): void {
   const { node, mtime } = entry.inode;
-  const name = { toString: () => `/${fromByteString(entry.path)}` };
+  const name = shownPath(entry);
   if (node.type === "socket") lost.sockets.push(name);
   const others = [...node.xattrs.keys()].filter((xattr) => !keepsXattr(xattr));
   if (others.length > 0) lost.xattrs.push({ toString: () => `${name} (${others.map(fromByteString).join(", ")})` });
@@ -60,7 +59,7 @@ function note(entry: SealedEntry, lost: Lost): void {
 }
 
 function warnOf({ sockets, xattrs, times }: Lost, { warn }: Pick<ImagerContext, "warn">): void {
-  const rows: readonly [names: readonly { toString(): string }[], message: string, hint: string][] = [
+  const rows: readonly [names: readonly ShownPath[], message: string, hint: string][] = [
     [sockets, "sockets are left out of a squashfs", "programs make their sockets when they start"],
     [
       xattrs,
@@ -70,8 +69,7 @@ function warnOf({ sockets, xattrs, times }: Lost, { warn }: Pick<ImagerContext, 
     [times, "a squashfs holds times from 1970 to 2106; changed", "set SOURCE_DATE_EPOCH to bring later times back"],
   ];
   for (const [names, message, hint] of rows) {
-    const more = names.length > NAMED_IN_WARNING ? ` and ${names.length - NAMED_IN_WARNING} more` : "";
-    if (names.length > 0) warn({ message: `${message}: ${names.slice(0, NAMED_IN_WARNING).join(", ")}${more}`, hint });
+    if (names.length > 0) warn({ message: `${message}: ${firstOf(names)}`, hint });
   }
 }
 
@@ -89,7 +87,7 @@ function assertDevice(entry: SealedEntry): void {
   const { node } = entry.inode;
   if (node.type !== "char" && node.type !== "block") return;
   if (node.major <= MAX_MAJOR && node.minor <= MAX_MINOR) return;
-  const message = `/${fromByteString(entry.path)}: a squashfs cannot hold the device number ${node.major}:${node.minor}`;
+  const message = `${shownPath(entry)}: a squashfs cannot hold the device number ${node.major}:${node.minor}`;
   throw new FledgeError("image", message, { hint: `the largest is ${MAX_MAJOR}:${MAX_MINOR}` });
 }
 
