@@ -72,10 +72,7 @@ export async function removeDeadLocks(cacheDir: string): Promise<void> {
 /** Removes what a holder that was killed left of one lock. */
 export async function removeDeadLock({ folder, key }: Pick<LockPlace, "folder" | "key">): Promise<void> {
   await inFolder(folder, async (at) => {
-    if ((await tryConnect(at(key))) !== "ECONNREFUSED") return;
-    // Perhaps it does not listen yet: between bind() and listen() it refuses too.
-    await delay(POLL_MS);
-    if ((await tryConnect(at(key))) === "ECONNREFUSED") await removeDead(folder, key);
+    if (await isDead(at(key))) await removeDead(folder, key);
   });
 }
 
@@ -134,13 +131,16 @@ class LockServer {
 }
 
 async function untilFree(folder: string, key: string, signal: AbortSignal): Promise<boolean> {
-  return await inFolder(folder, async (at) => {
-    if ((await tryConnect(at(key), signal)) !== "ECONNREFUSED" || signal.aborted) return true;
-    // Perhaps it does not listen yet: between bind() and listen() it refuses too.
-    await sleep(POLL_MS, signal).catch(() => {});
-    if ((await tryConnect(at(key), signal)) !== "ECONNREFUSED" || signal.aborted) return true;
-    return await removeDead(folder, key);
-  });
+  return await inFolder(folder, async (at) => !(await isDead(at(key), signal)) || (await removeDead(folder, key)));
+}
+
+/** Whether nobody holds a lock that is there; with `signal` it is asked once its holder has ended. */
+async function isDead(path: string, signal?: AbortSignal): Promise<boolean> {
+  const refuses = async () => (await tryConnect(path, signal)) === "ECONNREFUSED" && signal?.aborted !== true;
+  if (!(await refuses())) return false;
+  // Perhaps it does not listen yet: between bind() and listen() it refuses too.
+  await delay(POLL_MS, undefined, signal && { signal }).catch(() => {});
+  return await refuses();
 }
 
 /** Connects, and waits for the end of that; says why it could not. */
