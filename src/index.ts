@@ -36,6 +36,7 @@ export type { StandardSchema } from "./config/standard-schema.ts";
 export type { FledgeHooks, HookName } from "./contract/hooks.ts";
 export type { ArtifactFacts, CustomImager, ImagerContext } from "./contract/imager.ts";
 export type { ResolvedInitramfs, ResolvedOciRootfs, ResolvedPlugin } from "./contract/plugin.ts";
+export type { ResolvedRecipe } from "./contract/recipe.ts";
 export type { BuildResult, Facts, StageTiming } from "./contract/result.ts";
 export type { CustomSource, ImageConfig, Pin, SourceContext } from "./contract/source.ts";
 export type { AnyStage, Artifact, Phase, Phases, Stage, StageContext } from "./contract/stage.ts";
@@ -53,7 +54,6 @@ export type { WatchedPath } from "./lib/watched.ts";
 export { type MigrateOptions, type MigrateResult, migrateProject } from "./migrate/migrate.ts";
 export { type Diagnosis, diagnoseAll, diagnosePlan, type Finding } from "./pipeline/doctor.ts";
 export type { BuildEvent, EventSink } from "./pipeline/events.ts";
-
 export { type Plan, type PlanOptions, plan } from "./pipeline/plan.ts";
 export { watchedPaths } from "./pipeline/watched.ts";
 export { addCaCertificates } from "./rootfs/edit/ca-certificates.ts";

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { ResolvedPlugin } from "../../../src/contract/plugin.ts";
+import { BUILTIN_STAGES, PHASES } from "../../../src/contract/stage.ts";
 import { resolveSquashfsOptions } from "../../../src/imagers/squashfs/options.ts";
 import { describeRequirement } from "../../../src/lib/requirements.ts";
 import { plan } from "../../../src/pipeline/plan.ts";
@@ -60,6 +61,18 @@ describe("plan", () => {
       plan(plugin, { verify }).requirements.map((needed) => describeRequirement(needed).what);
     expect(tools(false)).toEqual(["tar2sqfs or mksquashfs"]);
     expect(tools(true)).toEqual(["tar2sqfs or mksquashfs", "sqfs2tar"]);
+  });
+
+  it("has the stages that a config can name, in that order and each in its phase", () => {
+    const plugin = smallPlugin({
+      init: { mode: "default", run: "/bin/kestrel" },
+      busybox: { path: "/bin/busybox" },
+      agent: { path: "/bin/busybox" },
+      source: { image: "nginx:alpine" },
+    });
+    const stages = plan(plugin, { verify: true }).steps.filter(({ kind }) => kind === "stage");
+    const named = PHASES.map((phase) => [phase, stages.filter((step) => step.phase === phase).map(({ name }) => name)]);
+    expect(Object.fromEntries(named)).toEqual(BUILTIN_STAGES);
   });
 
   it("is pure", () => {
