@@ -59,11 +59,13 @@ function collect(type: ts.TypeNode, value: unknown, comments: Comment[]): void {
   const [first, second] = type.typeArguments ?? [];
   if (first === undefined) return;
   const kind = (ts.isImportTypeNode(type) ? type.qualifier : type.typeName)?.getText().replace(/^z\./, "");
-  const schema = (kind === "DescribedPreset" ? (value as DescribedPreset).preset.options : value) as Schema | undefined;
-  if (schema?.def === undefined) return;
   if (kind === "DescribedPreset") {
-    collect(first, schema, comments);
-  } else if (kind === "ZodObject" && ts.isTypeLiteralNode(first)) {
+    collect(first, (value as DescribedPreset).preset.options, comments);
+    return;
+  }
+  const schema = value as Schema | undefined;
+  if (schema?.def === undefined) return;
+  if (kind === "ZodObject" && ts.isTypeLiteralNode(first)) {
     for (const member of first.members) {
       if (!ts.isPropertySignature(member) || member.type === undefined) continue;
       const option = schema.shape?.[(member.name as ts.Identifier | ts.StringLiteral).text];

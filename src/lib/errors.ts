@@ -114,3 +114,13 @@ export function errnoOf(thrown: unknown): string | undefined {
 export function assertNever(value: never): never {
   throw new FledgeError("internal", `unexpected value ${JSON.stringify(value)}`);
 }
+
+/** An error out of the user's code, with `who` it belongs to (`the source "x"`). An abort stays what it is. */
+export function attributeError(error: unknown, who: string, code: ErrorCode): FledgeError {
+  if (!isFledgeError(error)) return new FledgeError(code, `${who} failed: ${messageOf(error)}`, { cause: error });
+  if (error.code === "aborted") return error;
+  const { hint, problems } = error;
+  // What a program says when it fails is called a stage's; the other codes say something that exit codes depend on.
+  const kept = error.code === "stage" ? code : error.code;
+  return new FledgeError(kept, `${who} failed: ${error.message}`, { hint, problems, cause: error });
+}

@@ -8,10 +8,10 @@ export type MemberProblem = { readonly key: string; readonly message: string; re
 /** Why an object is not what is asked for. A member of another name is the user's own, unless it looks misspelt. */
 export function memberProblems(value: object, wanted: Members): MemberProblem[] {
   const members = value as Readonly<Record<string, unknown>>;
-  const wrong = Object.entries(wanted).flatMap(([key, kinds]): MemberProblem[] => {
+  const wrong = Object.entries(wanted).flatMap(([key, rule]): MemberProblem[] => {
     const member = members[key];
-    if (member === undefined && kinds.endsWith("?")) return [];
-    const kind = kinds.replace("?", "");
+    if (member === undefined && rule.endsWith("?")) return [];
+    const kind = rule.replace("?", "");
     if (kind === "text") {
       return typeof member === "string" && member !== "" ? [] : [{ key, message: "needs a text" }];
     }

@@ -2,9 +2,9 @@ import { stat } from "node:fs/promises";
 import type { ArtifactFacts, CustomImager, ImagerContext } from "../../contract/imager.ts";
 import { untilAborted } from "../../lib/context.ts";
 import { digestFrom } from "../../lib/digest.ts";
-import { FledgeError } from "../../lib/errors.ts";
+import { attributeError, FledgeError } from "../../lib/errors.ts";
 import type { Requirement } from "../../lib/requirements.ts";
-import { attributeError, attributeRequirements } from "../../lib/requirements.ts";
+import { attributeRequirements } from "../../lib/requirements.ts";
 
 /** What it returns is what it claims to be. */
 type CheckedImager = Omit<CustomImager, "write" | "requirements"> & {

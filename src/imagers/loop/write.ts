@@ -21,6 +21,8 @@ const RESERVED_INODES = 11;
 /** How often an image is made anew because the estimate of its size was wrong, and by how much it grows then. */
 const ATTEMPTS = 5;
 const GROWTH = 1.1;
+/** Changes when the same tree is to get other UUIDs. */
+const SCHEME = "fledge loop 1";
 
 /**
  * The tree goes through a pipe into tar, which writes it into the mounted image. No symlink of the guest is followed:
@@ -131,11 +133,8 @@ function doesNotFit(sizeBytes: number, { type }: LoopFilesystem): FledgeError {
   });
 }
 
-/** Changes when the same tree is to get other UUIDs. */
-const SCHEME = "fledge loop 1";
-
 /** UUID and hash seed, from the tree and the options, as the native ext4 has them. */
-export function identityOf(tree: SealedTree, options: ResolvedLoopOptions): Pick<Format, "uuid" | "hashSeed"> {
+function identityOf(tree: SealedTree, options: ResolvedLoopOptions): Pick<Format, "uuid" | "hashSeed"> {
   const journal = options.type !== "ext4" || options.journal;
   const { uuid, hashSeed } = identify(tree, { ...options, journal }, `${SCHEME} ${options.type}`);
   const seed = Buffer.alloc(16);

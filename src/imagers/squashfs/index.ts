@@ -33,7 +33,7 @@ export const squashfsImager: Imager<ResolvedSquashfsOptions> = {
 };
 
 /** Has sqfs2tar turn the image into a tar, and compares that. */
-export async function verifySquashfs(
+async function verifySquashfs(
   tree: SealedTree,
   image: string,
   _options: ResolvedSquashfsOptions,

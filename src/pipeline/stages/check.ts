@@ -51,7 +51,7 @@ function whyHidden(plugin: ResolvedPlugin, rootfs: RootfsTree, program: string):
 function assertInit(rootfs: RootfsTree, architecture: string): void {
   const objection = whyNotRunnable(rootfs, INIT_PATH, architecture);
   if (objection === undefined) return;
-  throw new FledgeError("image", `the guest cannot boot: /init ${objection.why}`, {
+  throw new FledgeError("image", `the guest cannot boot: ${INIT_PATH} ${objection.why}`, {
     hint: objection.hint ?? `map a program to "${INIT_PATH}", or leave out init.none`,
   });
 }

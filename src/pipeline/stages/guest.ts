@@ -1,5 +1,5 @@
 import { statSync } from "node:fs";
-import { AGENT_PATH } from "../../contract/guest-paths.ts";
+import { AGENT_PATH, INIT_PATH } from "../../contract/guest-paths.ts";
 import type { ResolvedPlugin } from "../../contract/plugin.ts";
 import { fetchAgent } from "../../guest/agent/agent.ts";
 import { fetchBusybox, installBusybox } from "../../guest/busybox/busybox.ts";
@@ -54,7 +54,7 @@ export function initStage(plugin: ResolvedPlugin): Step | undefined {
     name: "init",
     phase: "rootfs",
     kind: "stage",
-    title: `Add /init, which mounts the system's filesystems and runs ${init.run}`,
+    title: `Add ${INIT_PATH}, which mounts the system's filesystems and runs ${init.run}`,
     run: ({ rootfs }) => installInit(rootfs, init),
   };
 }

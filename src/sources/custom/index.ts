@@ -1,8 +1,8 @@
 import type { CustomSource, ImageConfig, Pin, Source, SourceContext } from "../../contract/source.ts";
 import { untilAborted } from "../../lib/context.ts";
 import { digestFrom } from "../../lib/digest.ts";
-import { FledgeError } from "../../lib/errors.ts";
-import { attributeError, attributeRequirements } from "../../lib/requirements.ts";
+import { attributeError, FledgeError } from "../../lib/errors.ts";
+import { attributeRequirements } from "../../lib/requirements.ts";
 import type { Layer } from "../../rootfs/layer.ts";
 
 /**

@@ -5,8 +5,7 @@ import { FledgeError } from "../../lib/errors.ts";
 import { capture, follow } from "../../lib/exec.ts";
 import { openStaging } from "../../store/staging.ts";
 import { maskFor } from "../mask.ts";
-import type { Leftovers } from "./engine.ts";
-import { ARCHIVE, type BuildRequest, type Engine, ID_FILE, type Secret } from "./engine.ts";
+import { ARCHIVE, type BuildRequest, type Engine, ID_FILE, type Leftovers, type Secret } from "./engine.ts";
 import type { Prepared } from "./request.ts";
 
 const CLEAN_TIMEOUT_MS = 30_000;
@@ -79,19 +78,17 @@ async function clean(path: string, argv: readonly string[] | undefined, { env, l
   if (failed) log(stderr.trim());
 }
 
-const TIMEOUT_MS = 30_000;
-
 /**
  * Removes the working containers that mention `mark` in the record that buildah's library keeps of each. They hold what
  * the build had mounted, secrets included. Returns a line for each that could not be removed.
  */
-export async function removeLeftovers(
+async function removeLeftovers(
   path: string,
   { store, remove }: Leftovers,
   { mark, env }: { readonly mark: string; readonly env: Env },
 ): Promise<string[]> {
   // The build's own signal has fired by now.
-  const options = { env, signal: new AbortController().signal, timeoutMs: TIMEOUT_MS };
+  const options = { env, signal: new AbortController().signal, timeoutMs: CLEAN_TIMEOUT_MS };
   const told = await capture(path, store, options);
   const [root = "", driver = ""] = told.stdout.trim().split("\n");
   if (told.failed || driver === "") return [];

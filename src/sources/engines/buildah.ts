@@ -20,13 +20,33 @@ export const buildah: StoringEngine = {
   },
 };
 
+/** Podman; as buildah keeps images, so does it. */
+export const podman: StoringEngine = {
+  name: "podman",
+  tool: {
+    name: "podman",
+    reason: REASON,
+    package: "podman",
+    ready: { argv: () => ["info"], fix: "podman info" },
+  },
+  build: buildArguments,
+  tag: tagOfUncached,
+  untag: (tag) => ["rmi", "--no-prune", tag],
+  // Compressing the layers would only be undone.
+  save: (image, archive) => ["save", "--format=oci-archive", "--uncompressed", `--output=${archive}`, image],
+  leftovers: {
+    store: ["info", "--format={{.Store.GraphRoot}}\n{{.Store.GraphDriverName}}"],
+    remove: (id) => ["rm", "--force", id],
+  },
+};
+
 /** Without a cache the image is of no more use once it is saved. */
-export function tagOfUncached(request: BuildRequest): string | undefined {
+function tagOfUncached(request: BuildRequest): string | undefined {
   return request.isCacheable ? undefined : ownTag(request);
 }
 
 /** `build` of buildah and of podman, which is the same library. */
-export function buildArguments(request: BuildRequest): string[] {
+function buildArguments(request: BuildRequest): string[] {
   const { dockerfile, context, target, platform, epochSec, isCacheable } = request;
   const tag = tagOfUncached(request);
   return [
@@ -55,23 +75,3 @@ const MARK = "id=fledge-build,src=.";
 function csvField(text: string): string {
   return /[",\r\n]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
-
-/** Podman; as buildah keeps images, so does it. */
-export const podman: StoringEngine = {
-  name: "podman",
-  tool: {
-    name: "podman",
-    reason: REASON,
-    package: "podman",
-    ready: { argv: () => ["info"], fix: "podman info" },
-  },
-  build: buildArguments,
-  tag: tagOfUncached,
-  untag: (tag) => ["rmi", "--no-prune", tag],
-  // Compressing the layers would only be undone.
-  save: (image, archive) => ["save", "--format=oci-archive", "--uncompressed", `--output=${archive}`, image],
-  leftovers: {
-    store: ["info", "--format={{.Store.GraphRoot}}\n{{.Store.GraphDriverName}}"],
-    remove: (id) => ["rm", "--force", id],
-  },
-};
