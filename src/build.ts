@@ -1,6 +1,6 @@
 import { performance } from "node:perf_hooks";
-import { labelOf } from "./config/resolve/label.ts";
 import type { ResolvedPlugin } from "./contract/plugin.ts";
+import { labelOf } from "./contract/plugin.ts";
 import type { BuildResult } from "./contract/result.ts";
 import { type Env, epochFrom, type Warning } from "./lib/context.ts";
 import { Disposer } from "./lib/dispose.ts";

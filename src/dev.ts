@@ -1,8 +1,8 @@
 import { performance } from "node:perf_hooks";
 import { type BuildAllOptions, buildAll } from "./build.ts";
 import type { Project } from "./config/project.ts";
-import { labelOf } from "./config/resolve/label.ts";
 import type { ResolvedPlugin } from "./contract/plugin.ts";
+import { labelOf } from "./contract/plugin.ts";
 import { type ErrorData, errorData, FledgeError } from "./lib/errors.ts";
 import { PathWatcher } from "./lib/watch.ts";
 import { isCovered, type WatchedPath } from "./lib/watched.ts";

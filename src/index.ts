@@ -19,7 +19,6 @@ export {
   type Strategy,
   type WorkspaceConfig,
 } from "./config/define.ts";
-export { loadPlugins, loadProject } from "./config/plugins.ts";
 export {
   type DescribedPreset,
   definePreset,
@@ -32,6 +31,7 @@ export {
 } from "./config/preset.ts";
 export type { PresetMeta, PresetUse } from "./config/preset-use.ts";
 export type { LoadOptions, Member, Project } from "./config/project.ts";
+export { loadPlugins, loadProject } from "./config/project.ts";
 export type { StandardSchema } from "./config/standard-schema.ts";
 export type { FledgeHooks, HookName } from "./contract/hooks.ts";
 export type { ArtifactFacts, CustomImager, ImagerContext } from "./contract/imager.ts";

@@ -50,7 +50,7 @@ export async function loadDockerfile(
   args: DockerfileArgs & { readonly output?: string },
   shared: LoadOptions & { readonly env: Env },
 ): Promise<ResolvedPlugin[]> {
-  const { loadPlugins } = await import("../config/plugins.ts");
+  const { loadPlugins } = await import("../config/project.ts");
   const { output, "output-initramfs": archive } = args;
   const manifestFile = shared.manifestFile && resolve(shared.manifestFile);
   const common = { ...shared, ...(manifestFile && { manifestFile }), cwd: dirname(resolve(file)) };

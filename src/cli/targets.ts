@@ -21,13 +21,13 @@ export type RecipeArgs = DockerfileArgs & {
 
 /** The plugins that a command line means: by folder, by config file, or by name in this folder's config or workspace. */
 export async function loadTargets(args: RecipeArgs): Promise<ResolvedPlugin[]> {
-  const { pluginsOf } = await import("../config/plugins.ts");
+  const { pluginsOf } = await import("../config/project.ts");
   return pluginsOf(await loadProjects(args));
 }
 
 /** The same with what they were read from; see `loadProject`. */
 export async function loadProjects(args: RecipeArgs, onRead?: (file: string) => void): Promise<Project> {
-  const { checkNames, loadProject } = await import("../config/plugins.ts");
+  const { checkNames, loadProject } = await import("../config/project.ts");
   const shared: Shared = {
     env: process.env,
     ...(args.manifest !== undefined && { manifestFile: args.manifest }),

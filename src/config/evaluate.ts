@@ -1,14 +1,45 @@
-import { basename, dirname, extname, isAbsolute } from "node:path";
+import { basename, dirname, extname, isAbsolute, resolve } from "node:path";
+import { z } from "zod";
+import type { Warning } from "../lib/context.ts";
 import type { FledgeError } from "../lib/errors.ts";
 import type { ConfigEnv } from "./define.ts";
-import { configError } from "./explain.ts";
-import { type Importing, importDefault, type OnRead } from "./importer.ts";
-import { type Extender, fileOrigin, type RawLayer } from "./layer.ts";
-import { checkOptions } from "./preset-options.ts";
+import { configError, explain, type Finding, problemOf } from "./explain.ts";
+import type { ToAbsolute } from "./host-paths.ts";
+import { type Importing, importDefault, type OnRead } from "./modules/importer.ts";
+import { plainPath, userCodeError } from "./modules/user-error.ts";
 import { type AnyPresetDefinition, isPreset, isPresetUse } from "./preset-use.ts";
-import { plainPath, userCodeError } from "./user-error.ts";
+import type { StandardIssue, StandardSchema } from "./standard-schema.ts";
+import type { Converted } from "./toml/convert.ts";
 import { isPlainObject } from "./variants.ts";
 import { workspaceOf } from "./workspace.ts";
+
+/** Who a layer is to those that it extends. */
+export type Extender = {
+  /** Names it, once in a chain. */
+  readonly id: string;
+  /** The layers of one key are one layer; by default the id. */
+  readonly key?: string;
+  /** Where it was written, for messages. */
+  readonly file: string;
+  /** Makes its paths absolute. Throws for a preset that does not say where it is. */
+  readonly absolute: ToAbsolute;
+};
+
+/** What was read from a file, or what a preset comes to, before it is checked. */
+export type RawLayer = Extender & {
+  readonly value: unknown;
+  /** Of a preset: layers of one key with other options are others. */
+  readonly options?: unknown;
+  /** How the layer was named by what extends it. */
+  readonly spec?: string | undefined;
+  readonly warnings?: readonly Warning[];
+  readonly inferred?: Converted["inferred"];
+};
+
+/** A layer that is a file. */
+export function fileOrigin(file: string): Extender {
+  return { id: file, file, absolute: (path) => resolve(dirname(file), path) };
+}
 
 /** What is told to a config's functions, and who is told of the files that are read. */
 export type Reading = Importing & {
@@ -147,4 +178,44 @@ function objectOf(value: unknown, file: string): Record<string, unknown> {
   throw configError([
     { message: `its default export must be an object, got ${got}`, file, hint: "export default definePlugin({ ... })" },
   ]);
+}
+
+/**
+ * The options of a preset, checked and with their defaults. Throws one `config` error with all that is wrong; `file` is
+ * where they were written.
+ */
+async function checkOptions(
+  { options: schema }: AnyPresetDefinition,
+  given: unknown,
+  { name, file }: { readonly name: string; readonly file: string },
+): Promise<unknown> {
+  const options = given ?? {};
+  if (schema === undefined) return options;
+  const strict = strictly(schema);
+  const result = await strict["~standard"].validate(options);
+  if (result.issues === undefined) return result.value;
+  const found = explained(strict, options) ?? result.issues.map(findingOf);
+  const problems = found.map((finding) => problemOf(finding, file));
+  throw configError(problems.map((problem) => ({ ...problem, message: `preset "${name}": ${problem.message}` })));
+}
+
+/** A misspelt option must not be dropped in silence, whether or not the author thought of `z.strictObject`. */
+function strictly(schema: StandardSchema): StandardSchema {
+  const isLoose = schema instanceof z.ZodObject && schema.def.catchall === undefined;
+  return isLoose ? schema.strict() : schema;
+}
+
+/** In the words that fledge has for its own options; undefined for other libraries and for rules that are async. */
+function explained(schema: StandardSchema, options: unknown): Finding[] | undefined {
+  if (!(schema instanceof z.ZodType)) return undefined;
+  try {
+    return explain(schema, options);
+  } catch {
+    return undefined;
+  }
+}
+
+function findingOf({ message, path = [] }: StandardIssue): Finding {
+  const keys = path.map((part) => (typeof part === "object" ? part.key : part));
+  return { path: keys.map((key) => (typeof key === "number" ? key : String(key))), at: "value", message };
 }

@@ -42,6 +42,17 @@ export function formatPath(path: Path): string {
   }, "");
 }
 
+/** A finding as a problem of a file: `agent.relase: unknown key`. */
+export function problemOf({ path, message, hint }: Finding, file: string): Problem {
+  const key = formatPath(path);
+  return { message: key === "" ? message : `${key}: ${message}`, file, ...(hint !== undefined && { hint }) };
+}
+
+/** Throws one `config` error with all that was found in a file; returns when that is nothing. */
+export function refuse(findings: readonly Finding[], file: string): void {
+  if (findings.length > 0) throw configError(findings.map((finding) => problemOf(finding, file)));
+}
+
 function inspect(schema: z.ZodType, value: unknown, path: Path, word: string): Finding[] {
   if (schema.safeParse(value).success) return [];
   if (value === undefined) return [finding(path, "is missing", `expected ${expected(schema, word)}`)];

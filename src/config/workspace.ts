@@ -3,10 +3,9 @@ import { basename, dirname, extname, join, normalize, relative, resolve } from "
 import { isFledgeError } from "../lib/errors.ts";
 import { type Pattern, parsePattern } from "../lib/pattern.ts";
 import type { WatchedPath } from "../lib/watched.ts";
-import { configError, explain } from "./explain.ts";
+import { configError, explain, type Finding, refuse } from "./explain.ts";
 import { CONFIG_EXTENSIONS, CONFIG_NAMES, configIn, findConfig } from "./find.ts";
 import { workspaceSchema } from "./schema.ts";
-import { withPath } from "./toml/position.ts";
 import { isPlainObject } from "./variants.ts";
 
 /** What is said of a key beside `plugins`. */
@@ -20,13 +19,10 @@ export function workspaceOf(exported: unknown, file: string): readonly string[] 
   if (!isPlainObject(exported) || exported.plugins === undefined) return undefined;
   const { plugins, ...others } = exported;
   const findings = [
-    ...Object.keys(others).map((key) => ({ message: `${key}: ${BESIDE_PLUGINS.message}`, hint: BESIDE_PLUGINS.hint })),
-    ...explain(workspaceSchema, { plugins }).map(({ hint, ...found }) => ({
-      message: withPath(found),
-      ...(hint !== undefined && { hint }),
-    })),
+    ...Object.keys(others).map((key): Finding => ({ path: [key], at: "key", ...BESIDE_PLUGINS })),
+    ...explain(workspaceSchema, { plugins }),
   ];
-  if (findings.length > 0) throw configError(findings.map((finding) => ({ ...finding, file })));
+  refuse(findings, file);
   return plugins as string[];
 }
 

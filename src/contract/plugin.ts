@@ -1,3 +1,4 @@
+import { formatPlatform } from "../lib/platform.ts";
 import type { HookLayer } from "./hooks.ts";
 import type { InitramfsRecipe, OciRootfsRecipe } from "./recipe.ts";
 import type { AnyStage } from "./stage.ts";
@@ -16,3 +17,18 @@ export type ResolvedOciRootfs = OciRootfsRecipe & PluginCode;
 
 /** A plugin as it is built: its recipe, and the hooks and stages that take part. */
 export type ResolvedPlugin = ResolvedInitramfs | ResolvedOciRootfs;
+
+/** What a plugin is called in events and messages: its name, and where that is not enough its platform. */
+export function labelOf({ name, label = name }: Pick<ResolvedPlugin, "name" | "label">): string {
+  return label;
+}
+
+/** The same plugins, those of one name with labels that tell them apart. */
+export function labelled(plugins: readonly ResolvedPlugin[]): ResolvedPlugin[] {
+  const isShared = (name: string): boolean => plugins.filter((plugin) => plugin.name === name).length > 1;
+  return plugins.map((plugin) =>
+    isShared(plugin.name)
+      ? Object.freeze({ ...plugin, label: `${plugin.name} (${formatPlatform(plugin.platform)})` })
+      : plugin,
+  );
+}

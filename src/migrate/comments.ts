@@ -1,5 +1,5 @@
-import { snakeCase } from "../config/snake.ts";
 import type { PlacedComment } from "../config/toml/read.ts";
+import { snakeCase } from "../config/toml/schema.ts";
 import { isPlainObject } from "../config/variants.ts";
 
 /** Lines of comment by the path of the key below them; the empty path is the whole config. */

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type { AnyPlugin } from "../config/define.ts";
-import { loadPlugins } from "../config/plugins.ts";
+import { loadPlugins } from "../config/project.ts";
 import type { LayerInput } from "../config/schema.ts";
 import type { ResolvedPlugin } from "../contract/plugin.ts";
 import type { Env } from "../lib/context.ts";

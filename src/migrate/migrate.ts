@@ -2,7 +2,7 @@ import { statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { CONFIG_NAMES, findManifest } from "../config/find.ts";
 import { mergeValues } from "../config/merge.ts";
-import { loadPlugins } from "../config/plugins.ts";
+import { loadPlugins } from "../config/project.ts";
 import { type LayerInput, layerSchema } from "../config/schema.ts";
 import { translateFledgeToml, translateManifestToml } from "../config/toml/read.ts";
 import type { Env, Warning } from "../lib/context.ts";

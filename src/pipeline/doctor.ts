@@ -1,4 +1,4 @@
-import { labelOf } from "../config/resolve/label.ts";
+import { labelOf } from "../contract/plugin.ts";
 import { CODECS } from "../imagers/cpio/codec.ts";
 import { cpioImager } from "../imagers/cpio/index.ts";
 import { COMPRESSIONS } from "../imagers/cpio/options.ts";

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
-import { labelOf } from "../config/resolve/label.ts";
 import type { ResolvedPlugin } from "../contract/plugin.ts";
+import { labelOf } from "../contract/plugin.ts";
 import { machineObjection } from "../guest/executables.ts";
 import { assertInitFile } from "../guest/init/install.ts";
 import { assertMapped } from "../guest/mappings/apply.ts";

@@ -1,5 +1,5 @@
 import { performance } from "node:perf_hooks";
-import { labelOf } from "../config/resolve/label.ts";
+import { labelOf } from "../contract/plugin.ts";
 import type { BuildResult, StageTiming } from "../contract/result.ts";
 import { type RunContext, throwIfAborted, untilAborted, type Warning } from "../lib/context.ts";
 import { messageOf } from "../lib/errors.ts";

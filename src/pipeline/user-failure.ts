@@ -1,4 +1,4 @@
-import { placeInUserCode } from "../config/user-error.ts";
+import { placeInUserCode } from "../config/modules/user-error.ts";
 import { type ErrorCode, FledgeError, isFledgeError, messageOf, withHint } from "../lib/errors.ts";
 
 /** Whose code runs: `hook "rootfs:ready" of /p/fledge.config.ts`, and the code of the errors that it causes. */

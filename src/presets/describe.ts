@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
-import { type JsonSchema, jsonType } from "../config/json-type.ts";
-import { PACKAGE } from "../config/own-files.ts";
+import { type JsonSchema, jsonType } from "../config/json-schema.ts";
+import { PACKAGE } from "../config/modules/own-files.ts";
 import { PRESETS, type PresetName } from "./index.ts";
 
 /** An option of a preset; `type` in a few words, as `string[]` or `"a" | "b"`. */

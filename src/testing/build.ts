@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { PluginExport } from "../config/define.ts";
-import { loadPlugins } from "../config/plugins.ts";
+import { loadPlugins } from "../config/project.ts";
 import type { ResolvedPlugin } from "../contract/plugin.ts";
 import type { BuildResult, Facts } from "../contract/result.ts";
 import { type Env, epochFrom, type Warning } from "../lib/context.ts";

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import type { loadPlugins as source } from "../../src/config/plugins.ts";
+import type { loadPlugins as source } from "../../src/config/project.ts";
 import { project } from "../helpers/project.ts";
 
 // The built package, since its hooks run in a thread that has no TypeScript.

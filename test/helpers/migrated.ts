@@ -1,7 +1,7 @@
 import { renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
-import { loadPlugins } from "../../src/config/plugins.ts";
+import { loadPlugins } from "../../src/config/project.ts";
 import type { ResolvedPlugin } from "../../src/contract/plugin.ts";
 import { messageOf } from "../../src/lib/errors.ts";
 import { migrateProject } from "../../src/migrate/migrate.ts";

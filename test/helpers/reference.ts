@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type JsonSchema, jsonType } from "../../src/config/json-type.ts";
+import { type JsonSchema, jsonType } from "../../src/config/json-schema.ts";
 import { layerSchema, workspaceSchema } from "../../src/config/schema.ts";
 
 type Keys = readonly (readonly [name: string, schema: JsonSchema])[];

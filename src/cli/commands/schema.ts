@@ -9,7 +9,7 @@ export const schema: Command = {
     ["--manifest", "the same for manifest.toml"],
   ],
   async run({ args }) {
-    const { fledgeTomlJsonSchema, manifestTomlJsonSchema } = await import("../../config/schema-json.ts");
+    const { fledgeTomlJsonSchema, manifestTomlJsonSchema } = await import("../../config/json-schema.ts");
     const document = args.manifest ? manifestTomlJsonSchema() : fledgeTomlJsonSchema();
     printJson(document, 2);
   },

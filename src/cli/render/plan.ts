@@ -1,6 +1,6 @@
 import { relative } from "node:path";
 import { formatTree } from "consola/utils";
-import { labelOf } from "../../config/resolve/label.ts";
+import { labelOf } from "../../contract/plugin.ts";
 import { describeRequirement, type Requirement } from "../../lib/requirements.ts";
 import type { Plan } from "../../pipeline/plan.ts";
 import { bold, cyan, gray, line, Shown, shown } from "../terminal.ts";

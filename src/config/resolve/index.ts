@@ -4,11 +4,10 @@ import { deepFreeze } from "../../lib/freeze.ts";
 import { resolveLimits } from "../../sources/limits-options.ts";
 import { configError } from "../explain.ts";
 import type { Strategy } from "../schema.ts";
+import { resolveArchive, resolveFilesystem, resolveOutputs, resolveSource } from "./artifact.ts";
 import { resolveAgent, resolveBusybox, resolveInit, resolveMappings } from "./guest.ts";
 import { resolveName, resolvePlatform, resolveStrategy, resolveVersion } from "./identity.ts";
-import { resolveArchive, resolveFilesystem, resolveOutputs } from "./outputs.ts";
 import { Report, type ResolveInput } from "./report.ts";
-import { resolveSource } from "./source.ts";
 
 /** Merged layers with every default filled in. Throws one `config` error with all that does not go together. */
 export function resolvePlugin(input: ResolveInput): ResolvedPlugin {

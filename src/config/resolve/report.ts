@@ -1,7 +1,7 @@
 import type { Note } from "../../contract/recipe.ts";
 import type { Warning } from "../../lib/context.ts";
 import { isFledgeError, type Problem } from "../../lib/errors.ts";
-import type { Layer } from "../layer.ts";
+import type { Layer } from "../layers.ts";
 import type { Merged } from "../merge.ts";
 import type { LayerOutput } from "../schema.ts";
 

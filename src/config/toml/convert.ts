@@ -2,10 +2,9 @@ import type { z } from "zod";
 import type { Warning } from "../../lib/context.ts";
 import type { Finding, Path } from "../explain.ts";
 import { type LayerInput, layerSchema } from "../schema.ts";
-import { snakeCase, toCamel } from "../snake.ts";
 import { pickVariant } from "../variants.ts";
 import { BESIDE_PLUGINS } from "../workspace.ts";
-import { originalFilesystem } from "./schema.ts";
+import { originalFilesystem, snakeCase, toCamel } from "./schema.ts";
 
 type Table = Record<string, unknown>;
 

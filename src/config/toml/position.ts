@@ -1,6 +1,6 @@
 import type { AST } from "toml-eslint-parser";
 import type { Problem } from "../../lib/errors.ts";
-import { type Finding, formatPath, type Path } from "../explain.ts";
+import { type Finding, type Path, problemOf } from "../explain.ts";
 
 type Place = { readonly line: number; readonly column: number };
 /** A key or a table header, and where it and what it holds begin. */
@@ -14,18 +14,7 @@ export async function locateFindings(text: string, file: string, findings: reado
   return findings
     .map((finding) => ({ finding, place: placeOf(entries, finding) }))
     .sort((a, b) => a.place.line - b.place.line || a.place.column - b.place.column)
-    .map(({ finding, place }) => ({
-      message: withPath(finding),
-      file,
-      ...place,
-      ...(finding.hint === undefined ? {} : { hint: finding.hint }),
-    }));
-}
-
-/** `agent.relase: unknown key` */
-export function withPath(finding: Finding): string {
-  const path = formatPath(finding.path);
-  return path === "" ? finding.message : `${path}: ${finding.message}`;
+    .map(({ finding, place }) => ({ ...problemOf(finding, file), ...place }));
 }
 
 /** Where the path is written, or else what is nearest above it. */

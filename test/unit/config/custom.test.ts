@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { defineImager, defineSource } from "../../../src/config/define.ts";
 import { mergeValues } from "../../../src/config/merge.ts";
-import { loadPlugins } from "../../../src/config/plugins.ts";
+import { loadPlugins } from "../../../src/config/project.ts";
 import { layerSchema } from "../../../src/config/schema.ts";
 import type { FledgeError } from "../../../src/lib/errors.ts";
 import { project } from "../../helpers/project.ts";

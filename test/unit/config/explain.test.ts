@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { z } from "zod";
 import { explain, formatPath } from "../../../src/config/explain.ts";
-import { snakeObject } from "../../../src/config/snake.ts";
+import { snakeObject } from "../../../src/config/toml/schema.ts";
 
 const schema = z.strictObject({
   words: z.array(z.string()).min(1).optional(),

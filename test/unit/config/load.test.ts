@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { definePlugin } from "../../../src/config/define.ts";
-import { loadPlugins } from "../../../src/config/plugins.ts";
+import { loadPlugins } from "../../../src/config/project.ts";
 import { project } from "../../helpers/project.ts";
 import { problemsOf } from "./expect-problems.ts";
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Layer } from "../../../src/config/layer.ts";
+import type { Layer } from "../../../src/config/layers.ts";
 import { mergeLayers, mergeValues } from "../../../src/config/merge.ts";
 import { type LayerInput, layerSchema } from "../../../src/config/schema.ts";
 

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { describe, expect, it, test } from "vitest";
-import { labelOf } from "../../../src/config/resolve/label.ts";
+import { labelOf } from "../../../src/contract/plugin.ts";
 import { loadPlugins, type PluginConfig, type PluginExport, plan } from "../../../src/index.ts";
 import { project } from "../../helpers/project.ts";
 import { tempDir } from "../../helpers/temp.ts";

@@ -2,8 +2,8 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import type { AnyPlugin } from "../../../src/config/define.ts";
-import { loadPlugins } from "../../../src/config/plugins.ts";
 import { definePreset } from "../../../src/config/preset.ts";
+import { loadPlugins } from "../../../src/config/project.ts";
 import { project } from "../../helpers/project.ts";
 import { problemsOf } from "./expect-problems.ts";
 

@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, test } from "vitest";
 import { withDotenv } from "../../../src/config/dotenv.ts";
-import { loadPlugins } from "../../../src/config/plugins.ts";
+import { loadPlugins } from "../../../src/config/project.ts";
 import { migrateProject } from "../../../src/migrate/migrate.ts";
 import { project } from "../../helpers/project.ts";
 import { problemsOf } from "./expect-problems.ts";

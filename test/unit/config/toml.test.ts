@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { loadPlugins } from "../../../src/config/plugins.ts";
+import { loadPlugins } from "../../../src/config/project.ts";
 import { expectSameMigrated } from "../../helpers/migrated.ts";
 import { project } from "../../helpers/project.ts";
 import { typeCheck } from "../../helpers/type-check.ts";

@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { describe, expect, it } from "vitest";
-import { loadPlugins, loadProject } from "../../../src/config/plugins.ts";
+import { loadPlugins, loadProject } from "../../../src/config/project.ts";
 import { findMembers } from "../../../src/config/workspace.ts";
 import { isCovered } from "../../../src/lib/watched.ts";
 import { project } from "../../helpers/project.ts";

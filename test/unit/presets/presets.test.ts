@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
-import { loadPlugins } from "../../../src/config/plugins.ts";
+import { loadPlugins } from "../../../src/config/project.ts";
 import { mmdebstrapArgs } from "../../../src/presets/debian/index.ts";
 import { describePreset, type OptionRow } from "../../../src/presets/describe.ts";
 import { PRESETS, type PresetName } from "../../../src/presets/index.ts";

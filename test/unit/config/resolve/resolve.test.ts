@@ -1,6 +1,6 @@
 import { basename, join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { loadPlugins } from "../../../../src/config/plugins.ts";
+import { loadPlugins } from "../../../../src/config/project.ts";
 import type { ResolvedPlugin } from "../../../../src/contract/plugin.ts";
 import { DEFAULT_BUSYBOX } from "../../../../src/guest/busybox/options.ts";
 import { project } from "../../../helpers/project.ts";

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { messageOf, type Problem } from "../lib/errors.ts";
-import { didYouMean } from "../lib/suggest.ts";
+import { messageOf, type Problem } from "../../lib/errors.ts";
+import { didYouMean } from "../../lib/suggest.ts";
 import { ownEntry } from "./own-files.ts";
 import { plainPath } from "./user-error.ts";
 

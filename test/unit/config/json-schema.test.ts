@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { fledgeTomlJsonSchema, manifestTomlJsonSchema } from "../../../src/config/schema-json.ts";
+import { fledgeTomlJsonSchema, manifestTomlJsonSchema } from "../../../src/config/json-schema.ts";
 
 type Node = {
   properties: Record<string, Node>;

@@ -8,6 +8,9 @@ import { resolveSquashfsOptions } from "../../imagers/squashfs/options.ts";
 import { resolveTarOptions } from "../../imagers/tar/options.ts";
 import { assertNever } from "../../lib/errors.ts";
 import { formatPlatform, type Platform } from "../../lib/platform.ts";
+import { resolveCustomSource } from "../../sources/custom/options.ts";
+import type { SourceOptions } from "../../sources/options.ts";
+import type { Strategy } from "../schema.ts";
 import type { Report, ResolveInput } from "./report.ts";
 
 /** Where the artifacts go: as asked for on the command line, else as the config says, else beside the config. */
@@ -59,4 +62,18 @@ function resolveFormat(options: FilesystemOptions, name: string): ResolvedFilesy
     default:
       return assertNever(options);
   }
+}
+
+/** What the root starts from. A disk image must have it; an archive may. */
+export function resolveSource(
+  { values: { source } }: ResolveInput,
+  { strategy }: { strategy: Strategy },
+  report: Report,
+): SourceOptions | undefined {
+  if (source !== undefined && "custom" in source) return resolveCustomSource(source);
+  if (source !== undefined || strategy === "initramfs") return source;
+  return report.problem(
+    "source: is missing; an oci_rootfs is made from something",
+    'write source: { image: "nginx:alpine" }, or dockerfile, layout, archive, tar or dir',
+  );
 }

@@ -12,7 +12,7 @@ export const CONFIG_MARK = "?fledge-config";
 export const PRESET_SPEC: RegExp = new RegExp(`^${PACKAGE}/presets/([^/]+)$`);
 
 /** The folder of the running fledge, as a URL without a slash at its end; each of its exports is a folder in there. */
-export const OWN_FOLDER_URL: string = new URL("..", import.meta.url).href.replace(/\/$/, "");
+export const OWN_FOLDER_URL: string = new URL("../..", import.meta.url).href.replace(/\/$/, "");
 
 /** The entry of an exported folder: .js where fledge is installed, .ts in its own repository. */
 export const OWN_ENTRY: string = `index${extname(fileURLToPath(import.meta.url))}`;

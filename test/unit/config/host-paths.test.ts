@@ -2,8 +2,8 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { describe, expect, it } from "vitest";
-import { loadPlugins } from "../../../src/config/plugins.ts";
-import { rebase } from "../../../src/config/rebase.ts";
+import { rebase } from "../../../src/config/host-paths.ts";
+import { loadPlugins } from "../../../src/config/project.ts";
 import { project } from "../../helpers/project.ts";
 import { problemsOf } from "./expect-problems.ts";
 

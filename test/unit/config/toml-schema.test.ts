@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { z } from "zod";
-import { snakeObject, toCamel } from "../../../src/config/snake.ts";
+import { snakeObject, toCamel } from "../../../src/config/toml/schema.ts";
 
 const schema = z.strictObject({
   oneTwo: z.array(z.strictObject({ threeFour: z.string().describe("kept") })).optional(),

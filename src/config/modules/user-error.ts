@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
-import { type FledgeError, isFledgeError, messageOf, type Problem } from "../lib/errors.ts";
-import { nearest } from "../lib/suggest.ts";
-import { configError } from "./explain.ts";
+import { type FledgeError, isFledgeError, messageOf, type Problem } from "../../lib/errors.ts";
+import { nearest } from "../../lib/suggest.ts";
+import { configError } from "../explain.ts";
 import { PACKAGE } from "./own-files.ts";
 
 /** An error that the user's own code threw, or a syntax error in it, as a `config` error that names file and line. */
@@ -48,7 +48,7 @@ export function placeInUserCode(thrown: unknown): Required<Pick<Problem, "file" 
   return undefined;
 }
 
-const OWN_FOLDER = fileURLToPath(new URL("..", import.meta.url));
+const OWN_FOLDER = fileURLToPath(new URL("../..", import.meta.url));
 
 /** Whether a file, or the URL of one, is neither fledge's nor a package's. */
 export function isUserCode(frame: string): boolean {
