@@ -1,9 +1,8 @@
-import { readdirSync, readFileSync } from "node:fs";
-import { dirname, join, relative, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
+import { files, type Import, imports, local, SRC } from "./helpers/source-imports.ts";
 
-const SRC = fileURLToPath(new URL("../src", import.meta.url));
 const MAX_LINES = 400;
 
 /**
@@ -50,20 +49,6 @@ const OWNERS: Readonly<Record<string, RegExp>> = {
   consola: /^cli\//,
   zod: /^(config|volant|guest|sources|imagers|presets)\//,
 };
-
-type Import = { readonly from: string; readonly to: string; readonly isLazy: boolean };
-
-const files = readdirSync(SRC, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"));
-const imports: Import[] = files.flatMap((from) => {
-  const text = readFileSync(join(SRC, from), "utf8");
-  const found = text.matchAll(/^(?:import|export)\s+(?:type\s+)?(?:[^"';]*?from\s+)?"([^"]+)";|import\("([^"]+)"\)/gm);
-  return [...found].map((match) => {
-    return { from, to: match[1] ?? match[2] ?? "", isLazy: match[2] !== undefined };
-  });
-});
-const local = imports
-  .filter(({ to }) => to.startsWith("."))
-  .map((edge) => ({ ...edge, to: relative(SRC, resolve(SRC, dirname(edge.from), edge.to)) }));
 
 test("the source was found, and its imports too", () => {
   expect(files.length).toBeGreaterThan(50);

@@ -112,7 +112,10 @@ export async function readBody(response: HttpResponse, maxBytes: number): Promis
   return Buffer.concat(chunks);
 }
 
-/** Closes the connections that were opened for an environment. Idle ones do not keep the process alive anyway. */
+/**
+ * Closes the connections that were opened for an environment. Idle ones do not keep the process alive anyway.
+ * @internal for tests
+ */
 export async function closeHttp(env: Env): Promise<void> {
   const open = dispatchers.get(env);
   dispatchers.delete(env);

@@ -11,7 +11,6 @@ import type { DirInode, Inode, Metadata } from "./node.ts";
 import { Notes } from "./notes.ts";
 import { Placer } from "./placer.ts";
 import { TextAcls } from "./text-acls.ts";
-import { RootfsTree } from "./tree.ts";
 import { applyWhiteouts, type Whiteout } from "./whiteouts.ts";
 import { guestXattrs } from "./xattrs.ts";
 
@@ -20,16 +19,6 @@ export type ApplyOptions = {
   readonly warn?: ((warning: Warning) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 };
-
-/** The tree of a stack of layers, the bottom one first. Throws as `applyLayer` does. */
-export async function mergeLayers(
-  layers: AsyncIterable<Layer> | Iterable<Layer>,
-  options: ApplyOptions = {},
-): Promise<RootfsTree> {
-  const tree = new RootfsTree();
-  for await (const layer of layers) await applyLayer(tree.root, layer, options);
-  return tree;
-}
 
 /**
  * Lays a layer over a tree (image-spec, layer.md, "Applying Changesets"): first its whiteouts take away what lower layers

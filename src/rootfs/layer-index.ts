@@ -28,7 +28,10 @@ const MAX_INDEX_BYTES = 2 ** 31 - 1;
 /** Collects the entries of a layer for `decodeIndex`. */
 export type IndexEncoder = { add(entry: LayerEntry): void; finish(sums?: Int32Array): Uint8Array };
 
-/** The entries of a layer in a compact form that notices damage. Contents must be `stored` or `inline`. */
+/**
+ * The entries of a layer in a compact form that notices damage. Contents must be `stored` or `inline`.
+ * @internal for tests; the store adds entries one by one
+ */
 export function encodeIndex(entries: Iterable<LayerEntry>): Uint8Array {
   const encoder = createIndexEncoder();
   for (const entry of entries) encoder.add(entry);

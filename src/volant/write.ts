@@ -3,9 +3,6 @@ import type { Warning } from "../lib/context.ts";
 import { FledgeError } from "../lib/errors.ts";
 import type { CommandLineBudget } from "./budget.ts";
 import { checkManifest } from "./check.ts";
-import type { ManifestInput } from "./input.ts";
-import { renderManifest } from "./render.ts";
-import type { Note } from "./report.ts";
 import type { Manifest } from "./schema.ts";
 import { sortedRecord } from "./sorted.ts";
 
@@ -38,13 +35,6 @@ export function sealManifest(manifest: Manifest): SealedManifest {
     budget: check.budget,
     warnings: check.warnings,
   };
-}
-
-/** `renderManifest` and `sealManifest` in one: the way of a build in which nobody changes the manifest in between. */
-export function prepareManifest(input: ManifestInput): SealedManifest & { readonly notes: readonly Note[] } {
-  const { manifest, warnings, notes } = renderManifest(input);
-  const sealed = sealManifest(manifest);
-  return { ...sealed, warnings: [...warnings, ...sealed.warnings], notes };
 }
 
 /** Writes the text of a sealed manifest beside its destination and renames it into place. Throws an `io` error. */

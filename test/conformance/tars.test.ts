@@ -12,8 +12,8 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { mergeLayers } from "../../src/rootfs/apply.ts";
 import { indexTar } from "../../src/rootfs/tar.ts";
+import { mergeLayers } from "../helpers/layers.ts";
 import { type Listing, listFolder, listTree } from "../helpers/listing.ts";
 import { describeWith, requireRoot, requireTools } from "../helpers/requirements.ts";
 import { tempDir } from "../helpers/temp.ts";

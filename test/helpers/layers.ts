@@ -1,10 +1,10 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { assertNever } from "../../src/lib/errors.ts";
-import { mergeLayers } from "../../src/rootfs/apply.ts";
+import { type ApplyOptions, applyLayer } from "../../src/rootfs/apply.ts";
 import type { Layer, LayerEntry } from "../../src/rootfs/layer.ts";
 import { createTarIndexer } from "../../src/rootfs/tar.ts";
-import type { RootfsTree } from "../../src/rootfs/tree.ts";
+import { RootfsTree } from "../../src/rootfs/tree.ts";
 import type { Op } from "./layer-model.ts";
 import { type Member, tar } from "./tar-writer.ts";
 import { tempDir } from "./temp.ts";
@@ -17,6 +17,16 @@ export function layerOf(archive: Buffer, label = "test", storedFile = join(tempD
   indexer.write(archive);
   indexer.end();
   return { label, hasWhiteouts: true, entries: () => entries };
+}
+
+/** The tree of a stack of layers, the bottom one first. Throws as `applyLayer` does. */
+export async function mergeLayers(
+  layers: AsyncIterable<Layer> | Iterable<Layer>,
+  options: ApplyOptions = {},
+): Promise<RootfsTree> {
+  const tree = new RootfsTree();
+  for await (const layer of layers) await applyLayer(tree.root, layer, options);
+  return tree;
 }
 
 export function merge(archives: readonly Buffer[]): Promise<RootfsTree> {

@@ -1,7 +1,7 @@
 import type { ImageConfig, Pin, Source } from "../../src/contract/source.ts";
 import type { Env } from "../../src/lib/context.ts";
-import { mergeLayers } from "../../src/rootfs/apply.ts";
 import type { TestContext } from "./context.ts";
+import { mergeLayers } from "./layers.ts";
 import { type Listing, listTree } from "./listing.ts";
 import { pullContext as makeContext } from "./pull-context.ts";
 import { tempDir } from "./temp.ts";

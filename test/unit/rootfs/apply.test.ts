@@ -2,13 +2,14 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { ByteString } from "../../../src/lib/bytes.ts";
 import type { Warning } from "../../../src/lib/context.ts";
-import { applyLayer, mergeLayers } from "../../../src/rootfs/apply.ts";
+import { applyLayer } from "../../../src/rootfs/apply.ts";
 import type { LayerEntry } from "../../../src/rootfs/layer.ts";
 import { DEFAULT_LIMITS } from "../../../src/rootfs/limits.ts";
 import { type DirInode, type Inode, NO_XATTRS } from "../../../src/rootfs/node.ts";
 import { RootfsTree } from "../../../src/rootfs/tree.ts";
 import { xattrsOf } from "../../helpers/inodes.ts";
 import { LayerModel, type Op, stacks } from "../../helpers/layer-model.ts";
+import { mergeLayers } from "../../helpers/layers.ts";
 
 // What single stacks mean is in test/conformance/layers.test.ts, beside what umoci makes of them.
 

@@ -2,8 +2,9 @@ import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { renderManifest } from "../../../src/volant/render.ts";
 import type { Manifest } from "../../../src/volant/schema.ts";
-import { prepareManifest, sealManifest, writeManifest } from "../../../src/volant/write.ts";
+import { sealManifest, writeManifest } from "../../../src/volant/write.ts";
 import { complete, DIGEST, minimal } from "./manifests.ts";
 
 describe("sealManifest", () => {
@@ -46,22 +47,23 @@ describe("sealManifest", () => {
   });
 });
 
-describe("prepareManifest", () => {
+describe("renderManifest and sealManifest", () => {
   const artifact = { kind: "rootfs", fileName: "web-rootfs.img", digest: DIGEST } as const;
 
   it("renders, checks and writes", () => {
     const options = { workload: { entrypoint: ["/a", " b"] } };
-    const { text, warnings, notes, manifest } = prepareManifest({ name: "web", version: "1", artifact, options });
+    const rendered = renderManifest({ name: "web", version: "1", artifact, options });
+    const { text, warnings, manifest } = sealManifest(rendered.manifest);
     expect(JSON.parse(text)).toEqual(manifest);
-    expect(notes).toContainEqual({ key: "workload.entrypoint", origin: "manifest.workload.entrypoint" });
-    expect(warnings.map(({ message }) => message)).toEqual([
+    expect(rendered.notes).toContainEqual({ key: "workload.entrypoint", origin: "manifest.workload.entrypoint" });
+    expect([...rendered.warnings, ...warnings].map(({ message }) => message)).toEqual([
       "nothing says where the workload listens: workload.base_url is a guess, http://127.0.0.1:8080",
       'workload.entrypoint[1] is " b": Volant trims it',
     ]);
   });
 
   it("says that nothing names a program", () => {
-    expect(() => prepareManifest({ name: "web", version: "1", artifact })).toThrow(
+    expect(() => sealManifest(renderManifest({ name: "web", version: "1", artifact }).manifest)).toThrow(
       'Volant would refuse the manifest: workload.entrypoint must name a program, such as ["/usr/bin/app", "--port", "80"]',
     );
   });
