@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { defineConfig } from "vitest/config";
+import { defineConfig, type TestProjectConfiguration } from "vitest/config";
 
 const src = fileURLToPath(new URL("./src", import.meta.url));
 
@@ -30,7 +30,12 @@ export default defineConfig({
     ],
   },
   test: {
-    include: ["test/**/*.test.ts"],
+    // `vitest --project unit` needs no build; of the others some run the built command.
+    projects: [
+      project("unit", ["unit/**/*", "types/*", "architecture", "walks"]),
+      project("conformance", ["conformance/*", "fuzz/*"]),
+      project("e2e", ["e2e/*", "docs"]),
+    ],
     exclude: process.env.FLEDGE_TEST === "all" ? [] : LONG,
     // Two cores get one worker otherwise, while many of these tests wait for a program, mkfs or a server.
     maxWorkers: 2,
@@ -41,3 +46,7 @@ export default defineConfig({
     hookTimeout: 900_000,
   },
 });
+
+function project(name: string, files: readonly string[]): TestProjectConfiguration {
+  return { extends: true, test: { name, include: files.map((file) => `test/${file}.test.ts`) } };
+}
