@@ -126,3 +126,7 @@ it("is as helpful as Vite's: keys with their text, and a wrong one marked where 
 function described(schema: z.ZodOptional<z.ZodType>): z.ZodType {
   return schema.def.innerType;
 }
+
+it("has the public types that were looked at (`--update` after a change that is meant)", () => {
+  expect(editor.publicTypes()).toMatchSnapshot();
+});

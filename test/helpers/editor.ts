@@ -72,6 +72,33 @@ export class Editor {
     }));
   }
 
+  /** Every type that the package exports, as its declarations have it; of a type with a schema what the schema takes. */
+  publicTypes(): string {
+    this.#open('import * as sdk from "@volantvm/fledge";\nsdk;\ntype Recipe = sdk.AnyPlugin;');
+    const program = this.#service.getProgram();
+    const file = program?.getSourceFile(FILE);
+    if (program === undefined || file === undefined) throw new Error("there is no program");
+    const checker = program.getTypeChecker();
+    const [, sdk, recipe] = file.statements;
+    const namespace = checker.getTypeAtLocation((sdk as ts.ExpressionStatement).expression).symbol;
+    const printer = ts.createPrinter({ removeComments: true });
+    const exported = checker.getExportsOfModule(namespace).map((symbol) => {
+      const meant = symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
+      const texts = (meant.declarations ?? []).map((node) =>
+        printer.printNode(ts.EmitHint.Unspecified, node, node.getSourceFile()),
+      );
+      return `${symbol.name}\n${texts.join("\n")}`;
+    });
+    const variants = checker.getTypeAtLocation(recipe as ts.Node);
+    const options = (variants.isUnion() ? variants.types : [variants]).flatMap((variant) =>
+      variant.getProperties().map((property) => {
+        const type = checker.getTypeOfSymbol(property);
+        return `${property.name}: ${checker.typeToString(type, undefined, ts.TypeFormatFlags.NoTruncation)}`;
+      }),
+    );
+    return [...exported.toSorted(), ...new Set(options)].join("\n\n");
+  }
+
   /** Returns the offset of the cursor, or 0. */
   #open(text: string): number {
     const at = text.indexOf(CURSOR);
