@@ -42,7 +42,7 @@ export default defineConfig({
     retry: process.env.CI ? 1 : 0,
     globalSetup: "test/helpers/global-setup.ts",
     // Guards against what hangs, not against a slow machine.
-    testTimeout: 300_000,
+    testTimeout: process.env.FLEDGE_TEST === "all" ? 900_000 : 300_000,
     hookTimeout: 900_000,
   },
 });
