@@ -1,5 +1,5 @@
 /**
- * The last step of the build: gives the keys of options in `dist/` the text of their `.describe()`, as a comment that
+ * A step of the build: gives the keys of options in `dist/` the text of their `.describe()`, as a comment that
  * editors show. TypeScript writes the type of a schema into its declarations without a word of what it says at run time.
  */
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -8,6 +8,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import ts from "typescript-js";
 
 const DIST = fileURLToPath(new URL("../dist", import.meta.url));
+const SRC = fileURLToPath(new URL("../src", import.meta.url));
 
 /** A zod schema, as far as it is read here. */
 type Schema = {
@@ -31,7 +32,7 @@ for (const file of readdirSync(DIST, { recursive: true, encoding: "utf8" })) {
   const path = join(DIST, file);
   const text = readFileSync(path, "utf8");
   if (!text.includes("z.ZodObject<{")) continue;
-  const module: Record<string, unknown> = await import(pathToFileURL(path.replace(/\.d\.ts$/, ".js")).href);
+  const module: Record<string, unknown> = await import(pathToFileURL(join(SRC, file.replace(/\.d\.ts$/, ".ts"))).href);
   writeFileSync(path, commented(text, module));
 }
 

@@ -23,7 +23,9 @@ function codeBlocks(language: string, markdown = text): string[] {
 /** What a newcomer reads: the documents of the repository, those of the examples and of the presets. */
 const DOCUMENTS = [
   ...readdirSync(ROOT).filter((name) => name.endsWith(".md")),
-  ...readdirSync(join(ROOT, "examples")).map((name) => `examples/${name}/README.md`),
+  ...readdirSync(join(ROOT, "examples"), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => `examples/${name}/README.md`),
   ...Object.keys(PRESETS).map((name) => `src/presets/${name}/README.md`),
 ];
 

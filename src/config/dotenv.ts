@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Env } from "../lib/context.ts";
 import { configError } from "./explain.ts";
@@ -23,6 +24,7 @@ export async function withDotenv(folder: string, mode: string, env: Env, onRead:
 }
 
 async function readFiles(folder: string, names: readonly string[]): Promise<Record<string, string>> {
+  if (!names.some((name) => existsSync(join(folder, name)))) return {};
   const { loadDotenv } = await import("c12");
   try {
     return (await loadDotenv({ cwd: folder, fileName: [...names], env: {}, interpolate: false })) as Record<

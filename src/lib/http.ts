@@ -1,5 +1,5 @@
 import { rootCertificates } from "node:tls";
-import { Agent, type Dispatcher, ProxyAgent, request } from "undici";
+import type { Dispatcher } from "undici";
 import { abortedError, type Env, throwIfAborted } from "./context.ts";
 import { FledgeError, isFledgeError } from "./errors.ts";
 import { connectionError, isPassingFailure, safeUrl, statusError } from "./http-errors.ts";
@@ -161,9 +161,11 @@ async function sendOnce(step: Step, options: HttpOptions): Promise<HttpResponse 
   bare.username = bare.password = "";
   const fail = (thrown: unknown) =>
     options.signal.aborted ? abortedError(options.signal) : connectionError(step.method, step.url, thrown, options.env);
-  const dispatcher = dispatcherFor(step.url, options);
+  // With the first request: most builds of what is in the cache send none.
+  const undici = await import("undici");
+  const dispatcher = dispatcherFor(step.url, options, undici);
   try {
-    const { statusCode, headers, body } = await request(bare, {
+    const { statusCode, headers, body } = await undici.request(bare, {
       dispatcher,
       method: step.method,
       headers: { ...step.headers },
@@ -272,7 +274,7 @@ function flat(headers: Readonly<Record<string, string | string[] | undefined>>):
 // Connections outlive a request so that they can be reused; they are found again by what they were opened for.
 const dispatchers = new WeakMap<Env, Map<string, Dispatcher>>();
 
-function dispatcherFor(url: URL, options: HttpOptions): Dispatcher {
+function dispatcherFor(url: URL, options: HttpOptions, { Agent, ProxyAgent }: typeof import("undici")): Dispatcher {
   const proxy = proxyFor(url, options.env);
   const key = JSON.stringify([proxy ?? null, options.insecure ?? false, options.ca ?? ""]);
   const open = dispatchers.get(options.env) ?? new Map<string, Dispatcher>();

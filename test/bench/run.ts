@@ -4,6 +4,7 @@ import { benchLayers } from "./layers.ts";
 import { benchLoop } from "./loop.ts";
 import { benchOci } from "./oci.ts";
 import { benchSquashfs } from "./squashfs.ts";
+import { benchStart } from "./start.ts";
 import { benchStore } from "./store.ts";
 import { benchTree } from "./tree.ts";
 
@@ -16,6 +17,7 @@ const BENCHES: Readonly<Record<string, () => void | Promise<void>>> = {
   oci: benchOci,
   squashfs: benchSquashfs,
   store: benchStore,
+  start: benchStart,
 };
 
 const wanted = process.argv.slice(2);

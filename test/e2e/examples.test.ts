@@ -16,7 +16,10 @@ import { describeWith, requireTools } from "../helpers/requirements.ts";
 import { tempDir } from "../helpers/temp.ts";
 
 const EXAMPLES = fileURLToPath(new URL("../../examples", import.meta.url));
-const NAMES = readdirSync(EXAMPLES).sort();
+const NAMES = readdirSync(EXAMPLES, { withFileTypes: true })
+  .filter((entry) => entry.isDirectory())
+  .map(({ name }) => name)
+  .sort();
 
 type Variables = Readonly<Record<string, string>>;
 

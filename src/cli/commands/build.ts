@@ -2,7 +2,6 @@ import type { BuildFailure } from "../../build.ts";
 import { abortedError, untilAborted } from "../../lib/context.ts";
 import { type BuildArgs, buildOptionsOf } from "../build-options.ts";
 import type { Command } from "../commands.ts";
-import { wantsBoth } from "../dockerfile.ts";
 import { DOCKERFILE_FLAGS, JOBS_FLAG, RECIPE_FLAGS, RUN_FLAGS } from "../flags.ts";
 import { exitCodeFor, onInterrupt } from "../interrupt.ts";
 import { print } from "../terminal.ts";
@@ -34,11 +33,14 @@ export const build: Command = {
 
 async function runBuild(args: Args): Promise<number> {
   if (args["dry-run"]) return await (await import("./plan.ts")).printPlans(args);
-  const [{ loadTargets }, { buildAll }, { createRenderer }] = await Promise.all([
-    import("../targets.ts"),
-    import("../../build.ts"),
-    import("../render/renderer.ts"),
-  ]);
+  const [{ loadTargets }, { wantsBoth }, { buildAll }, { createRenderer }, { reportFailures, summaryLines }] =
+    await Promise.all([
+      import("../targets.ts"),
+      import("../dockerfile.ts"),
+      import("../../build.ts"),
+      import("../render/renderer.ts"),
+      import("../render/summary.ts"),
+    ]);
   const options = buildOptionsOf(args);
   const signal = onInterrupt();
   const plugins = await untilAborted(loadTargets(args), signal);
@@ -54,7 +56,6 @@ async function runBuild(args: Args): Promise<number> {
 
   const [only] = outcome.failures;
   if (names.length === 1 && only !== undefined) throw only.error;
-  const { reportFailures, summaryLines } = await import("../render/summary.ts");
   reportFailures(outcome, { json: args.json ?? false, verbose: args.verbose ?? false });
   if (names.length > 1 && !args.json && !args.quiet) print(summaryLines(names, outcome));
   return exitCodeOfAll(outcome.failures, signal);

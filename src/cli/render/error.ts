@@ -1,6 +1,7 @@
 import { errorData, isFledgeError, messageOf, type Problem } from "../../lib/errors.ts";
 import { Interrupt } from "../interrupt.ts";
 import { bold, cyan, gray, line, printJson, red, type Shown, say, shown } from "../terminal.ts";
+import { inSources } from "./stack.ts";
 
 export type ErrorOptions = {
   readonly verbose: boolean;
@@ -61,7 +62,9 @@ function causeLines(error: unknown): Shown[] {
 }
 
 function stackLines(stack: string): Shown[] {
-  return stack.split("\n").map((text) => gray`${text}`);
+  return inSources(stack)
+    .split("\n")
+    .map((text) => gray`${text}`);
 }
 
 function causeOf(error: unknown): unknown {

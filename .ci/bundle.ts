@@ -1,0 +1,107 @@
+/**
+ * The JavaScript of `dist/`: what a command takes to start is the modules that it loads, so that there are few of them,
+ * in `dist/chunks/`, instead of one for each source file and each file of a package. What is imported or run by its
+ * path is a module there that only exports a chunk: however often it is loaded, what it exports is the same.
+ */
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type OutputChunk, type Plugin, rolldown } from "rolldown";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const SRC = join(ROOT, "src");
+const DIST = join(ROOT, "dist");
+const CHUNKS = join(DIST, "chunks");
+
+const presets = (await readdir(join(SRC, "presets"), { withFileTypes: true })).filter((entry) => entry.isDirectory());
+
+/** Without their ending: what package.json exports, the command, and what Node loads by its path. */
+const ENTRIES = [
+  "index",
+  "testing/index",
+  ...presets.map(({ name }) => `presets/${name}/index`),
+  "cli/main",
+  "config/modules/module-hook",
+];
+
+/**
+ * esbuild is a program, tsx loads files of its own, and c12 would bring jiti, which nothing here uses. The types of
+ * toml-eslint-parser are in declarations, and it is only needed to place an error.
+ */
+const EXTERNAL = [/^node:/, "esbuild", /^tsx(\/|$)/, "c12", "toml-eslint-parser"];
+
+/**
+ * What is always loaded together, each with all that it imports and that no group before it has. All else is where it is
+ * shared: in a chunk for each set of those who load it.
+ */
+const GROUPS = [
+  { name: "zod", test: /node_modules\/zod\// },
+  { name: "undici", test: /node_modules\/undici\// },
+  { name: "hook", test: /src\/config\/modules\/(module-hook|module-kind|own-files)\.ts$/ },
+  { name: "start", test: /src\/cli\/(run|commands\/[^/]+)\.ts$/ },
+  { name: "sdk", test: /src\/(build|config\/[^/]+|config\/(modules|resolve)\/.*|pipeline\/.*)\.ts$/ },
+];
+
+/** As an argument or a property; elsewhere it is in a text or a comment. */
+const OWN_URL = /\bimport\.meta\.url(?=[,)])/g;
+
+/** `import.meta.url` is that of the module which the source file would be without chunks. */
+const ownUrls: Plugin = {
+  name: "own-urls",
+  transform: {
+    filter: { id: /\/src\/.*\.ts$/, code: OWN_URL },
+    handler(code, id) {
+      const from = relative(CHUNKS, join(DIST, relative(SRC, id))).replace(/\.ts$/, ".js");
+      return { code: code.replace(OWN_URL, `new URL(${JSON.stringify(from)}, import.meta.url).href`), map: null };
+    },
+  },
+};
+
+const bundle = await rolldown({
+  cwd: ROOT,
+  input: Object.fromEntries(ENTRIES.map((entry) => [chunkOf(entry), join(SRC, `${entry}.ts`)])),
+  platform: "node",
+  external: EXTERNAL,
+  plugins: [ownUrls],
+  // Some modules are loaded lazily by one and not by another; in a group that makes no difference.
+  checks: { ineffectiveDynamicImport: false },
+});
+const { output } = await bundle.write({
+  dir: CHUNKS,
+  format: "esm",
+  entryFileNames: "[name].js",
+  chunkFileNames: "[name]-[hash].js",
+  sourcemap: true,
+  codeSplitting: { groups: GROUPS.map((group, index) => ({ ...group, priority: GROUPS.length - index })) },
+});
+const chunks = output.filter((file): file is OutputChunk => file.type === "chunk");
+for (const entry of ENTRIES) await writeEntry(entry);
+await writeFile(join(DIST, "LICENSES.md"), await licenses());
+
+function chunkOf(entry: string): string {
+  return entry.replaceAll("/", "-");
+}
+
+async function writeEntry(entry: string): Promise<void> {
+  const file = join(DIST, `${entry}.js`);
+  const { fileName, exports } = chunks.find(({ name, isEntry }) => isEntry && name === chunkOf(entry)) as OutputChunk;
+  const from = JSON.stringify(relative(dirname(file), join(CHUNKS, fileName)).replace(/^(?!\.)/, "./"));
+  const lines = entry === "cli/main" ? ["#!/usr/bin/env node"] : [];
+  lines.push(`export * from ${from};`);
+  if (exports.includes("default")) lines.push(`export { default } from ${from};`);
+  await mkdir(dirname(file), { recursive: true });
+  await writeFile(file, `${lines.join("\n")}\n`, { mode: entry === "cli/main" ? 0o755 : 0o644 });
+}
+
+/** The licenses of the packages whose code is in the chunks, as they ask for. */
+async function licenses(): Promise<string> {
+  const modules = chunks.flatMap(({ moduleIds }) => moduleIds);
+  const folders = modules.flatMap((id) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/.exec(id) ?? []);
+  const texts = [...new Set(folders)].sort().map(async (folder) => {
+    const { name, version, license } = JSON.parse(await readFile(join(folder, "package.json"), "utf8"));
+    const file = (await readdir(folder)).find((entry) => /^licen[cs]e/i.test(entry));
+    const text = file === undefined ? "" : `\n${(await readFile(join(folder, file), "utf8")).trim()}\n`;
+    return `## ${name} ${version} (${license})\n${text}`;
+  });
+  return `# Packages of which fledge's own files have parts\n\n${(await Promise.all(texts)).join("\n")}`;
+}
