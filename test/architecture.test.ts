@@ -36,6 +36,7 @@ const SHARED = ["cli/render", "sources/local-image", "sources/oci"];
 /** The one file that may import a package, so that its quirks are handled once. */
 const OWNERS: Readonly<Record<string, RegExp>> = {
   c12: /^config\//,
+  dotenv: /^config\//,
   esbuild: /^config\//,
   tsx: /^config\//,
   exsolve: /^config\//,

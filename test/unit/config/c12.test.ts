@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { loadConfig, loadDotenv } from "c12";
 import { expect, it, onTestFinished, vi } from "vitest";
 import { project } from "../../helpers/project.ts";
@@ -25,8 +26,8 @@ it("goes on without a layer that is not there", async () => {
   expect(warn).toHaveBeenCalled();
 });
 
-it("knows no defaults in a .env", async () => {
-  const cwd = project({ ".env": `TAG=\${NOWHERE:-alpine}` });
-  const env = await loadDotenv({ cwd, env: {}, interpolate: true });
-  expect(env.TAG).not.toBe("alpine");
+it("knows no defaults in a .env, and takes a backslash in its path for a slash", async () => {
+  const cwd = project({ ".env": `TAG=\${NOWHERE:-alpine}`, "a\\b/.env": "TAG=other" });
+  expect((await loadDotenv({ cwd, env: {}, interpolate: true })).TAG).not.toBe("alpine");
+  expect(await loadDotenv({ cwd: join(cwd, "a\\b"), env: {} })).toEqual({});
 });
