@@ -34,7 +34,7 @@ export type SourceSettings = {
 export function openSource(options: SourceOptions, settings: SourceSettings = {}): Source {
   const { limits, patience = {}, cwd = "." } = settings;
   const local = (path: string, reference = path): LocalPath => ({ reference, path: resolve(cwd, path) });
-  if ("custom" in options) return customSource(options.custom);
+  if ("custom" in options) return customSource(options.custom, settings.platform);
   if ("tar" in options) return tarSource(local(options.tar), limits);
   if ("dir" in options) return dirSource(local(options.dir), settings.omits);
   const platformText = options.platform ?? settings.platform;
