@@ -39,19 +39,18 @@ export function openSource(options: SourceOptions, settings: SourceSettings = {}
   if ("dir" in options) return dirSource(local(options.dir), settings.omits);
   const platformText = options.platform ?? settings.platform;
   const platform = platformText === undefined ? undefined : parsePlatform(platformText);
-  if ("dockerfile" in options) return dockerfileSource(options, { platform, limits, cwd });
+  const reach = {
+    registries: resolveAuthorities(settings.registries ?? {}, cwd),
+    patience: { minBytesPerSecond: limits?.minBytesPerSecond, ...patience },
+  };
+  if ("dockerfile" in options) return dockerfileSource(options, { ...reach, platform, limits, cwd });
   if ("layout" in options) return layoutSource(local(options.layout), options.tag, { platform, limits });
   if ("archive" in options) return archiveSource(local(options.archive), { platform, limits, tag: options.tag });
   const reference = parseReference(options.image);
   const written = options.image.trim();
   switch (reference.kind) {
     case "registry":
-      return registrySource(written, reference, {
-        platform,
-        registries: resolveAuthorities(settings.registries ?? {}, cwd),
-        patience: { minBytesPerSecond: limits?.minBytesPerSecond, ...patience },
-        limits,
-      });
+      return registrySource(written, reference, { ...reach, platform, limits });
     case "layout":
       return layoutSource(local(reference.path, written), reference.tag, { platform, limits });
     case "archive":
