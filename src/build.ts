@@ -2,10 +2,11 @@ import { performance } from "node:perf_hooks";
 import type { ResolvedPlugin } from "./contract/plugin.ts";
 import { labelOf } from "./contract/plugin.ts";
 import type { BuildResult } from "./contract/result.ts";
-import { type Env, epochFrom, type Warning } from "./lib/context.ts";
+import { type Env, epochFrom, type RunContext, type Warning } from "./lib/context.ts";
 import { Disposer } from "./lib/dispose.ts";
 import { errorData, FledgeError } from "./lib/errors.ts";
 import { defaultJobs, inParallel } from "./lib/jobs.ts";
+import { type Held, holdToLock } from "./lock/hold.ts";
 import type { EventSink } from "./pipeline/events.ts";
 import { imagerFor } from "./pipeline/imager.ts";
 import { outputsOf } from "./pipeline/outputs.ts";
@@ -25,6 +26,13 @@ export type BuildOptions = {
   readonly cacheDir?: string;
   /** Read the artifact back and compare it with the tree. Default false. */
   readonly verify?: boolean;
+  /**
+   * Whether fledge.lock has to hold all that is fetched: what is missing in it, or stale, is an error before any work.
+   * Default true when CI is set in `env` and there is a lock.
+   */
+  readonly frozen?: boolean;
+  /** Use no network: what is not in the cache is an error before any work. Default false, unless FLEDGE_OFFLINE is set. */
+  readonly offline?: boolean;
   readonly onEvent?: EventSink;
 };
 
@@ -94,18 +102,44 @@ async function settle(plugin: ResolvedPlugin, options: BuildOptions): Promise<Bu
 
 async function execute(plugin: ResolvedPlugin, options: BuildOptions): Promise<BuildResult> {
   const planned = plan(plugin, options);
-  const env = options.env ?? process.env;
+  const given = options.env ?? process.env;
+  const env = options.offline ? { ...given, FLEDGE_OFFLINE: "1" } : given;
   const signal = options.signal ?? new AbortController().signal;
   await recover(planned.outputs);
   await preflight(planned, { env, signal });
-  return await runPlan(planned, {
+  const shared = {
     env,
     signal,
     epoch: epochFrom(env),
     cacheDir: resolveCacheDir(env, options.cacheDir),
     disposer: new Disposer(),
-    onEvent: options.onEvent ?? (() => {}),
-  });
+  };
+  const { locks, warnings } = await held(plugin, options, shared);
+  const all = { ...planned, warnings: [...planned.warnings, ...warnings] };
+  return await runPlan(all, { ...shared, locks, onEvent: options.onEvent ?? (() => {}) });
+}
+
+/** What the lock holds the build to; what it took to find out goes with the build, or at once when there is none. */
+async function held(
+  plugin: ResolvedPlugin,
+  { frozen, onEvent }: BuildOptions,
+  shared: Omit<RunContext, "progress" | "warn" | "fact" | "log">,
+): Promise<Held> {
+  const warnings: Warning[] = [];
+  const ctx: RunContext = {
+    ...shared,
+    progress: () => {},
+    warn: (warning) => void warnings.push(warning),
+    fact: () => {},
+    log: (message) => onEvent?.({ type: "log", plugin: labelOf(plugin), message }),
+  };
+  try {
+    const { locks, warnings: own } = await holdToLock(plugin, ctx, frozen);
+    return { ...(locks !== undefined && { locks }), warnings: [...warnings, ...own] };
+  } catch (error) {
+    await shared.disposer.dispose();
+    throw error;
+  }
 }
 
 function assertDistinctOutputs(plugins: readonly ResolvedPlugin[]): void {

@@ -35,6 +35,7 @@ export { loadPlugins, loadProject } from "./config/project.ts";
 export type { StandardSchema } from "./config/standard-schema.ts";
 export type { FledgeHooks, HookName } from "./contract/hooks.ts";
 export type { ArtifactFacts, CustomImager, ImagerContext } from "./contract/imager.ts";
+export type { LockEntry, Unpinned } from "./contract/lock.ts";
 export type { ResolvedInitramfs, ResolvedOciRootfs, ResolvedPlugin } from "./contract/plugin.ts";
 export type { ResolvedRecipe } from "./contract/recipe.ts";
 export type { BuildResult, Facts, StageTiming } from "./contract/result.ts";
@@ -51,6 +52,15 @@ export { type ProgramOptions, runProgram } from "./lib/program.ts";
 export type { Requirement } from "./lib/requirements.ts";
 export type { Tool } from "./lib/tools.ts";
 export type { WatchedPath } from "./lib/watched.ts";
+export { type InputStatus, type LockStatus, lockStatus } from "./lock/status.ts";
+export {
+  type LockChange,
+  type LockOptions,
+  type LockReport,
+  lockPlugins,
+  type UpdateOptions,
+  updateLock,
+} from "./lock/update.ts";
 export { type MigrateOptions, type MigrateResult, migrateProject } from "./migrate/migrate.ts";
 export { type Diagnosis, diagnoseAll, diagnosePlan, type Finding } from "./pipeline/doctor.ts";
 export type { BuildEvent, EventSink } from "./pipeline/events.ts";

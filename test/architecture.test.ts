@@ -19,6 +19,7 @@ const LAYER: Readonly<Record<string, number>> = {
   guest: 3,
   imagers: 3,
   volant: 3,
+  lock: 4,
   pipeline: 4,
   presets: 4,
   "build.ts": 5,

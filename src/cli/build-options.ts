@@ -10,14 +10,18 @@ export type BuildArgs = RecipeArgs & {
   readonly json?: boolean;
   readonly verify?: boolean;
   readonly jobs?: string;
+  readonly frozen?: boolean;
+  readonly offline?: boolean;
 };
 
 /** What its flags say of how to build. Throws a `usage` error. */
 export function buildOptionsOf(args: BuildArgs): BuildAllOptions {
-  const { jobs, verify = false, "cache-dir": cacheDir } = args;
+  const { jobs, verify = false, frozen, offline, "cache-dir": cacheDir } = args;
   return {
     env: process.env,
     verify,
+    ...(frozen && { frozen }),
+    ...(offline && { offline }),
     ...(jobs !== undefined && { jobs: countOf(jobs) }),
     ...(cacheDir !== undefined && { cacheDir }),
   };

@@ -15,9 +15,12 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   dev: async () => (await import("./commands/dev.ts")).dev,
   doctor: async () => (await import("./commands/doctor.ts")).doctor,
   init: async () => (await import("./commands/init.ts")).init,
+  lock: async () => (await import("./commands/lock.ts")).lock,
   migrate: async () => (await import("./commands/migrate.ts")).migrate,
+  outdated: async () => (await import("./commands/outdated.ts")).outdated,
   plan: async () => (await import("./commands/plan.ts")).plan,
   presets: async () => (await import("./commands/presets.ts")).presets,
   schema: async () => (await import("./commands/schema.ts")).schema,
+  update: async () => (await import("./commands/update.ts")).update,
   version: async () => (await import("./commands/version.ts")).version,
 };

@@ -50,6 +50,15 @@ export const RECIPE_FLAGS = {
   json: { type: "boolean", description: "Print JSON on stdout" },
 } as const satisfies ArgsDef;
 
+/** What a build is held to. */
+export const LOCK_FLAGS = {
+  frozen: {
+    type: "boolean",
+    description: "Fail when fledge.lock does not hold all that is fetched (default with a lock, when CI is set)",
+  },
+  offline: { type: "boolean", description: "Use no network: fail when something is not in the cache" },
+} as const satisfies ArgsDef;
+
 /** How many builds may run at once. */
 export const JOBS_FLAG = {
   jobs: {

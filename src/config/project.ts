@@ -226,9 +226,12 @@ export function pluginsOf({ members }: Project): ResolvedPlugin[] {
   return members.flatMap(({ plugins }) => plugins);
 }
 
-/** The same project, its plugins of one name with labels that tell them apart. */
+/** The project, its plugins of one name with labels that tell them apart, those of a workspace with its folder. */
 function withLabels(project: Project): Project {
-  const plugins = labelled(project.members.flatMap((member) => member.plugins));
+  const root = dirname(project.file);
+  const plugins = labelled(project.members.flatMap((member) => member.plugins)).map((plugin) =>
+    plugin.configFile === project.file ? plugin : Object.freeze({ ...plugin, root }),
+  );
   let next = 0;
   const members = project.members.map((member): Member => {
     const own = plugins.slice(next, next + member.plugins.length);

@@ -107,6 +107,9 @@ const commonShape = {
   registries: registriesOptions.describe("how to reach registries, by host"),
   limits: limitsOptions.describe("what a layer of an image may ask for, against archives made to do harm"),
   guest: guestOptions.describe("what the plugin will boot on"),
+  lock: z
+    .boolean()
+    .describe("true: a build adds to fledge.lock what is not in it yet; default false: only fledge lock does"),
   hooks: hooksOption,
   stages: stagesOption,
 };

@@ -28,6 +28,10 @@ type ResolvedCommon = {
   /** The folder of the config. */
   readonly baseDir: string;
   readonly configFile?: string;
+  /** The folder of the workspace that it is one of. */
+  readonly root?: string;
+  /** Whether builds write what they find into the lock. */
+  readonly lock?: boolean;
   readonly outDir: string;
   /** What the artifact's name begins with; the plugin's name unless there is one for each platform. */
   readonly stem?: string;

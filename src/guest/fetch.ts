@@ -1,6 +1,7 @@
 import { existsSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { Lockable, LockEntry, Locks } from "../contract/lock.ts";
 import type { RunContext } from "../lib/context.ts";
 import { type Digest, parseDigest } from "../lib/digest.ts";
 import { download } from "../lib/download.ts";
@@ -8,10 +9,14 @@ import { FledgeError, isFledgeError, withHint } from "../lib/errors.ts";
 import { hashFile } from "../lib/hash-file.ts";
 import { safeUrl } from "../lib/http-errors.ts";
 import { ioError } from "../lib/io-error.ts";
-import { addBlob, ensureBlob } from "../store/blobs.ts";
+import { addBlob, ensureBlob, hasBlob } from "../store/blobs.ts";
 
 /** The context of a build, and the folder that relative paths of its config start from. */
-export type FetchContext = RunContext & { readonly baseDir: string };
+export type FetchContext = RunContext & {
+  readonly baseDir: string;
+  /** What downloads are held to. */
+  readonly locks?: Locks | undefined;
+};
 
 export type FetchRequest = {
   /** An http or https URL, a `file:` URL, or a path. */
@@ -36,9 +41,7 @@ export type Fetched = { readonly path: string; readonly digest: Digest };
 export async function fetchFile(ctx: FetchContext, request: FetchRequest): Promise<Fetched> {
   const { from, checksum, checksumKey } = request;
   const expected = checksum === undefined ? undefined : parseDigest(checksum, checksumKey);
-  return /^https?:\/\//i.test(from)
-    ? await fetchRemote(ctx, request, expected)
-    : await openLocal(ctx, request, expected);
+  return isRemote(from) ? await fetchRemote(ctx, request, expected) : await openLocal(ctx, request, expected);
 }
 
 async function openLocal(ctx: FetchContext, request: FetchRequest, expected?: Digest): Promise<Fetched> {
@@ -78,9 +81,50 @@ async function fetchRemote(ctx: FetchContext, request: FetchRequest, expected?: 
   const blob = await addBlob(ctx, fetch);
   ctx.warn({
     message: `${what} from ${safeUrl(from)} is not pinned: whatever is there will be built in`,
-    hint: `${checksumKey} = "${blob.digest}"`,
+    hint: `${checksumKey} = "${blob.digest}", or fledge lock`,
   });
   return blob;
+}
+
+/** What a lock has to do with a file by its URL; nothing with one of this machine. */
+export function lockablesOfUrl(
+  kind: string,
+  { from, checksum, checksumKey, ...more }: FetchRequest,
+): [lockable: Lockable] | [] {
+  if (!isRemote(from)) return [];
+  return [
+    {
+      key: keyOfUrl(kind, from),
+      names: [kind, shownPlace(from)],
+      ...(checksum !== undefined && { pinned: { digest: parseDigest(checksum, checksumKey) } }),
+      async resolve(ctx) {
+        const quiet = { ...ctx, warn: () => {}, baseDir: "/" };
+        return { digest: (await fetchFile(quiet, { from, checksum, checksumKey, ...more })).digest };
+      },
+      missing: async (entry, ctx) => missingBlob(entry, `${more.what} from ${shownPlace(from)}`, ctx),
+    },
+  ];
+}
+
+/** The request with the checksum that its entry has, if there is one and the config has none of its own. */
+export function lockedRequest(kind: string, request: FetchRequest, locks: Locks | undefined): FetchRequest {
+  if (!isRemote(request.from)) return request;
+  const entry = locks?.get(keyOfUrl(kind, request.from));
+  return entry === undefined ? request : { ...request, checksum: request.checksum ?? entry.digest };
+}
+
+/** What of a download is not in the store. */
+export function missingBlob({ digest }: LockEntry, what: string, { cacheDir }: RunContext): string[] {
+  return hasBlob(cacheDir, digest) ? [] : [`${what} (${digest})`];
+}
+
+/** A lock is for everybody, so a URL is there without what may be secret in it. */
+function keyOfUrl(kind: string, url: string): string {
+  return `${kind} ${safeUrl(url)}`;
+}
+
+function isRemote(from: string): boolean {
+  return /^https?:\/\//i.test(from);
 }
 
 /** A failed download with what was to be fetched, and where else it may come from; other errors pass. */

@@ -15,6 +15,16 @@ export type Awaitable<T> = T | Promise<T>;
 /** The environment as read once at the start; nothing below the CLI reads `process.env`. */
 export type Env = Readonly<Record<string, string | undefined>>;
 
+/** Whether the network is not to be used. It is a variable, so that programs and code of the user's can know it too. */
+export function isOffline({ FLEDGE_OFFLINE }: Env): boolean {
+  return isSet(FLEDGE_OFFLINE);
+}
+
+/** Whether a variable that switches something on does so: `CI=0` and `CI=false` do not. */
+export function isSet(value: string | undefined): boolean {
+  return value !== undefined && value !== "" && value !== "0" && value !== "false";
+}
+
 /** What every part of a build is handed: how to stop, where to cache, and where to say what is going on. */
 export type RunContext = {
   readonly signal: AbortSignal;

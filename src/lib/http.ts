@@ -1,6 +1,6 @@
 import { rootCertificates } from "node:tls";
 import type { Dispatcher } from "undici";
-import { abortedError, type Env, throwIfAborted } from "./context.ts";
+import { abortedError, type Env, isOffline, throwIfAborted } from "./context.ts";
 import { FledgeError, isFledgeError } from "./errors.ts";
 import { connectionError, isPassingFailure, safeUrl, statusError } from "./http-errors.ts";
 import { firstStep, nextStep, redirectTarget, type Step } from "./http-step.ts";
@@ -68,9 +68,19 @@ const NOT_IDEMPOTENT = new Set(["POST", "PATCH"]);
 /**
  * Sends a request, follows redirects and repeats what may pass (connection failures, 408, 429, 5xx).
  * Credentials do not follow a redirect to another origin, and no redirect leads from https to http.
- * Throws a `download` error that names the URL without its secrets, or the `aborted` error.
+ * Throws a `download` error that names the URL without its secrets, also where nothing may be fetched, or the `aborted`
+ * error.
  */
 export async function openHttp(url: string, options: HttpOptions): Promise<HttpResponse> {
+  if (isOffline(options.env)) {
+    throw new FledgeError(
+      "download",
+      `${safeUrl(url)} is not fetched: the network is not to be used (FLEDGE_OFFLINE)`,
+      {
+        hint: "leave out --offline, or unset FLEDGE_OFFLINE",
+      },
+    );
+  }
   let step: Step = firstStep(url, options);
   for (let redirects = 0; ; redirects++) {
     const response = await sendWithRetries(step, options);

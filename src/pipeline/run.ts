@@ -1,4 +1,5 @@
 import { performance } from "node:perf_hooks";
+import type { Locks } from "../contract/lock.ts";
 import { labelOf } from "../contract/plugin.ts";
 import type { BuildResult, StageTiming } from "../contract/result.ts";
 import { type RunContext, throwIfAborted, untilAborted, type Warning } from "../lib/context.ts";
@@ -14,7 +15,10 @@ import { type BuildState, need, type Step } from "./step.ts";
 import { BuildGuard, runUserCode } from "./user-code.ts";
 
 /** The part of the context that lives as long as the build; progress, warnings, facts and logs go through `onEvent`. */
-export type RunOptions = Omit<RunContext, "progress" | "warn" | "fact" | "log"> & { readonly onEvent: EventSink };
+export type RunOptions = Omit<RunContext, "progress" | "warn" | "fact" | "log"> & {
+  readonly onEvent: EventSink;
+  readonly locks?: Locks | undefined;
+};
 
 /**
  * Runs a plan. When this throws, nothing that the build made is left; when it returns, artifact and manifest are in
@@ -33,7 +37,7 @@ export async function runPlan(plan: Plan, options: RunOptions): Promise<BuildRes
   const rootfs = new RootfsTree({ sec: options.epoch.stampSec, nsec: 0 }, (warning) =>
     contextFor("rootfs").warn(warning),
   );
-  const state: BuildState = { plugin, rootfs, guard };
+  const state: BuildState = { plugin, rootfs, guard, locks: options.locks };
   const contextFor = (step: string): RunContext => contextOf(labelOf(plugin), step, { ...options, signal }, said);
   const cleanUp = async (): Promise<void> => {
     const failures = await options.disposer.dispose();
@@ -118,7 +122,12 @@ type Said = { readonly warnings: Warning[]; readonly facts: FactBook };
 /** Stages report each chunk; nobody can read faster than this. */
 const PROGRESS_INTERVAL_MS = 50;
 
-function contextOf(plugin: string, stage: string, { onEvent, ...shared }: RunOptions, said: Said): RunContext {
+function contextOf(
+  plugin: string,
+  stage: string,
+  { onEvent, locks: _locks, ...shared }: RunOptions,
+  said: Said,
+): RunContext {
   let reportedAt = Number.NEGATIVE_INFINITY;
   return {
     ...shared,

@@ -1,3 +1,4 @@
+import type { Locks } from "../contract/lock.ts";
 import type { ResolvedPlugin } from "../contract/plugin.ts";
 import type { WrittenManifest } from "../contract/result.ts";
 import type { ImageConfig, Pin } from "../contract/source.ts";
@@ -17,6 +18,8 @@ export type BuildState = {
   readonly rootfs: RootfsTree;
   /** What code of the user's runs under. */
   readonly guard: BuildGuard;
+  /** What inputs are held to. */
+  readonly locks?: Locks | undefined;
   pin?: Pin;
   image?: ImageConfig;
   /** What the mappings put into the tree. */

@@ -34,24 +34,23 @@ export type SourceSettings = {
 export function openSource(options: SourceOptions, settings: SourceSettings = {}): Source {
   const { limits, patience = {}, cwd = "." } = settings;
   const local = (path: string, reference = path): LocalPath => ({ reference, path: resolve(cwd, path) });
-  if ("custom" in options) return customSource(options.custom);
+  if ("custom" in options) return customSource(options.custom, settings.platform);
   if ("tar" in options) return tarSource(local(options.tar), limits);
   if ("dir" in options) return dirSource(local(options.dir), settings.omits);
   const platformText = options.platform ?? settings.platform;
   const platform = platformText === undefined ? undefined : parsePlatform(platformText);
-  if ("dockerfile" in options) return dockerfileSource(options, { platform, limits, cwd });
+  const reach = {
+    registries: resolveAuthorities(settings.registries ?? {}, cwd),
+    patience: { minBytesPerSecond: limits?.minBytesPerSecond, ...patience },
+  };
+  if ("dockerfile" in options) return dockerfileSource(options, { ...reach, platform, limits, cwd });
   if ("layout" in options) return layoutSource(local(options.layout), options.tag, { platform, limits });
   if ("archive" in options) return archiveSource(local(options.archive), { platform, limits, tag: options.tag });
   const reference = parseReference(options.image);
   const written = options.image.trim();
   switch (reference.kind) {
     case "registry":
-      return registrySource(written, reference, {
-        platform,
-        registries: resolveAuthorities(settings.registries ?? {}, cwd),
-        patience: { minBytesPerSecond: limits?.minBytesPerSecond, ...patience },
-        limits,
-      });
+      return registrySource(written, reference, { ...reach, platform, limits });
     case "layout":
       return layoutSource(local(reference.path, written), reference.tag, { platform, limits });
     case "archive":

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { open, readdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { RunContext } from "../lib/context.ts";
@@ -35,6 +36,11 @@ export async function ensureBlob(ctx: StoreContext, digest: Digest, fetch: Fetch
     if (await isIntact(path, digest)) return { digest, path };
     return await ingest(ctx, fetch, digest);
   });
+}
+
+/** Whether the store has a blob, by its name; it is hashed when it is used. */
+export function hasBlob(cacheDir: string, digest: Digest): boolean {
+  return existsSync(blobPath(cacheDir, digest));
 }
 
 /** Stores a blob whose digest is not known before it is fetched. */

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { nowMs } from "../lib/clock.ts";
@@ -55,6 +56,15 @@ async function open(wanted: WantedLayer, ctx: RunContext): Promise<StoredLayer> 
 async function lookUp(wanted: WantedLayer, ctx: RunContext): Promise<StoredLayer | undefined> {
   const diffId = wanted.diffId ?? (wanted.blob && (await readBlobMap(ctx.cacheDir, wanted.blob.digest)));
   return diffId && openKnown(diffId, wanted, ctx);
+}
+
+/** Whether the store has a layer, by its name; it is looked at when it is opened. */
+export async function hasLayer(
+  { diffId, blob }: Pick<WantedLayer, "diffId" | "blob">,
+  { cacheDir }: Pick<RunContext, "cacheDir">,
+): Promise<boolean> {
+  const known = diffId ?? (blob && (await readBlobMap(cacheDir, blob.digest)));
+  return known !== undefined && existsSync(layerFolder(cacheDir, known));
 }
 
 async function openKnown(diffId: Digest, wanted: WantedLayer, ctx: RunContext): Promise<StoredLayer | undefined> {

@@ -2,7 +2,7 @@ import type { BuildFailure } from "../../build.ts";
 import { abortedError, untilAborted } from "../../lib/context.ts";
 import { type BuildArgs, buildOptionsOf } from "../build-options.ts";
 import type { Command } from "../commands.ts";
-import { DOCKERFILE_FLAGS, JOBS_FLAG, RECIPE_FLAGS, RUN_FLAGS } from "../flags.ts";
+import { DOCKERFILE_FLAGS, JOBS_FLAG, LOCK_FLAGS, RECIPE_FLAGS, RUN_FLAGS } from "../flags.ts";
 import { exitCodeFor, onInterrupt } from "../interrupt.ts";
 import { print } from "../terminal.ts";
 
@@ -14,6 +14,7 @@ export const build: Command = {
     ...RECIPE_FLAGS,
     ...DOCKERFILE_FLAGS,
     ...JOBS_FLAG,
+    ...LOCK_FLAGS,
     ...RUN_FLAGS,
     verify: { type: "boolean", description: "Read the artifact back and compare it with what was meant" },
     "dry-run": { type: "boolean", description: "Print the plan and do nothing" },
@@ -24,6 +25,7 @@ export const build: Command = {
     ["web db", "two of the plugins that this folder's config or workspace has"],
     ["--filter 'web-*,db' --jobs 2", "those whose names match, two at a time"],
     ["-c fledge.toml -o dist/", "a certain config; artifacts into dist/"],
+    ["--frozen --offline", "exactly what fledge.lock says, out of the cache"],
     ["./Dockerfile --build-arg VERSION=1.2.3 -o web.img", "a Dockerfile, without a config"],
     ["./Dockerfile --target app --secret id=npm,src=.npmrc --output-initramfs web.cpio.gz", "the same as an initramfs"],
     ["--json | jq -r 'select(.type == \"build:done\").result.artifact.path'", "for scripts"],

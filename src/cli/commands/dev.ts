@@ -1,6 +1,6 @@
 import { type BuildArgs, buildOptionsOf } from "../build-options.ts";
 import type { Command } from "../commands.ts";
-import { JOBS_FLAG, RECIPE_FLAGS, RUN_FLAGS } from "../flags.ts";
+import { JOBS_FLAG, LOCK_FLAGS, RECIPE_FLAGS, RUN_FLAGS } from "../flags.ts";
 
 export const dev: Command = {
   meta: { name: "dev", description: "Build, and build again what a change touches, until Ctrl-C" },
@@ -8,6 +8,7 @@ export const dev: Command = {
     ...RECIPE_FLAGS,
     mode: { ...RECIPE_FLAGS.mode, default: "development" },
     ...JOBS_FLAG,
+    ...LOCK_FLAGS,
     ...RUN_FLAGS,
     verify: { type: "boolean", description: "Read each artifact back and compare it with what was meant" },
   },

@@ -1,5 +1,6 @@
 import type { Command } from "../commands.ts";
 import { DOCKERFILE_FLAGS, RECIPE_FLAGS, RUN_FLAGS } from "../flags.ts";
+import type { Subject } from "../render/doctor.ts";
 import type { RecipeArgs } from "../targets.ts";
 import { print, printJson } from "../terminal.ts";
 
@@ -24,14 +25,17 @@ export const doctor: Command = {
 };
 
 async function diagnose(args: DoctorArgs): Promise<number> {
-  const [{ diagnoseAll, diagnosePlan }, { diagnosisLines }] = await Promise.all([
+  const [{ diagnoseAll, diagnosePlan }, { lockStatus }, { diagnosisLines }] = await Promise.all([
     import("../../pipeline/doctor.ts"),
+    import("../../lock/status.ts"),
     import("../render/doctor.ts"),
   ]);
   const machine = { env: process.env, signal: new AbortController().signal };
   const plans = args.all ? undefined : await plansOf(args);
-  const diagnoses = plans === undefined ? await diagnoseAll(machine) : [];
-  for (const plan of plans ?? []) diagnoses.push(await diagnosePlan(plan, machine));
+  const diagnoses: Subject[] = plans === undefined ? await diagnoseAll(machine) : [];
+  for (const plan of plans ?? []) {
+    diagnoses.push({ ...(await diagnosePlan(plan, machine)), lock: await lockStatus(plan.plugin) });
+  }
   if (args.json) printJson(diagnoses, 2);
   else print(diagnosisLines(diagnoses));
   const mustRun = plans !== undefined;

@@ -16,13 +16,21 @@ export const plan: Command = {
 
 /** Prints the plan of each plugin, as a tree or as one JSON document. */
 export async function printPlans(args: RecipeArgs & { readonly json?: boolean }): Promise<number> {
-  const [{ loadTargets }, { plan: planBuild }, { planLines, planData }] = await Promise.all([
+  const [{ loadTargets }, { plan: planBuild }, { lockStatus }, { planLines, planData }] = await Promise.all([
     import("../targets.ts"),
     import("../../pipeline/plan.ts"),
+    import("../../lock/status.ts"),
     import("../render/plan.ts"),
   ]);
-  const plans = (await loadTargets(args)).map((plugin) => planBuild(plugin));
-  if (args.json) printJson(plans.map(planData), 2);
-  else print(plans.flatMap((plan, i) => (i === 0 ? planLines(plan) : [line``, ...planLines(plan)])));
+  const plugins = await loadTargets(args);
+  const plans = await Promise.all(
+    plugins.map(async (plugin) => [planBuild(plugin), await lockStatus(plugin)] as const),
+  );
+  if (args.json)
+    printJson(
+      plans.map(([plan, lock]) => planData(plan, lock)),
+      2,
+    );
+  else print(plans.flatMap(([plan, lock], i) => [...(i === 0 ? [] : [line``]), ...planLines(plan, lock)]));
   return 0;
 }

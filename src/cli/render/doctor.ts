@@ -1,15 +1,21 @@
 import { formatPlatform, hostPlatform } from "../../lib/platform.ts";
+import type { LockStatus } from "../../lock/status.ts";
 import type { Diagnosis, Finding } from "../../pipeline/doctor.ts";
 import { bold, cyan, gray, green, line, red, type Shown, shown, yellow } from "../terminal.ts";
+import { statusLines } from "./lock.ts";
+
+/** What a plugin needs, and what its build is held to. */
+export type Subject = Diagnosis & { readonly lock?: LockStatus };
 
 /** What this machine is, then each subject with a line per need, and below it what mends what is missing. */
-export function diagnosisLines(diagnoses: readonly Diagnosis[]): Shown[] {
+export function diagnosisLines(diagnoses: readonly Subject[]): Shown[] {
   const widest = Math.max(...diagnoses.flatMap(({ findings }) => findings.map(({ what }) => shown(what).width)), 0);
-  const sections = diagnoses.map(({ subject, findings }) => [
+  const sections = diagnoses.map(({ subject, findings, lock }) => [
     line``,
     bold`${subject}`,
     ...(findings.length === 0 ? [line`  ${green`✔`} nothing but Node`] : []),
     ...findings.flatMap((finding) => findingLines(finding, widest)),
+    ...(lock === undefined ? [] : statusLines(lock).map((text) => line`  ${text}`)),
   ]);
   const user = process.getuid?.() === 0 ? "root" : "no root";
   return [line`Node ${process.versions.node} on ${formatPlatform(hostPlatform())}, ${user}`, ...sections.flat()];

@@ -2,11 +2,16 @@ import { relative } from "node:path";
 import { formatTree } from "consola/utils";
 import { labelOf } from "../../contract/plugin.ts";
 import { describeRequirement, type Requirement } from "../../lib/requirements.ts";
+import type { LockStatus } from "../../lock/status.ts";
 import type { Plan } from "../../pipeline/plan.ts";
 import { bold, cyan, gray, line, Shown, shown } from "../terminal.ts";
+import { statusLines } from "./lock.ts";
 
 /** The plan as data: what `fledge plan --json` prints. */
-export function planData({ plugin, steps, inputs, requirements, outputs, launch, warnings }: Plan): object {
+export function planData(
+  { plugin, steps, inputs, requirements, outputs, launch, warnings }: Plan,
+  lock: LockStatus,
+): object {
   const { name, version, strategy, platform, notes } = plugin;
   return {
     name,
@@ -14,6 +19,7 @@ export function planData({ plugin, steps, inputs, requirements, outputs, launch,
     strategy,
     platform,
     inputs,
+    lock,
     stages: steps.map(({ name, phase, kind, title, origins }) => ({
       name,
       phase,
@@ -30,10 +36,14 @@ export function planData({ plugin, steps, inputs, requirements, outputs, launch,
 }
 
 /** The plan as a tree for people. */
-export function planLines({ plugin, steps, inputs, requirements, outputs, launch, warnings }: Plan): Shown[] {
+export function planLines(
+  { plugin, steps, inputs, requirements, outputs, launch, warnings }: Plan,
+  lock: LockStatus,
+): Shown[] {
   const needs = requirements.map(neededBy);
   const branches: [title: string, leaves: (string | Shown)[]][] = [
     ["inputs", inputs.map(({ what, from, pinned }) => `${what}: ${from}${pinned === undefined ? "" : ` (${pinned})`}`)],
+    ["held to", statusLines(lock)],
     [
       "stages",
       steps.map(

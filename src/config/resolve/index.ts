@@ -41,6 +41,7 @@ function resolveCommon(input: ResolveInput, strategy: Strategy, report: Report) 
     platform,
     mappings: resolveMappings(input),
     ...(source !== undefined && { source }),
+    ...(values.lock !== undefined && { lock: values.lock }),
     registries: values.registries ?? {},
     limits: resolveLimits(values.limits),
     guest: values.guest ?? { kernel: "stock" as const },

@@ -33,3 +33,4 @@ export type AgentOptions = z.output<typeof agentOptions>;
 export type ReleaseOptions = Extract<AgentOptions, { release: string }>;
 
 export const DEFAULT_REPOSITORY = "volantvm/volant";
+export const DEFAULT_ASSET = "kestrel";

@@ -1,9 +1,9 @@
 import * as z from "zod";
+import type { Env, RunContext } from "../../lib/context.ts";
 import { FledgeError } from "../../lib/errors.ts";
 import { openHttp, readBody } from "../../lib/http.ts";
 import { safeUrl } from "../../lib/http-errors.ts";
-import type { FetchContext } from "../fetch.ts";
-import { DEFAULT_REPOSITORY, type ReleaseOptions } from "./options.ts";
+import { DEFAULT_ASSET, DEFAULT_REPOSITORY, type ReleaseOptions } from "./options.ts";
 
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 
@@ -26,14 +26,15 @@ export type ReleaseAsset = {
  * Asks the API where the agent of a release is. GITHUB_TOKEN goes to the API's own host and nowhere else.
  * Throws a `download` error that names the release, the repository and what is there instead.
  */
-export async function findRelease(options: ReleaseOptions, { env, signal }: FetchContext): Promise<ReleaseAsset> {
-  const { release, repository = DEFAULT_REPOSITORY, asset = "kestrel" } = options;
-  // GITHUB_API_URL is what GitHub's own runners set, also on an enterprise server.
-  const base = (options.apiUrl ?? (env.GITHUB_API_URL || "https://api.github.com")).replace(/\/+$/, "");
+export async function findRelease(
+  options: ReleaseOptions,
+  { env, signal }: Pick<RunContext, "env" | "signal">,
+): Promise<ReleaseAsset> {
+  const { release, repository = DEFAULT_REPOSITORY, asset = DEFAULT_ASSET } = options;
+  const base = apiOf(options, env);
   const which = release === "latest" ? "latest" : `tags/${encodeURIComponent(release)}`;
   const url = `${base}/repos/${repository}/releases/${which}`;
-  const token = env.GITHUB_TOKEN || env.GH_TOKEN;
-  const authorization = token === undefined || token === "" ? {} : { authorization: `Bearer ${token}` };
+  const authorization = authorizationIn(env);
   const response = await openHttp(url, {
     headers: { accept: "application/vnd.github+json", "x-github-api-version": "2022-11-28", ...authorization },
     signal,
@@ -51,13 +52,27 @@ export async function findRelease(options: ReleaseOptions, { env, signal }: Fetc
       hint: assets.length === 0 ? "it has no assets at all" : `it has: ${assets.map(({ name }) => name).join(", ")}`,
     });
   }
-  const isApi = new URL(found.browser_download_url).origin === new URL(base).origin;
   return {
     tag,
     url: found.browser_download_url,
-    headers: isApi ? authorization : {},
+    headers: assetHeaders(found.browser_download_url, options, env),
     ...(found.digest?.startsWith("sha256:") && { digest: found.digest }),
   };
+}
+
+/** What an asset is asked for with: the API's own host is shown the token, and no other. */
+export function assetHeaders(url: string, options: ReleaseOptions, env: Env): Readonly<Record<string, string>> {
+  return new URL(url).origin === new URL(apiOf(options, env)).origin ? authorizationIn(env) : {};
+}
+
+/** GITHUB_API_URL is what GitHub's own runners set, also on an enterprise server. */
+function apiOf({ apiUrl }: ReleaseOptions, env: Env): string {
+  return (apiUrl ?? (env.GITHUB_API_URL || "https://api.github.com")).replace(/\/+$/, "");
+}
+
+function authorizationIn({ GITHUB_TOKEN, GH_TOKEN }: Env): { authorization?: string } {
+  const token = GITHUB_TOKEN || GH_TOKEN;
+  return token === undefined || token === "" ? {} : { authorization: `Bearer ${token}` };
 }
 
 function parseRelease(text: string, url: string): z.output<typeof releaseSchema> {

@@ -1,11 +1,19 @@
 import { statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { BUSYBOX_PATH } from "../../contract/guest-paths.ts";
+import type { Lockable } from "../../contract/lock.ts";
 import type { Digest } from "../../lib/digest.ts";
 import { FledgeError } from "../../lib/errors.ts";
 import { readElf } from "../../rootfs/elf.ts";
 import type { RootfsTree } from "../../rootfs/tree.ts";
-import { type FetchContext, fetchFile, shownPlace } from "../fetch.ts";
+import {
+  type FetchContext,
+  type FetchRequest,
+  fetchFile,
+  lockablesOfUrl,
+  lockedRequest,
+  shownPlace,
+} from "../fetch.ts";
 import { type Applet, readApplets } from "./applets.ts";
 import { type BusyboxOptions, DEFAULT_BUSYBOX } from "./options.ts";
 
@@ -16,17 +24,8 @@ export type Busybox = { readonly path: string; readonly digest: Digest; readonly
 
 /** Fetches BusyBox and reads its applets. Throws when it is not a static BusyBox. */
 export async function fetchBusybox(options: BusyboxOptions, ctx: FetchContext): Promise<Busybox> {
-  const key = "url" in options ? "busybox.url" : "busybox.path";
-  const from = "url" in options ? options.url : options.path;
-  const checksum = options.sha256 ?? (from === DEFAULT_BUSYBOX.url ? DEFAULT_BUSYBOX.sha256 : undefined);
-  const { path, digest } = await fetchFile(ctx, {
-    from,
-    checksum,
-    what: "BusyBox",
-    instead: `${DEBIAN_BUSYBOX} is one of this machine`,
-    key,
-    checksumKey: "busybox.sha256",
-  });
+  const { from, ...request } = requestOf(options);
+  const { path, digest } = await fetchFile(ctx, lockedRequest("busybox", { from, ...request }, ctx.locks));
 
   const binary = await readFile(path);
   const elf = readElf((offset, length) => binary.subarray(offset, offset + length));
@@ -38,6 +37,23 @@ export async function fetchBusybox(options: BusyboxOptions, ctx: FetchContext): 
   if (!table.areLocated) ctx.log("this BusyBox does not say where its applets belong; all are linked in /bin");
   ctx.log(`BusyBox ${digest} offers ${table.applets.length} applets`);
   return { path, digest, applets: table.applets };
+}
+
+/** What a lock can hold of it. */
+export function busyboxLockables(options: BusyboxOptions): Lockable[] {
+  return lockablesOfUrl("busybox", requestOf(options));
+}
+
+function requestOf(options: BusyboxOptions): FetchRequest {
+  const from = "url" in options ? options.url : options.path;
+  return {
+    from,
+    checksum: options.sha256 ?? (from === DEFAULT_BUSYBOX.url ? DEFAULT_BUSYBOX.sha256 : undefined),
+    what: "BusyBox",
+    instead: `${DEBIAN_BUSYBOX} is one of this machine`,
+    key: "url" in options ? "busybox.url" : "busybox.path",
+    checksumKey: "busybox.sha256",
+  };
 }
 
 function unusable(from: string, why: string): FledgeError {

@@ -27,7 +27,8 @@ export function busyboxStage(plugin: ResolvedPlugin): Step | undefined {
     phase: "rootfs",
     kind: "stage",
     title: "Add BusyBox and a link for each of its applets",
-    run: async ({ rootfs }, ctx) => installBusybox(rootfs, await fetchBusybox(busybox, { ...ctx, baseDir })),
+    run: async ({ rootfs, locks }, ctx) =>
+      installBusybox(rootfs, await fetchBusybox(busybox, { ...ctx, baseDir, locks })),
   };
 }
 
@@ -39,8 +40,8 @@ export function agentStage(plugin: ResolvedPlugin): Step | undefined {
     phase: "rootfs",
     kind: "stage",
     title: `Add the agent at ${AGENT_PATH}`,
-    run: async ({ rootfs }, ctx) => {
-      const { path } = await fetchAgent(agent, { ...ctx, baseDir });
+    run: async ({ rootfs, locks }, ctx) => {
+      const { path } = await fetchAgent(agent, { ...ctx, baseDir, locks });
       if (rootfs.exists(AGENT_PATH)) rootfs.rm(AGENT_PATH);
       rootfs.putFile(AGENT_PATH, { size: statSync(path).size, content: { kind: "file", path } }, { mode: 0o755 });
     },

@@ -35,7 +35,7 @@ export function pinStage(source: Source | undefined, plugin: ResolvedPlugin): St
     owner: ownerOf(plugin),
     title: isBuilt ? `Build the image of ${reference}` : `Find out what ${reference} is`,
     run: async (state, ctx) => {
-      state.pin = await source.pin(ctx);
+      state.pin = await source.pin(ctx, state.locks);
       const image = await source.image?.(state.pin, ctx);
       if (image !== undefined) state.image = image;
       ctx.log(`source: ${state.pin.reference}${state.pin.digest === undefined ? "" : ` is ${state.pin.digest}`}`);

@@ -1,8 +1,9 @@
-import { readdir, readFile, symlink } from "node:fs/promises";
-import { join } from "node:path";
+import { copyFile, mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
 import type { Env, RunContext } from "../../lib/context.ts";
-import { FledgeError } from "../../lib/errors.ts";
+import { errnoOf, FledgeError } from "../../lib/errors.ts";
 import { capture, follow } from "../../lib/exec.ts";
+import { ioError } from "../../lib/io-error.ts";
 import { openStaging } from "../../store/staging.ts";
 import { maskFor } from "../mask.ts";
 import { ARCHIVE, type BuildRequest, type Engine, ID_FILE, type Leftovers, type Secret } from "./engine.ts";
@@ -15,12 +16,22 @@ const CLEAN_TIMEOUT_MS = 30_000;
  * of what the engine said; nothing of the build is left then but the engine's cache.
  */
 export async function buildImage(
-  { name, path, engine }: { readonly name: string; readonly path: string; readonly engine: Engine },
-  { request: prepared, hidden }: Prepared,
+  {
+    name,
+    path,
+    engine,
+    held,
+  }: { readonly name: string; readonly path: string; readonly engine: Engine; readonly held?: string | undefined },
+  { request: prepared, hidden, text }: Prepared,
   ctx: RunContext,
 ): Promise<string> {
   const { path: folder } = await openStaging(ctx.cacheDir, ctx.disposer);
-  const request: BuildRequest = { ...prepared, folder, secrets: await linkSecrets(prepared.secrets, folder) };
+  const request: BuildRequest = {
+    ...prepared,
+    folder,
+    secrets: await linkSecrets(prepared.secrets, folder),
+    ...(held !== undefined && held !== text && { dockerfile: await writeHeld(held, prepared.dockerfile, folder) }),
+  };
   const archive = join(folder, ARCHIVE);
   const mask = maskFor(hidden);
   const say = (line: string): void => {
@@ -53,6 +64,20 @@ export async function buildImage(
     if (tag !== undefined) await clean(path, engine.untag?.(tag), ctx);
   }
   return archive;
+}
+
+/** The Dockerfile with digests for its bases, and beside it what says which files the context has for it. */
+async function writeHeld(text: string, dockerfile: string, folder: string): Promise<string> {
+  const own = join(folder, "dockerfile");
+  await mkdir(own);
+  const path = join(own, basename(dockerfile));
+  await writeFile(path, text);
+  for (const ending of [".dockerignore", ".containerignore"]) {
+    await copyFile(`${dockerfile}${ending}`, `${path}${ending}`).catch((error: unknown) => {
+      if (errnoOf(error) !== "ENOENT") throw ioError(error, "read", `${dockerfile}${ending}`);
+    });
+  }
+  return path;
 }
 
 /** Links with plain names, relative to the folder: engines end a path at a comma, and some at a quote. */

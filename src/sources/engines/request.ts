@@ -10,7 +10,12 @@ import type { DockerfileOptions } from "./options.ts";
 import { hasStage, isCacheable, stagesOf } from "./stages.ts";
 
 /** A request and the values of its secrets, which nothing may show. */
-export type Prepared = { readonly request: Omit<BuildRequest, "folder">; readonly hidden: string[] };
+export type Prepared = {
+  readonly request: Omit<BuildRequest, "folder">;
+  readonly hidden: string[];
+  /** What the Dockerfile says. */
+  readonly text: string;
+};
 
 /** Looks at everything that a build will read. Throws an `io`, `config` or `source` error for what is not there. */
 export async function prepare(
@@ -37,10 +42,10 @@ export async function prepare(
     isCacheable: isCacheable(text, Object.keys(options.buildArgs ?? {})),
     ...(epoch.ceilingSec !== undefined && { epochSec: epoch.ceilingSec }),
   };
-  return { request, hidden };
+  return { request, hidden, text };
 }
 
-async function readDockerfile(path: string): Promise<string> {
+export async function readDockerfile(path: string): Promise<string> {
   const found = await stat(path).catch((error: unknown) => {
     throw unreadable(path, error);
   });

@@ -1,3 +1,5 @@
+import { instructionsOf } from "./instructions.ts";
+
 /**
  * The names of the stages of a Dockerfile, in order, "" for one without; undefined where a frontend other than Docker's
  * says what the file means (`# syntax=`).
@@ -6,7 +8,7 @@ export function stagesOf(text: string): string[] | undefined {
   const syntax = /^(?:#[^\n]*\n)*#\s*syntax\s*=\s*(\S+)/i.exec(text)?.[1];
   if (syntax !== undefined && !/^(?:docker\.io\/)?docker\/dockerfile(?:[:@]|$)/.test(syntax)) return undefined;
   const stages: string[] = [];
-  for (const instruction of instructionsOf(text)) {
+  for (const { text: instruction } of instructionsOf(text)) {
     const [keyword = "", ...words] = instruction.split(/\s+/);
     if (keyword.toUpperCase() !== "FROM") continue;
     const [, as, name] = words.filter((word) => !word.startsWith("--"));
@@ -28,7 +30,7 @@ export function hasStage(stages: readonly string[], target: string): boolean {
  */
 export function isCacheable(text: string, args: readonly string[]): boolean {
   const declared = new Set<string>();
-  for (const instruction of instructionsOf(text)) {
+  for (const { text: instruction } of instructionsOf(text)) {
     const [keyword = "", ...words] = instruction.split(/\s+/);
     const name = keyword.toUpperCase();
     if (name === "ARG") for (const word of words) declared.add(word.replace(/=.*/s, ""));
@@ -39,20 +41,3 @@ export function isCacheable(text: string, args: readonly string[]): boolean {
 
 /** Args that need no ARG; they are of no layer. */
 const PREDEFINED_ARG = /^(?:https?|ftp|no|all)_proxy$/i;
-
-/** Instructions, each on one line, without comments. */
-function* instructionsOf(text: string): Generator<string> {
-  const continuation = /^(?:#[^\n]*\n)*#\s*escape\s*=\s*`/i.test(text) ? "`" : "\\";
-  let held = "";
-  for (const line of text.split(/\r?\n/)) {
-    const part = line.trim();
-    if (part.startsWith("#") || (part === "" && held === "")) continue;
-    if (part.endsWith(continuation)) {
-      held += `${part.slice(0, -1)} `;
-      continue;
-    }
-    yield `${held}${part}`;
-    held = "";
-  }
-  if (held !== "") yield held.trim();
-}

@@ -35,7 +35,10 @@ export function storeSource(
   options: Omit<ArchiveOptions, "tag" | "format">,
 ): ImageSource {
   const requirement = storeRequirement(store);
-  return madeArchive(requirement, async (ctx) => {
+  const isId = /^(?:sha256:)?[0-9a-f]{12,64}$/.test(name);
+  const hint = `name it by its ID, or take it from a registry: the store may have another image by that name tomorrow`;
+  const lockables = async () => ({ inputs: [], unpinned: isId ? [] : [{ what: reference, hint }] });
+  const source = madeArchive(requirement, async (ctx) => {
     const { tool, path } = await chooseTool(requirement, ctx);
     const reader = READERS[store].find((candidate) => candidate.tool.name === tool.name) as Reader;
     const { path: folder } = await openStaging(ctx.cacheDir, ctx.disposer);
@@ -45,6 +48,7 @@ export function storeSource(
     if (failed) throw new FledgeError("source", `${tool.name} could not save ${reference}:\n${tail}`, { output: tail });
     return archiveSource({ reference, path: archive }, { ...options, tag: undefined });
   });
+  return { ...source, lockables };
 }
 
 /** skopeo-copy(1) */

@@ -1,9 +1,9 @@
-import type { Source } from "../../contract/source.ts";
-import type { Platform } from "../../lib/platform.ts";
+import type { ImageSource } from "../../contract/source.ts";
+import { formatPlatform, hostPlatform, type Platform } from "../../lib/platform.ts";
 import type { SourceLimits } from "../limits-options.ts";
-import { imageSource } from "../oci/image-source.ts";
+import { type ImageLock, imageSource } from "../oci/image-source.ts";
 import { resolveImage } from "../oci/resolve.ts";
-import type { RegistryReference } from "../reference.ts";
+import { formatReference, type RegistryReference } from "../reference.ts";
 import type { EndpointOptions } from "./endpoint.ts";
 import { openRepository } from "./registry.ts";
 
@@ -13,10 +13,29 @@ export type RegistrySourceOptions = EndpointOptions & {
 };
 
 /** An image of a registry; `written` is the reference as the config has it. */
-export function registrySource(written: string, reference: RegistryReference, options: RegistrySourceOptions): Source {
-  return imageSource(written, (ctx, pinned) => {
-    const storage = openRepository(reference, options, ctx);
-    const name = pinned ?? reference.digest ?? reference.tag ?? "latest";
-    return resolveImage(storage, name, options, ctx);
-  });
+export function registrySource(
+  written: string,
+  reference: RegistryReference,
+  options: RegistrySourceOptions,
+): ImageSource {
+  return imageSource(
+    written,
+    (ctx, pinned) => {
+      const storage = openRepository(reference, options, ctx);
+      const name = pinned ?? reference.digest ?? reference.tag ?? "latest";
+      return resolveImage(storage, name, options, ctx);
+    },
+    lockOf(written, reference, options.platform),
+  );
+}
+
+function lockOf(written: string, reference: RegistryReference, platform: Platform | undefined): ImageLock {
+  const { repository, digest } = reference;
+  const full = formatReference(reference);
+  return {
+    key: `image ${full} ${formatPlatform(platform ?? hostPlatform())}`,
+    names: [written, full, repository, repository.split("/").at(-1) ?? repository],
+    // A digest decides, whatever tag is beside it.
+    ...(digest !== undefined && { pinned: { digest } }),
+  };
 }

@@ -17,6 +17,8 @@ import { type ImageStorage, readBlob, readManifest } from "./storage.ts";
 export type ImageContents = {
   /** Of the manifest for one platform, never of an index. */
   readonly digest: Digest;
+  /** Of the index that it was chosen from. */
+  readonly index?: Digest;
   readonly config: ImageConfig;
   /** The bottom one first. */
   readonly layers: readonly WantedLayer[];
@@ -50,7 +52,8 @@ export async function resolveImage(
   const bytes = await readBlob(storage, manifest.config, limits);
   const config = parseImageConfig(bytes, `the config of ${label}`, limits);
   checkPlatform(config, platform, label, ctx);
-  return { digest, config, layers: wantedLayers(storage, manifest, config, options) };
+  const layers = wantedLayers(storage, manifest, config, options);
+  return { digest, ...(top.digest !== digest && { index: top.digest }), config, layers };
 }
 
 /** Throws, or warns when no platform was asked for, when the only image there is runs on something else. */

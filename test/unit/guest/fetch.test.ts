@@ -102,7 +102,7 @@ describe("a remote file", () => {
     expect(server.requests).toHaveLength(2);
     expect(ctx.warnings[0]).toEqual({
       message: `BusyBox from ${server.url("/box")} is not pinned: whatever is there will be built in`,
-      hint: `busybox.sha256 = "${sha256("content")}"`,
+      hint: `busybox.sha256 = "${sha256("content")}", or fledge lock`,
     });
   });
 

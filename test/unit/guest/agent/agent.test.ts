@@ -52,7 +52,7 @@ describe("by release", () => {
     expect(ctx.warnings).toEqual([
       {
         message: `the agent from ${server.otherOrigin}/asset is not pinned: whatever is there will be built in`,
-        hint: `agent.checksum = "${DIGEST}"`,
+        hint: `agent.checksum = "${DIGEST}", or fledge lock`,
       },
     ]);
   });

@@ -22,6 +22,7 @@ describe("prepare", () => {
     const { cwd, result } = prepared({ dockerfile: "docker/dev.Dockerfile", secrets: { npm: { file: ".npmrc" } } });
     expect(await result).toEqual({
       hidden: ["secret\n"],
+      text: "FROM scratch\n",
       request: {
         dockerfile: `${cwd}/docker/dev.Dockerfile`,
         context: `${cwd}/docker`,

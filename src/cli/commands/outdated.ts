@@ -1,0 +1,29 @@
+import type { Command } from "../commands.ts";
+import { RECIPE_FLAGS, RUN_FLAGS } from "../flags.ts";
+import type { LockArgs } from "../lock-options.ts";
+import { print, printJson } from "../terminal.ts";
+
+const { output: _output, ...RECIPE } = RECIPE_FLAGS;
+
+export const outdated: Command = {
+  meta: { name: "outdated", description: "Say what in fledge.lock is something else by now" },
+  args: { ...RECIPE, verbose: RUN_FLAGS.verbose, "cache-dir": RUN_FLAGS["cache-dir"] },
+  examples: [
+    ["", "exits 1 when there is an update, 0 when there is none; nothing is written"],
+    ["web --json", "of one plugin, as data"],
+  ],
+  run: ({ args }) => printOutdated(args as unknown as LockArgs),
+};
+
+async function printOutdated(args: LockArgs): Promise<number> {
+  const [{ lockTargets }, { updateLock }, { outdatedLines }] = await Promise.all([
+    import("../lock-options.ts"),
+    import("../../lock/update.ts"),
+    import("../render/lock.ts"),
+  ]);
+  const { plugins, options } = await lockTargets(args);
+  const reports = await updateLock(plugins, { ...options, dryRun: true });
+  if (args.json) printJson(reports, 2);
+  else print(reports.flatMap(outdatedLines));
+  return reports.some(({ changes }) => changes.length > 0) ? 1 : 0;
+}
