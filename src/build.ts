@@ -26,6 +26,8 @@ export type BuildOptions = {
   readonly cacheDir?: string;
   /** Read the artifact back and compare it with the tree. Default false. */
   readonly verify?: boolean;
+  /** Write the artifact also when it is there already, the same to the byte. Default false. */
+  readonly force?: boolean;
   /**
    * Whether fledge.lock has to hold all that is fetched: what is missing in it, or stale, is an error before any work.
    * Default true when CI is set in `env` and there is a lock.

@@ -21,6 +21,8 @@ export type DevEvent =
   | {
       readonly type: "dev:idle";
       readonly built: readonly string[];
+      /** Those of `built` of which nothing had to be written. */
+      readonly unchanged: readonly string[];
       readonly failed: readonly string[];
       readonly durationMs: number;
     }
@@ -152,9 +154,11 @@ class Session {
       unfinished: new Map(plugins.map((plugin) => [labelOf(plugin), plugin])),
     };
     const failed: string[] = [];
+    const unchanged: string[] = [];
     const onBuildEvent = (event: BuildEvent): void => {
       if (round.controller.signal.aborted) return;
       if (event.type === "build:failed") failed.push(event.plugin);
+      if (event.type === "build:done" && event.result.isUnchanged) unchanged.push(event.plugin);
       if (event.type === "build:done" || event.type === "build:failed") {
         round.unfinished.delete(event.plugin);
         this.#pending.delete(event.plugin);
@@ -174,7 +178,7 @@ class Session {
     }
     if (signal.aborted || round.controller.signal.aborted) return;
     const built = plugins.map(labelOf).filter((name) => !failed.includes(name));
-    onEvent({ type: "dev:idle", built, failed, durationMs: performance.now() - started });
+    onEvent({ type: "dev:idle", built, unchanged, failed, durationMs: performance.now() - started });
   }
 }
 

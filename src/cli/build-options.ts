@@ -9,6 +9,7 @@ export type BuildArgs = RecipeArgs & {
   readonly quiet?: boolean;
   readonly json?: boolean;
   readonly verify?: boolean;
+  readonly force?: boolean;
   readonly jobs?: string;
   readonly frozen?: boolean;
   readonly offline?: boolean;
@@ -16,10 +17,11 @@ export type BuildArgs = RecipeArgs & {
 
 /** What its flags say of how to build. Throws a `usage` error. */
 export function buildOptionsOf(args: BuildArgs): BuildAllOptions {
-  const { jobs, verify = false, frozen, offline, "cache-dir": cacheDir } = args;
+  const { jobs, verify = false, force = false, frozen, offline, "cache-dir": cacheDir } = args;
   return {
     env: process.env,
     verify,
+    force,
     ...(frozen && { frozen }),
     ...(offline && { offline }),
     ...(jobs !== undefined && { jobs: countOf(jobs) }),

@@ -44,6 +44,11 @@ export interface CustomImager {
   readonly suffix: string;
   /** Whether Volant can boot it, as it boots a disk image; only then there is a manifest. */
   readonly isBootable: boolean;
+  /**
+   * What the bytes depend on beside the tree: a version of the code, options. With it an artifact that is this tree already
+   * is left as it is; without it each build writes.
+   */
+  readonly version?: string;
   /** Of a bootable one: the filesystem as the guest's kernel calls it; the imager's name unless given. */
   readonly kernelName?: string;
   /** What `write` and `verify` need of the machine; nothing when absent. */

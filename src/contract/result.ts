@@ -23,6 +23,8 @@ export type BuildResult = {
   /** Tells it from the builds of the same plugin for other platforms: `web (linux/arm64)`. */
   readonly label?: string;
   readonly artifact: { readonly path: string; readonly sizeBytes: number; readonly digest: Digest };
+  /** Whether artifact and manifest were there already, the same to the byte, and nothing was written. */
+  readonly isUnchanged: boolean;
   /** Absent for what Volant cannot boot: a tar archive, a folder. */
   readonly manifest?: WrittenManifest;
   /** What makes a VM of it, where Volant's own kernel is not the one to boot. */

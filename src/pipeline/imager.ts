@@ -1,4 +1,4 @@
-import type { ArtifactFacts, Imager, ImagerContext } from "../contract/imager.ts";
+import type { ArtifactFacts, CustomImager, Imager, ImagerContext } from "../contract/imager.ts";
 import type { ResolvedPlugin } from "../contract/plugin.ts";
 import { cpioImager } from "../imagers/cpio/index.ts";
 import { customImager } from "../imagers/custom/index.ts";
@@ -48,6 +48,8 @@ export type BoundImager = {
   readonly name: string;
   readonly suffix: string;
   readonly isBootable: boolean;
+  /** What of its bytes does not come from the tree: its name and options; absent where that cannot be told. */
+  readonly identity?: string;
   /** Whose code it is, when it is not fledge's. */
   readonly owner?: Owner;
   requirements(): readonly Requirement[];
@@ -79,6 +81,7 @@ export function imagerFor(plugin: ResolvedPlugin): BoundImager {
     case "custom":
       return {
         ...customImager(filesystem.imager),
+        ...identityOf(filesystem.imager),
         owner: { who: `the imager "${filesystem.imager.name}"`, code: "image" },
       };
     default:
@@ -86,11 +89,17 @@ export function imagerFor(plugin: ResolvedPlugin): BoundImager {
   }
 }
 
+/** An imager of the user's says itself what its bytes depend on. */
+function identityOf({ name, version }: CustomImager): { readonly identity?: string } {
+  return version === undefined ? {} : { identity: `custom ${name} ${version}` };
+}
+
 function bind<Options>(imager: Imager<Options>, options: Options): BoundImager {
   return {
     name: imager.name,
     suffix: imager.suffix(options),
     isBootable: imager.isBootable,
+    identity: `${imager.name} ${JSON.stringify(options)}`,
     requirements: () => imager.requirements(options),
     verifyRequirements: () => imager.verifyRequirements?.(options) ?? [],
     write: (tree, out, ctx) => imager.write(tree, out, options, ctx),

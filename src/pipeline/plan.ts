@@ -26,6 +26,8 @@ import type { Step } from "./step.ts";
 export type PlanOptions = {
   /** Read the artifact back and compare it with the tree. Default false. */
   readonly verify?: boolean;
+  /** Write the artifact also when it is there already, the same to the byte. Default false. */
+  readonly force?: boolean;
 };
 
 /** What a build will do, as data: nothing has been fetched, run or written to find it out. */
@@ -106,11 +108,11 @@ function builtinSteps(plugin: ResolvedPlugin, { source, imager, outputs, options
     hooks("rootfs:ready", "rootfs", true),
     sealStage(plugin, imager),
     imager.isBootable ? checkStage(plugin) : undefined,
-    writeStage(imager, outputs),
+    writeStage(imager, outputs, options.force ?? false),
     options.verify ? verifyStage(imager) : undefined,
     hooks("image:written", "artifact"),
     ...(imager.isBootable ? [manifestStage(outputs), hooks("manifest:ready", "artifact")] : []),
-    publishStage(outputs),
+    publishStage(imager, outputs),
   ];
   return steps.filter((step) => step !== undefined);
 }

@@ -1,7 +1,7 @@
 import { unlinkSync } from "node:fs";
 import { lstat, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname } from "node:path";
-import { leftoversOf, removeTree, siblingOf } from "../lib/atomic.ts";
+import { leftoversOf, removeTree, siblingOf, writeFileAtomically } from "../lib/atomic.ts";
 import { errnoOf, FledgeError } from "../lib/errors.ts";
 import { ioError } from "../lib/io-error.ts";
 import { isOfOtherNamespace, ownerName } from "../lib/owner.ts";
@@ -68,6 +68,19 @@ export async function replace(
     discard: async () => {
       for (const path of [artifact, manifest]) if (path !== undefined) await removeTree(siblingOf(path, "old", owner));
     },
+  };
+}
+
+/** Writes a text over a file, if it is another one; undefined when that is what the file says. */
+export async function replaceFile(path: string, text: string): Promise<Replaced | undefined> {
+  await assertReplaceable(path, true);
+  const before = await readFile(path, "utf8").catch(() => undefined);
+  if (before === text && (await lstat(path)).isFile()) return undefined;
+  await writeFileAtomically(path, text);
+  return {
+    undo: async () => await (before === undefined ? rm(path, { force: true }) : writeFileAtomically(path, before)),
+    keep: () => {},
+    discard: async () => {},
   };
 }
 

@@ -51,6 +51,7 @@ export async function runPlan(plan: Plan, options: RunOptions): Promise<BuildRes
       name: plugin.name,
       ...(plugin.label !== undefined && { label: plugin.label }),
       artifact: need(state, "artifact"),
+      isUnchanged: state.isUnchanged ?? false,
       ...(plan.outputs.manifest !== undefined && { manifest: need(state, "writtenManifest") }),
       ...(plan.launch !== undefined && { launch: plan.launch }),
       warnings: said.warnings,

@@ -7,6 +7,7 @@ import type { MappedFiles } from "../guest/mappings/apply.ts";
 import type { Awaitable, RunContext } from "../lib/context.ts";
 import type { SealedTree } from "../rootfs/seal.ts";
 import type { RootfsTree } from "../rootfs/tree.ts";
+import type { BuildIdentity } from "../store/builds.ts";
 import type { FoundCommand } from "../volant/input.ts";
 import type { Manifest } from "../volant/schema.ts";
 import type { BuildGuard } from "./user-code.ts";
@@ -28,6 +29,12 @@ export type BuildState = {
   command?: FoundCommand;
   tree?: SealedTree;
   artifact?: Artifact;
+  /** What the artifact is made from; absent while nobody had to know. */
+  identity?: BuildIdentity;
+  /** Of the artifact when it was written, or found in place: who changes it afterwards is seen by that. */
+  stamp?: string | undefined;
+  /** Whether what is in place already is what the build would write. */
+  isUnchanged?: boolean;
   manifest?: Manifest;
   writtenManifest?: WrittenManifest;
   /** Called when the build has succeeded: what was put in place stays. */

@@ -1,7 +1,8 @@
 import { access, constants } from "node:fs/promises";
 import { userInfo } from "node:os";
-import { isAbsolute, join, resolve } from "node:path";
+import { isAbsolute, join, relative, resolve, sep } from "node:path";
 import type { Env } from "../lib/context.ts";
+import { type Digest, digestFromHex } from "../lib/digest.ts";
 import { FledgeError, isFledgeError } from "../lib/errors.ts";
 import { makeFolders } from "../lib/folders.ts";
 import { reasonOf } from "../lib/io-error.ts";
@@ -32,6 +33,14 @@ function homeOfUser(): string {
       },
     );
   }
+}
+
+/** The digest that names a file of the store, or the layer that it is of; undefined for a file elsewhere. */
+export function storedDigest(cacheDir: string, file: string | Buffer): Digest | undefined {
+  if (typeof file !== "string") return undefined;
+  const [kind, algorithm, hex = "", ...rest] = relative(cacheDir, file).split(sep);
+  const isOurs = (kind === "blobs" && rest.length === 0) || (kind === "layers" && rest.join() === "layer.tar");
+  return isOurs && algorithm === "sha256" ? digestFromHex(hex) : undefined;
 }
 
 /** Makes a folder inside the cache. Throws a `store` error when it cannot be written to. */

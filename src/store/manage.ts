@@ -5,6 +5,7 @@ import { type Digest, digestFromHex, hexOf } from "../lib/digest.ts";
 import { errnoOf } from "../lib/errors.ts";
 import { hashFile } from "../lib/hash-file.ts";
 import { ownerName } from "../lib/owner.ts";
+import { removeDeadBuilds } from "./builds.ts";
 import { INDEX, isWholeIndex, layersFolder, RECORD, readRecord, TAR, unusable } from "./layer-entry.ts";
 import { isLeased } from "./leases.ts";
 import { removeDeadLocks } from "./lock.ts";
@@ -62,6 +63,7 @@ export async function pruneCache(cacheDir: string, options: PruneOptions = {}): 
     else inUse.push(item);
   }
   await removeDeadMaps(cacheDir);
+  await removeDeadBuilds(cacheDir);
   return { removed, inUse, freedBytes: leftovers + removed.reduce((sum, item) => sum + item.sizeBytes, 0) };
 }
 

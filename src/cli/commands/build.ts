@@ -17,6 +17,7 @@ export const build: Command = {
     ...LOCK_FLAGS,
     ...RUN_FLAGS,
     verify: { type: "boolean", description: "Read the artifact back and compare it with what was meant" },
+    force: { type: "boolean", description: "Write the artifact also when it is there already, the same to the byte" },
     "dry-run": { type: "boolean", description: "Print the plan and do nothing" },
   },
   examples: [

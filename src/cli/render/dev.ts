@@ -1,7 +1,7 @@
 import { relative } from "node:path";
 import type { DevEvent } from "../../dev.ts";
 import { type ErrorData, FledgeError } from "../../lib/errors.ts";
-import { cyan, green, line, printJson, red, type Shown, say, yellow } from "../terminal.ts";
+import { cyan, gray, green, line, printJson, red, type Shown, say, yellow } from "../terminal.ts";
 import { errorLines } from "./error.ts";
 import type { Renderer, RenderOptions } from "./plain.ts";
 import { duration } from "./plain.ts";
@@ -59,12 +59,16 @@ export function createDevRenderer(options: Omit<RenderOptions, "plugins">): DevR
   };
 }
 
-function idleLine({ built, failed, durationMs }: Extract<DevEvent, { type: "dev:idle" }>): Shown {
-  const good = line`${green`built`} ${built.join(", ")}`;
-  const bad = line`${red`failed`} ${failed.join(", ")}`;
-  const both = built.length > 0 && failed.length > 0;
-  const what = both ? line`${good}; ${bad}` : built.length > 0 ? good : bad;
-  const said = built.length + failed.length === 0 ? line`nothing to build` : line`${what} in ${duration(durationMs)}`;
+function idleLine({ built, unchanged, failed, durationMs }: Extract<DevEvent, { type: "dev:idle" }>): Shown {
+  const written = built.filter((name) => !unchanged.includes(name));
+  const parts = [
+    ...(written.length > 0 ? [line`${green`built`} ${written.join(", ")}`] : []),
+    ...(unchanged.length > 0 ? [line`${gray`unchanged`} ${unchanged.join(", ")}`] : []),
+    ...(failed.length > 0 ? [line`${red`failed`} ${failed.join(", ")}`] : []),
+  ];
+  const [first = line`nothing to build`, ...others] = parts;
+  const what = others.reduce((before, part) => line`${before}; ${part}`, first);
+  const said = parts.length === 0 ? what : line`${what} in ${duration(durationMs)}`;
   return line`${said}; waiting for changes (Ctrl-C ends)`;
 }
 

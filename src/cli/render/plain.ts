@@ -61,9 +61,9 @@ export function plainRenderer({ quiet = false, verbose = false, plugins }: Rende
   };
 }
 
-function summary({ name, artifact, manifest, launch, facts, durationMs }: BuildResult): Shown[] {
+function summary({ name, artifact, isUnchanged, manifest, launch, facts, durationMs }: BuildResult): Shown[] {
   return [
-    line`${bold`${name}`} built in ${(durationMs / 1000).toFixed(1)} s`,
+    line`${bold`${name}`} ${isUnchanged ? "unchanged, looked at" : "built"} in ${(durationMs / 1000).toFixed(1)} s`,
     line`  artifact  ${relative("", artifact.path)}  ${formatSize(artifact.sizeBytes)}  ${gray`${artifact.digest}`}`,
     ...(manifest === undefined ? [] : [manifestLine(manifest)]),
     ...Object.entries(facts).map(([fact, value]) => factLine(fact, value)),

@@ -23,7 +23,12 @@ export function summaryLines(names: readonly string[], { results, failures }: Bu
     const failure = failures.find((candidate) => candidate.name === name);
     return result === undefined ? failedRow(name, failure) : builtRow(result);
   });
-  const count = failures.length === 0 ? `${results.length} built` : `${results.length} built, ${failures.length} not`;
+  const unchanged = results.filter(({ isUnchanged }) => isUnchanged).length;
+  const count = [
+    `${results.length - unchanged} built`,
+    ...(unchanged > 0 ? [`${unchanged} unchanged`] : []),
+    ...(failures.length > 0 ? [`${failures.length} not`] : []),
+  ].join(", ");
   const header = ["plugin", "artifact", "size", "time", "warnings"].map((title) => gray`${title}`);
   const facts = results.flatMap(({ name, label = name, facts }) =>
     Object.entries(facts).map(([fact, value]) => line`${label}:${factLine(fact, value)}`),
@@ -31,10 +36,16 @@ export function summaryLines(names: readonly string[], { results, failures }: Bu
   return [line``, ...table([header, ...rows]), ...facts, line`${count}`];
 }
 
-function builtRow({ name, label = name, artifact, durationMs, warnings }: BuildResult): Shown[] {
+function builtRow({ name, label = name, artifact, isUnchanged, durationMs, warnings }: BuildResult): Shown[] {
   const path = shown(relative("", artifact.path)).oneLine;
   const size = shown(formatSize(artifact.sizeBytes));
-  return [line`${green`✔`} ${label}`, path, size, duration(durationMs), tally(warnings)];
+  return [
+    line`${green`✔`} ${label}`,
+    path,
+    size,
+    isUnchanged ? gray`unchanged` : duration(durationMs),
+    tally(warnings),
+  ];
 }
 
 function failedRow(name: string, failure: BuildFailure | undefined): Shown[] {

@@ -1,9 +1,14 @@
+import type { RunContext } from "../../lib/context.ts";
+import { forgetBuild } from "../../store/builds.ts";
 import { renderManifest } from "../../volant/render.ts";
-import { sealManifest, writeManifest } from "../../volant/write.ts";
+import { type SealedManifest, sealManifest, writeManifest } from "../../volant/write.ts";
+import type { BoundImager } from "../imager.ts";
 import { manifestInput } from "../manifest-input.ts";
 import type { Outputs } from "../outputs.ts";
-import { recover, replace, takeTurn } from "../replace.ts";
-import { need, type Step } from "../step.ts";
+import { type Replaced, recover, replace, replaceFile, takeTurn } from "../replace.ts";
+import { type BuildState, need, type Step } from "../step.ts";
+import { remember, stampOf } from "../up-to-date.ts";
+import { writeArtifact } from "./image.ts";
 
 export function manifestStage({ artifact }: Outputs): Step {
   return {
@@ -22,7 +27,7 @@ export function manifestStage({ artifact }: Outputs): Step {
 }
 
 /** What was there before comes back when anything fails until the build is done. */
-export function publishStage(outputs: Outputs): Step {
+export function publishStage(imager: BoundImager, outputs: Outputs): Step {
   const { artifact, manifest } = outputs;
   return {
     name: "publish",
@@ -32,32 +37,53 @@ export function publishStage(outputs: Outputs): Step {
     title: manifest === undefined ? "Put the artifact in place" : "Check the manifest and put both files in place",
     closesPhase: true,
     run: async (state, ctx) => {
-      const { warn, disposer } = ctx;
       const sealed = manifest === undefined ? undefined : sealManifest(need(state, "manifest"));
-      for (const warning of sealed?.warnings ?? []) warn(warning);
-      const written = need(state, "artifact");
+      for (const warning of sealed?.warnings ?? []) ctx.warn(warning);
       const turn = await takeTurn(outputs, ctx);
-      disposer.defer(() => turn.release());
+      ctx.disposer.defer(() => turn.release());
       await recover(outputs, turn);
-      const replaced = await replace(outputs, written.path, async (path) => {
-        if (sealed !== undefined) await writeManifest(path, sealed);
-      });
-      const withdraw = disposer.defer(replaced.undo);
-      if (manifest !== undefined && sealed !== undefined) {
-        state.writtenManifest = {
-          path: manifest,
-          document: sealed.manifest,
-          commandLineBytes: sealed.budget.encodedBytes,
-        };
+      // Another build, or a hook, may have been at it since it was looked at.
+      if (state.isUnchanged && (await stampOf(artifact)) !== state.stamp) {
+        await writeArtifact(state, { imager, artifact }, ctx);
       }
-      const keepFolders = state.keep;
-      state.keep = () => {
-        keepFolders?.();
-        replaced.keep();
-        withdraw();
-        disposer.defer(replaced.discard);
-      };
-      state.artifact = { ...written, path: artifact };
+      if (manifest !== undefined && sealed !== undefined) {
+        const { manifest: document, budget } = sealed;
+        state.writtenManifest = { path: manifest, document, commandLineBytes: budget.encodedBytes };
+      }
+      if (state.isUnchanged) await renewManifest(state, sealed, ctx);
+      else await putInPlace(state, sealed, ctx);
     },
+  };
+
+  async function putInPlace(state: BuildState, sealed: SealedManifest | undefined, ctx: RunContext): Promise<void> {
+    const written = need(state, "artifact");
+    const isAsWritten = (await stampOf(written.path)) === state.stamp;
+    const replaced = await replace(outputs, written.path, async (path) => {
+      if (sealed !== undefined) await writeManifest(path, sealed);
+    });
+    keepWith(state, ctx, replaced);
+    state.artifact = { ...written, path: artifact };
+    if (isAsWritten) await remember(state, { imager, artifact }, ctx);
+    else await forgetBuild(ctx.cacheDir, artifact);
+  }
+
+  /** The artifact stays; what is said of it may have changed. */
+  async function renewManifest(state: BuildState, sealed: SealedManifest | undefined, ctx: RunContext): Promise<void> {
+    if (manifest === undefined || sealed === undefined) return;
+    const replaced = await replaceFile(manifest, sealed.text);
+    if (replaced === undefined) return;
+    keepWith(state, ctx, replaced);
+    state.isUnchanged = false;
+  }
+}
+
+function keepWith(state: BuildState, { disposer }: RunContext, replaced: Replaced): void {
+  const withdraw = disposer.defer(replaced.undo);
+  const keepFolders = state.keep;
+  state.keep = () => {
+    keepFolders?.();
+    replaced.keep();
+    withdraw();
+    disposer.defer(replaced.discard);
   };
 }

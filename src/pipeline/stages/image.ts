@@ -2,6 +2,7 @@ import { dirname } from "node:path";
 import type { ResolvedPlugin } from "../../contract/plugin.ts";
 import { ensureConsole } from "../../guest/skeleton.ts";
 import { removeTree, temporarySibling } from "../../lib/atomic.ts";
+import type { RunContext } from "../../lib/context.ts";
 import { Disposer } from "../../lib/dispose.ts";
 import { ioError, renamedIn } from "../../lib/io-error.ts";
 import { makeFolder } from "../../lib/new-files.ts";
@@ -10,7 +11,8 @@ import { sealTree } from "../../rootfs/seal.ts";
 import { renewing } from "../../store/damage.ts";
 import type { BoundImager } from "../imager.ts";
 import type { Outputs } from "../outputs.ts";
-import { need, type Step } from "../step.ts";
+import { type BuildState, need, type Step } from "../step.ts";
+import { findCurrent, stampOf } from "../up-to-date.ts";
 import { placeWorkload } from "../workload.ts";
 
 export function sealStage({ strategy }: ResolvedPlugin, { isBootable }: BoundImager): Step {
@@ -33,7 +35,8 @@ export function sealStage({ strategy }: ResolvedPlugin, { isBootable }: BoundIma
   };
 }
 
-export function writeStage(imager: BoundImager, { artifact }: Outputs): Step {
+/** `isForced` writes also what is there already. */
+export function writeStage(imager: BoundImager, { artifact }: Outputs, isForced: boolean): Step {
   return {
     name: "write",
     phase: "image",
@@ -42,24 +45,38 @@ export function writeStage(imager: BoundImager, { artifact }: Outputs): Step {
     isEssential: true,
     title: `Write the ${imager.name} image`,
     run: async (state, ctx) => {
-      const tree = need(state, "tree");
-      const folders = new Disposer();
-      // One that something else has been put into meanwhile stays.
-      const keepFolders = ctx.disposer.defer(async () => void (await folders.dispose()));
-      state.keep = keepFolders;
-      await makeFolder(dirname(artifact), folders);
-      const path = await temporarySibling(artifact);
-      ctx.disposer.defer(() => removeTree(path));
-      try {
-        state.artifact = await renewing(ctx, async () => {
-          await removeTree(path); // What was written until a layer turned out to be damaged.
-          return { path, ...(await imager.write(tree, path, ctx)) };
-        });
-      } catch (error) {
-        throw renamedIn(ioError(error, "write", artifact), path, artifact);
-      }
+      const current = isForced ? undefined : await findCurrent(state, { imager, artifact }, ctx);
+      if (current === undefined) return await writeArtifact(state, { imager, artifact }, ctx);
+      const { stamp, ...facts } = current;
+      Object.assign(state, { artifact: facts, stamp, isUnchanged: true });
+      ctx.log(`${artifact} is this tree already`);
     },
   };
+}
+
+/** Writes what `publish` is to put in place beside it. */
+export async function writeArtifact(
+  state: BuildState,
+  { imager, artifact }: { imager: BoundImager; artifact: string },
+  ctx: RunContext,
+): Promise<void> {
+  const tree = need(state, "tree");
+  const folders = new Disposer();
+  // One that something else has been put into meanwhile stays.
+  state.keep = ctx.disposer.defer(async () => void (await folders.dispose()));
+  await makeFolder(dirname(artifact), folders);
+  const path = await temporarySibling(artifact);
+  ctx.disposer.defer(() => removeTree(path));
+  try {
+    state.artifact = await renewing(ctx, async () => {
+      await removeTree(path); // What was written until a layer turned out to be damaged.
+      return { path, ...(await imager.write(tree, path, ctx)) };
+    });
+  } catch (error) {
+    throw renamedIn(ioError(error, "write", artifact), path, artifact);
+  }
+  state.stamp = await stampOf(path);
+  state.isUnchanged = false;
 }
 
 export function verifyStage(imager: BoundImager): Step {

@@ -1,0 +1,118 @@
+import { lstat, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { gunzip, gzip } from "node:zlib";
+import { type Digest, digestFrom, hexOf, sha256 } from "../lib/digest.ts";
+import { errnoOf } from "../lib/errors.ts";
+import { ownerName } from "../lib/owner.ts";
+
+// CACHE/builds/HEX/   what became of the last build of one artifact, HEX being the sha256 of its path
+//   build.json        BuildRecord; written last, so that what is beside it is of the same build
+//   names.gz          a line `CHECKSUM NAME` for each name of its tree, the name in JSON
+//   digests           a line `FILE DIGEST` for each file of the host in it, FILE being what its stat said
+
+/** What is known of the build that made an artifact. */
+export type BuildRecord = {
+  readonly version: 1;
+  /** Absolute path. */
+  readonly artifact: string;
+  /** Of all that its bytes depend on. */
+  readonly key: Digest;
+  readonly digest: Digest;
+  /** Bytes, holes included. */
+  readonly sizeBytes: number;
+  /** What `stat` said of the file when it was in place; of a folder a digest of what it said of all in it. */
+  readonly stamp: string;
+  /** What the key was made of beside the tree, for people who ask why it is another one. */
+  readonly inputs: Readonly<Record<string, string>>;
+};
+
+/** What is kept beside the record, since only some builds ask for it. */
+export type BuildDetails = {
+  readonly names: ReadonlyMap<string, number>;
+  readonly digests: ReadonlyMap<string, string>;
+};
+
+/** What an artifact is made from, as far as its bytes depend on it. */
+export type BuildIdentity = Pick<BuildRecord, "key" | "inputs"> & BuildDetails;
+
+/** The record of the build that made an artifact last; undefined when there is none that can be read. */
+export async function readBuild(cacheDir: string, artifact: string): Promise<BuildRecord | undefined> {
+  try {
+    const record = JSON.parse(await readFile(join(folderOf(cacheDir, artifact), "build.json"), "utf8")) as BuildRecord;
+    const isWhole = digestFrom(record.key) !== undefined && digestFrom(record.digest) !== undefined;
+    return record.version === 1 && record.artifact === artifact && isWhole ? record : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The names of the tree of the last build, each with its checksum. */
+export async function readNames(cacheDir: string, artifact: string): Promise<ReadonlyMap<string, number>> {
+  const packed = await readFile(join(folderOf(cacheDir, artifact), "names.gz")).catch(() => undefined);
+  if (packed === undefined) return new Map();
+  const text = await promisify(gunzip)(packed).catch(() => Buffer.of());
+  return new Map(linesOf(text.toString("utf8")).map(([sum, name]) => [JSON.parse(name) as string, Number(sum)]));
+}
+
+/** The digests of files of the host that the last build knew, by what their stat said. */
+export async function readDigests(cacheDir: string, artifact: string): Promise<ReadonlyMap<string, string>> {
+  const text = await readFile(join(folderOf(cacheDir, artifact), "digests"), "utf8").catch(() => "");
+  return new Map(linesOf(text));
+}
+
+/** Keeps what is known of a build. Throws what Node throws when the cache cannot be written to. */
+export async function writeBuild(cacheDir: string, record: BuildRecord, details: BuildDetails): Promise<void> {
+  const folder = folderOf(cacheDir, record.artifact);
+  await mkdir(folder, { recursive: true });
+  await forgetBuild(cacheDir, record.artifact);
+  const names = [...details.names].map(([name, sum]) => `${sum} ${JSON.stringify(name)}\n`).join("");
+  await put(join(folder, "names.gz"), await promisify(gzip)(names, { level: 1 }));
+  await put(join(folder, "digests"), [...details.digests].map(([file, digest]) => `${file} ${digest}\n`).join(""));
+  await put(join(folder, "build.json"), `${JSON.stringify(record)}\n`);
+}
+
+/** From now on nothing is known of how an artifact was made. */
+export async function forgetBuild(cacheDir: string, artifact: string): Promise<void> {
+  await rm(join(folderOf(cacheDir, artifact), "build.json"), { force: true });
+}
+
+/** Removes what is known of artifacts that are gone. */
+export async function removeDeadBuilds(cacheDir: string): Promise<void> {
+  const folder = join(cacheDir, "builds");
+  for (const name of await readdir(folder).catch(() => [])) {
+    const path = join(folder, name);
+    const text = await readFile(join(path, "build.json"), "utf8").catch(() => "{}");
+    if (!(await isArtifactThere(text))) await rm(path, { recursive: true, force: true }).catch(() => undefined);
+  }
+}
+
+/** A disk that cannot be reached at the moment is no reason to forget. */
+async function isArtifactThere(record: string): Promise<boolean> {
+  try {
+    await lstat((JSON.parse(record) as BuildRecord).artifact);
+    return true;
+  } catch (error) {
+    return (
+      errnoOf(error) !== undefined && !["ENOENT", "ENOTDIR", "ERR_INVALID_ARG_TYPE"].includes(errnoOf(error) ?? "")
+    );
+  }
+}
+
+function folderOf(cacheDir: string, artifact: string): string {
+  return join(cacheDir, "builds", hexOf(sha256(artifact)));
+}
+
+/** Without a flush: what a power cut leaves of it cannot be read, and counts for nothing. */
+async function put(path: string, data: Uint8Array | string): Promise<void> {
+  const temporary = `${path}.${ownerName()}`;
+  await writeFile(temporary, data);
+  await rename(temporary, path);
+}
+
+function linesOf(text: string): [string, string][] {
+  return text
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => [line.slice(0, line.indexOf(" ")), line.slice(line.indexOf(" ") + 1)]);
+}
