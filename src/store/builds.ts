@@ -4,7 +4,6 @@ import { promisify } from "node:util";
 import { gunzip, gzip } from "node:zlib";
 import { type Digest, digestFrom, hexOf, sha256 } from "../lib/digest.ts";
 import { errnoOf } from "../lib/errors.ts";
-import { ownerName } from "../lib/owner.ts";
 
 // CACHE/builds/HEX/   what became of the last build of one artifact, HEX being the sha256 of its path
 //   build.json        BuildRecord; written last, so that what is beside it is of the same build
@@ -103,9 +102,12 @@ function folderOf(cacheDir: string, artifact: string): string {
   return join(cacheDir, "builds", hexOf(sha256(artifact)));
 }
 
-/** Without a flush: what a power cut leaves of it cannot be read, and counts for nothing. */
+/**
+ * Without a flush, and by way of one name for all: what a power cut leaves, or two builds that write at once, cannot be
+ * read and counts for nothing; what a killed build leaves goes with the next one.
+ */
 async function put(path: string, data: Uint8Array | string): Promise<void> {
-  const temporary = `${path}.${ownerName()}`;
+  const temporary = `${path}.new`;
   await writeFile(temporary, data);
   await rename(temporary, path);
 }

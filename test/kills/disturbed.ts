@@ -46,7 +46,7 @@ export async function fillDisks({ tally }: Run): Promise<void> {
   const states = await statesOf(project);
   const imageBytes = statSync(project.artifact).size;
   await onDisk(project.cache, async (leave) => {
-    for (let free = 0; ; free += PAGE_BYTES) {
+    for (let free = 0; ; free += 16 * PAGE_BYTES) {
       rmSync(join(project.cache, "layers"), { recursive: true, force: true });
       leave(free);
       if (await fits(project, `cache with ${free}`, states, tally)) return;
