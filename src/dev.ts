@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { type BuildAllOptions, buildAll } from "./build.ts";
 import type { Project } from "./config/project.ts";
@@ -6,6 +7,7 @@ import { labelOf } from "./contract/plugin.ts";
 import { type ErrorData, errorData, FledgeError } from "./lib/errors.ts";
 import { PathWatcher } from "./lib/watch.ts";
 import { isCovered, type WatchedPath } from "./lib/watched.ts";
+import { LOCK_NAME } from "./lock/file.ts";
 import type { BuildEvent } from "./pipeline/events.ts";
 import { isOutput, watchedPaths } from "./pipeline/watched.ts";
 
@@ -202,7 +204,12 @@ function idOf(plugin: ResolvedPlugin): string {
 }
 
 function reads(plugin: ResolvedPlugin, file: string): boolean {
-  return watchedPaths(plugin).some((watched) => isCovered(watched, file));
+  return inputsOf(plugin).some((watched) => isCovered(watched, file));
+}
+
+/** The lock where one would be written; a change of one further up counts with the next build. */
+function inputsOf(plugin: ResolvedPlugin): WatchedPath[] {
+  return [...watchedPaths(plugin), { path: join(plugin.root ?? plugin.baseDir, LOCK_NAME) }];
 }
 
 function isConfig({ members, watched }: Project, file: string): boolean {
@@ -213,7 +220,7 @@ function isConfig({ members, watched }: Project, file: string): boolean {
 function watchList(project: Project): WatchedPath[] {
   const plugins = pluginsIn(project);
   const isOwn = isOutput(plugins);
-  const inputs = plugins.flatMap(watchedPaths).map((watched): WatchedPath => {
+  const inputs = plugins.flatMap(inputsOf).map((watched): WatchedPath => {
     const { path, accepts = () => true } = watched;
     return { ...watched, accepts: (inside, isFolder) => !isOwn(`${path}/${inside}`) && accepts(inside, isFolder) };
   });

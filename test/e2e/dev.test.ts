@@ -83,6 +83,11 @@ test("it survives errors in the config and in what it imports, and goes on when 
   expect(await dev.until(IDLE)).toMatch(/changed motd\n[\s\S]*error [\s\S]*failed web/);
   write("motd", FILES.motd);
   expect(await dev.until(IDLE)).toMatch(/changed motd\n[\s\S]*(?:built|unchanged) web/);
+  // A lock holds the next build.
+  write("fledge.lock", "<<<<<<< ours");
+  expect(await dev.until(IDLE)).toMatch(/changed fledge\.lock\n[\s\S]*failed web/);
+  rmSync(join(cwd, "fledge.lock"));
+  expect(await dev.until(IDLE)).toMatch(/changed fledge\.lock\n[\s\S]*(?:built|unchanged) web/);
 
   rmSync(join(cwd, "fledge.config.ts"));
   expect(await dev.until(IDLE)).toMatch(/no config found/);
