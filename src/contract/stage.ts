@@ -43,7 +43,7 @@ export type StageName<P extends Phase = Phase> = (typeof BUILTIN_STAGES)[P][numb
 export type StageContext = Pick<RunContext, "signal" | "progress" | "warn" | "fact" | "log">;
 
 /**
- * A step of a build. One of yours runs at the end of its phase, or beside or instead of the stage of that phase that
+ * A stage of a build. One of yours runs at the end of its phase, or beside or instead of the stage of that phase that
  * `before`, `after` or `replaces` names (`fledge plan` lists them).
  */
 export interface Stage<P extends Phase = Phase> {

@@ -3,46 +3,46 @@ import { type AnyStage, PHASES, type Phase, type Phases, type Stage } from "../c
 import { FledgeError } from "../lib/errors.ts";
 import { didYouMean } from "../lib/suggest.ts";
 import { lend } from "./lend.ts";
+import { type BuildState, need, type PlannedStage } from "./planned-stage.ts";
 import { stageContext } from "./stage-context.ts";
-import { type BuildState, need, type Step } from "./step.ts";
 import { type Call, runUserCode } from "./user-code.ts";
 
 /**
  * Puts the user's stages among fledge's: where `before`, `after` or `replaces` says, else at the end of their phase,
  * ahead of the hooks that close it. Throws a `config` error for a name that is not in the phase.
  */
-export function arrange(builtin: readonly Step[], stages: readonly StageLayer[]): Step[] {
-  const steps = [...builtin];
+export function arrange(builtin: readonly PlannedStage[], stages: readonly StageLayer[]): PlannedStage[] {
+  const arranged = [...builtin];
   for (const { origin, stage } of stages) {
-    const step = toStep(stage, origin);
-    if (steps.some((other) => other.name === stage.name) && stage.replaces !== stage.name) {
+    const added = toPlanned(stage, origin);
+    if (arranged.some((other) => other.name === stage.name) && stage.replaces !== stage.name) {
       throw new FledgeError("config", `${origin}: there is a stage "${stage.name}" already`, {
         hint: `give it another name, or say replaces: "${stage.name}"`,
       });
     }
     const anchor = stage.before ?? stage.after ?? stage.replaces;
     if (anchor === undefined) {
-      steps.splice(endOf(steps, stage.phase), 0, step);
+      arranged.splice(endOf(arranged, stage.phase), 0, added);
       continue;
     }
-    const index = steps.findIndex((other) => other.name === anchor && other.phase === stage.phase);
-    if (index < 0) throw noAnchor(steps, stage, anchor, origin);
-    if (stage.replaces !== undefined && steps[index]?.isEssential) throw essential(stage, anchor, origin);
-    if (stage.replaces !== undefined) steps.splice(index, 1, step);
-    else steps.splice(stage.before !== undefined ? index : index + 1, 0, step);
+    const index = arranged.findIndex((other) => other.name === anchor && other.phase === stage.phase);
+    if (index < 0) throw noAnchor(arranged, stage, anchor, origin);
+    if (stage.replaces !== undefined && arranged[index]?.isEssential) throw essential(stage, anchor, origin);
+    if (stage.replaces !== undefined) arranged.splice(index, 1, added);
+    else arranged.splice(stage.before !== undefined ? index : index + 1, 0, added);
   }
-  return steps;
+  return arranged;
 }
 
 /** Ahead of what closes a phase, so that the closing hooks see what the user's stages did. */
-function endOf(steps: readonly Step[], phase: Phase): number {
-  const closing = steps.findIndex((step) => step.phase === phase && step.closesPhase);
+function endOf(stages: readonly PlannedStage[], phase: Phase): number {
+  const closing = stages.findIndex((other) => other.phase === phase && other.closesPhase);
   return closing >= 0
     ? closing
-    : steps.findLastIndex((step) => PHASES.indexOf(step.phase) <= PHASES.indexOf(phase)) + 1;
+    : stages.findLastIndex((other) => PHASES.indexOf(other.phase) <= PHASES.indexOf(phase)) + 1;
 }
 
-function toStep<P extends Phase>(stage: Stage<P>, origin: string): Step {
+function toPlanned<P extends Phase>(stage: Stage<P>, origin: string): PlannedStage {
   return {
     name: stage.name,
     phase: stage.phase,
@@ -75,8 +75,10 @@ function essential(stage: AnyStage, anchor: string, origin: string): FledgeError
   return new FledgeError("config", message, { hint: `let it run before or after "${anchor}"` });
 }
 
-function noAnchor(steps: readonly Step[], stage: AnyStage, anchor: string, origin: string): FledgeError {
-  const names = steps.filter((step) => step.phase === stage.phase && step.kind === "stage").map((step) => step.name);
+function noAnchor(stages: readonly PlannedStage[], stage: AnyStage, anchor: string, origin: string): FledgeError {
+  const names = stages
+    .filter((other) => other.phase === stage.phase && other.kind === "stage")
+    .map((other) => other.name);
   return new FledgeError(
     "config",
     `${origin}: stage "${stage.name}" refers to "${anchor}", which is not in the ${stage.phase} phase`,

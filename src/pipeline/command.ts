@@ -2,7 +2,7 @@ import type { RootfsTree } from "../rootfs/tree.ts";
 import type { Command } from "../volant/input.ts";
 import { resolveEntrypoint } from "../volant/workload.ts";
 import { workloadSources } from "./manifest-input.ts";
-import type { BuildState } from "./step.ts";
+import type { BuildState } from "./planned-stage.ts";
 
 /** Where a bare name is looked for when nothing sets PATH: the value that container engines give. */
 const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

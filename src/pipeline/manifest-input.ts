@@ -6,7 +6,7 @@ import type { ResolvedMapping } from "../guest/mappings/options.ts";
 import { FledgeError } from "../lib/errors.ts";
 import type { ManifestInput } from "../volant/input.ts";
 import type { ManifestOptions } from "../volant/options.ts";
-import { type BuildState, need } from "./step.ts";
+import { type BuildState, need } from "./planned-stage.ts";
 
 /** What the manifest is rendered from, once the artifact is written. */
 export function manifestInput(state: BuildState, artifactPath: string): ManifestInput {

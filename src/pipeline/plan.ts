@@ -14,13 +14,13 @@ import { type BoundImager, bootMedium, headroomWarnings, imagerFor } from "./ima
 import { type Input, inputsOf } from "./inputs.ts";
 import { assertEntrypoint } from "./manifest-input.ts";
 import { namingWarnings, type Outputs, outputsOf } from "./outputs.ts";
+import type { PlannedStage } from "./planned-stage.ts";
 import { manifestStage, publishStage } from "./stages/artifact.ts";
 import { checkStage } from "./stages/check.ts";
 import { agentStage, busyboxStage, initStage, mappingsStage, skeletonStage } from "./stages/guest.ts";
-import { hooksStep } from "./stages/hooks.ts";
+import { hooksStage } from "./stages/hooks.ts";
 import { sealStage, verifyStage, writeStage } from "./stages/image.ts";
 import { imageConfigStage, layersStage, pinStage, sourceOf } from "./stages/source.ts";
-import type { Step } from "./step.ts";
 
 /** What to plan for, beside what the plugin says. */
 export type PlanOptions = {
@@ -33,7 +33,7 @@ export type PlanOptions = {
 /** What a build will do, as data: nothing has been fetched, run or written to find it out. */
 export type Plan = {
   readonly plugin: ResolvedPlugin;
-  readonly steps: readonly Step[];
+  readonly stages: readonly PlannedStage[];
   /** What is read from outside the config. */
   readonly inputs: readonly Input[];
   /** What the machine must have. */
@@ -54,7 +54,7 @@ export function plan(plugin: ResolvedPlugin, options: PlanOptions = {}): Plan {
   const source = sourceOf(plugin, outputs);
   return {
     plugin,
-    steps: arrange(builtinSteps(plugin, { source, imager, outputs, options }), plugin.stages),
+    stages: arrange(builtinStages(plugin, { source, imager, outputs, options }), plugin.stages),
     inputs: inputsOf(plugin),
     requirements: [
       ...(source?.requirements?.() ?? []),
@@ -88,12 +88,12 @@ type Parts = {
 };
 
 /** The whole build, in order. */
-function builtinSteps(plugin: ResolvedPlugin, { source, imager, outputs, options }: Parts): Step[] {
-  const hooks = (name: HookName, phase: Phase, closesPhase = false): Step | undefined => {
+function builtinStages(plugin: ResolvedPlugin, { source, imager, outputs, options }: Parts): PlannedStage[] {
+  const hooks = (name: HookName, phase: Phase, closesPhase = false): PlannedStage | undefined => {
     const origins = originsOf(plugin.hooks, name);
-    return origins.length > 0 ? hooksStep(name, phase, origins, plugin.hooks, closesPhase) : undefined;
+    return origins.length > 0 ? hooksStage(name, phase, origins, plugin.hooks, closesPhase) : undefined;
   };
-  const steps: (Step | undefined)[] = [
+  const stages: (PlannedStage | undefined)[] = [
     hooks("config:resolved", "source"),
     pinStage(source, plugin),
     source && hooks("source:pinned", "source", true),
@@ -114,5 +114,5 @@ function builtinSteps(plugin: ResolvedPlugin, { source, imager, outputs, options
     ...(imager.isBootable ? [manifestStage(outputs), hooks("manifest:ready", "artifact")] : []),
     publishStage(imager, outputs),
   ];
-  return steps.filter((step) => step !== undefined);
+  return stages.filter((stage) => stage !== undefined);
 }

@@ -11,7 +11,7 @@ import { FactBook } from "./facts.ts";
 import { fire } from "./fire.ts";
 import { lend } from "./lend.ts";
 import type { Plan } from "./plan.ts";
-import { type BuildState, need, type Step } from "./step.ts";
+import { type BuildState, need, type PlannedStage } from "./planned-stage.ts";
 import { BuildGuard, runUserCode } from "./user-code.ts";
 
 /** The part of the context that lives as long as the build; progress, warnings, facts and logs go through `onEvent`. */
@@ -38,7 +38,7 @@ export async function runPlan(plan: Plan, options: RunOptions): Promise<BuildRes
     contextFor("rootfs").warn(warning),
   );
   const state: BuildState = { plugin, rootfs, guard, locks: options.locks };
-  const contextFor = (step: string): RunContext => contextOf(labelOf(plugin), step, { ...options, signal }, said);
+  const contextFor = (stage: string): RunContext => contextOf(labelOf(plugin), stage, { ...options, signal }, said);
   const cleanUp = async (): Promise<void> => {
     const failures = await options.disposer.dispose();
     for (const failure of failures) contextFor("cleanup").warn({ message: `could not clean up: ${failure}` });
@@ -46,7 +46,7 @@ export async function runPlan(plan: Plan, options: RunOptions): Promise<BuildRes
 
   try {
     for (const warning of plan.warnings) contextFor("plan").warn(warning);
-    for (const step of plan.steps) stages.push(await runStep(step, state, contextFor(step.name), onEvent));
+    for (const stage of plan.stages) stages.push(await runStage(stage, state, contextFor(stage.name), onEvent));
     const result: BuildResult = {
       name: plugin.name,
       ...(plugin.label !== undefined && { label: plugin.label }),
@@ -81,31 +81,36 @@ export async function runPlan(plan: Plan, options: RunOptions): Promise<BuildRes
   }
 }
 
-async function runStep(step: Step, state: BuildState, ctx: RunContext, onEvent: EventSink): Promise<StageTiming> {
+async function runStage(
+  stage: PlannedStage,
+  state: BuildState,
+  ctx: RunContext,
+  onEvent: EventSink,
+): Promise<StageTiming> {
   const { guard } = state;
   const { signal } = guard;
   const plugin = labelOf(state.plugin);
   throwIfAborted(signal);
   const started = performance.now();
-  onEvent({ type: "stage:start", plugin, stage: step.name, title: step.title });
+  onEvent({ type: "stage:start", plugin, stage: stage.name, title: stage.title });
   try {
-    const { owner } = step;
+    const { owner } = stage;
     const running = Promise.resolve(
       owner === undefined
-        ? step.run(state, ctx)
-        : runUserCode(owner, guard, (call) => step.run(state, lend(ctx, "ctx", call))),
+        ? stage.run(state, ctx)
+        : runUserCode(owner, guard, (call) => stage.run(state, lend(ctx, "ctx", call))),
     );
-    await (step.origins === undefined ? running : untilAborted(running, signal));
+    await (stage.origins === undefined ? running : untilAborted(running, signal));
     throwIfAborted(signal);
   } catch (error) {
     const failure = guard.causeOf(error);
     const durationMs = performance.now() - started;
-    onEvent({ type: "stage:failed", plugin, stage: step.name, durationMs, message: messageOf(failure) });
+    onEvent({ type: "stage:failed", plugin, stage: stage.name, durationMs, message: messageOf(failure) });
     throw failure;
   }
   const durationMs = performance.now() - started;
-  onEvent({ type: "stage:done", plugin, stage: step.name, durationMs });
-  return { stage: step.name, durationMs };
+  onEvent({ type: "stage:done", plugin, stage: stage.name, durationMs });
+  return { stage: stage.name, durationMs };
 }
 
 /** The hook's own failure must not hide what it was told of. */

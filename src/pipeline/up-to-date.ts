@@ -23,7 +23,7 @@ import {
 } from "../store/builds.ts";
 import { storedDigest } from "../store/cache-dir.ts";
 import type { BoundImager } from "./imager.ts";
-import { type BuildState, need } from "./step.ts";
+import { type BuildState, need } from "./planned-stage.ts";
 
 /** What is to be written, and where. */
 type Target = { readonly imager: BoundImager; readonly artifact: string };

@@ -2,7 +2,7 @@ import type { ResolvedPlugin } from "../contract/plugin.ts";
 import { makeWorkdir } from "../guest/workdir.ts";
 import type { RunContext } from "../lib/context.ts";
 import { commandOf, findProgram } from "./command.ts";
-import type { BuildState } from "./step.ts";
+import type { BuildState } from "./planned-stage.ts";
 
 /**
  * Finds the program that the guest is to run, and makes its working folder if there is none. The last that is done to

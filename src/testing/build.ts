@@ -9,9 +9,9 @@ import { type Env, epochFrom, type Warning } from "../lib/context.ts";
 import { Disposer } from "../lib/dispose.ts";
 import { FledgeError } from "../lib/errors.ts";
 import { plan } from "../pipeline/plan.ts";
+import type { PlannedStage } from "../pipeline/planned-stage.ts";
 import { preflight } from "../pipeline/preflight.ts";
 import { runPlan } from "../pipeline/run.ts";
-import type { Step } from "../pipeline/step.ts";
 import type { RootfsTree } from "../rootfs/tree.ts";
 import { resolveCacheDir } from "../store/cache-dir.ts";
 import type { Manifest } from "../volant/schema.ts";
@@ -117,14 +117,14 @@ async function run(
   let tree: RootfsTree | undefined;
   const logs: string[] = [];
   const planned = plan(plugin);
-  const steps = planned.steps.map((step) => ({
-    ...step,
-    run: (...[state, ctx]: Parameters<Step["run"]>) => {
+  const seen = planned.stages.map((stage) => ({
+    ...stage,
+    run: (...[state, ctx]: Parameters<PlannedStage["run"]>) => {
       tree = state.rootfs;
-      return step.run(state, ctx);
+      return stage.run(state, ctx);
     },
   }));
-  const whole = { ...planned, steps };
+  const whole = { ...planned, stages: seen };
   if (write) await preflight(whole, { env, signal });
   const result = await runPlan(write ? whole : inMemory(whole), {
     ...{ env, signal, disposer, epoch: epochFrom(env), cacheDir: resolveCacheDir(env, cacheDir) },
@@ -134,7 +134,7 @@ async function run(
   });
   const { manifest, warnings, facts, stages } = result;
   return {
-    // A plan has steps, and each sees the same tree.
+    // A plan has several, and each sees the same tree.
     tree: tree as RootfsTree,
     ...(manifest !== undefined && { manifest: manifest.document }),
     ...{ warnings, facts, logs },

@@ -1,35 +1,35 @@
 import { sha256 } from "../lib/digest.ts";
 import type { Plan } from "../pipeline/plan.ts";
-import { need, type Step } from "../pipeline/step.ts";
+import { need, type PlannedStage } from "../pipeline/planned-stage.ts";
 import { sealManifest } from "../volant/write.ts";
 
 /** A plan without what reads or writes the artifact: the tree is made and checked, the manifest rendered and checked. */
 export function inMemory(plan: Plan): Plan {
-  return { ...plan, steps: plan.steps.flatMap((step) => replaced(step, plan)) };
+  return { ...plan, stages: plan.stages.flatMap((stage) => replaced(stage, plan)) };
 }
 
-function replaced(step: Step, { outputs }: Plan): Step[] {
-  switch (step.name) {
+function replaced(stage: PlannedStage, { outputs }: Plan): PlannedStage[] {
+  switch (stage.name) {
     case "write":
       return [
         {
-          ...step,
+          ...stage,
           run: (state) => {
             state.artifact = { path: outputs.artifact, sizeBytes: 0, digest: sha256("") };
           },
         },
       ];
     case "publish":
-      return outputs.manifest === undefined ? [] : [{ ...step, run: sealed(outputs.manifest) }];
+      return outputs.manifest === undefined ? [] : [{ ...stage, run: sealed(outputs.manifest) }];
     case "manifest":
     case "manifest:ready":
-      return [step];
+      return [stage];
     default:
-      return step.phase === "artifact" ? [] : [step];
+      return stage.phase === "artifact" ? [] : [stage];
   }
 }
 
-function sealed(path: string): Step["run"] {
+function sealed(path: string): PlannedStage["run"] {
   return (state, { warn }) => {
     const { manifest, warnings, budget } = sealManifest(need(state, "manifest"));
     for (const warning of warnings) warn(warning);

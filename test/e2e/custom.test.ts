@@ -78,9 +78,9 @@ describeWith("parts of the user's own", [requireTools("tar", "gzip", "busybox")]
     ];
     for (const recipe of recipes) {
       const plugin = await planned(recipe ?? {});
-      const { inputs, steps, requirements } = plan(plugin);
+      const { inputs, stages, requirements } = plan(plugin);
       expect(inputs).toContainEqual({ what: "source", from: "packed" });
-      expect(steps.find(({ name }) => name === "pin")?.title).toContain("packed");
+      expect(stages.find(({ name }) => name === "pin")?.title).toContain("packed");
       const { findings } = await diagnosePlan({ ...plan(plugin), requirements }, machine);
       expect(findings.map(({ reason }) => reason)).toContain('pack the root (the source "packed")');
       const { artifact, facts, manifest: written } = await build(plugin, { verify: true, cacheDir: tempDir() });

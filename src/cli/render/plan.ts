@@ -9,7 +9,7 @@ import { statusLines } from "./lock.ts";
 
 /** The plan as data: what `fledge plan --json` prints. */
 export function planData(
-  { plugin, steps, inputs, requirements, outputs, launch, warnings }: Plan,
+  { plugin, stages, inputs, requirements, outputs, launch, warnings }: Plan,
   lock: LockStatus,
 ): object {
   const { name, version, strategy, platform, notes } = plugin;
@@ -20,7 +20,7 @@ export function planData(
     platform,
     inputs,
     lock,
-    stages: steps.map(({ name, phase, kind, title, origins }) => ({
+    stages: stages.map(({ name, phase, kind, title, origins }) => ({
       name,
       phase,
       kind,
@@ -37,7 +37,7 @@ export function planData(
 
 /** The plan as a tree for people. */
 export function planLines(
-  { plugin, steps, inputs, requirements, outputs, launch, warnings }: Plan,
+  { plugin, stages, inputs, requirements, outputs, launch, warnings }: Plan,
   lock: LockStatus,
 ): Shown[] {
   const needs = requirements.map(neededBy);
@@ -46,7 +46,7 @@ export function planLines(
     ["held to", statusLines(lock)],
     [
       "stages",
-      steps.map(
+      stages.map(
         ({ name, title, origins }) => line`${bold`${name}`}  ${title}${origins ? ` (${origins.join(", ")})` : ""}`,
       ),
     ],

@@ -5,12 +5,12 @@ import { type SealedManifest, sealManifest, writeManifest } from "../../volant/w
 import type { BoundImager } from "../imager.ts";
 import { manifestInput } from "../manifest-input.ts";
 import type { Outputs } from "../outputs.ts";
+import { type BuildState, need, type PlannedStage } from "../planned-stage.ts";
 import { type Replaced, recover, replace, replaceFile, takeTurn } from "../replace.ts";
-import { type BuildState, need, type Step } from "../step.ts";
 import { remember, stampOf } from "../up-to-date.ts";
 import { writeArtifact } from "./image.ts";
 
-export function manifestStage({ artifact }: Outputs): Step {
+export function manifestStage({ artifact }: Outputs): PlannedStage {
   return {
     name: "manifest",
     phase: "artifact",
@@ -27,7 +27,7 @@ export function manifestStage({ artifact }: Outputs): Step {
 }
 
 /** What was there before comes back when anything fails until the build is done. */
-export function publishStage(imager: BoundImager, outputs: Outputs): Step {
+export function publishStage(imager: BoundImager, outputs: Outputs): PlannedStage {
   const { artifact, manifest } = outputs;
   return {
     name: "publish",

@@ -6,10 +6,10 @@ import type { RunContext } from "../../lib/context.ts";
 import { FledgeError } from "../../lib/errors.ts";
 import type { RootfsTree } from "../../rootfs/tree.ts";
 import { missingEntrypoint } from "../manifest-input.ts";
-import { type BuildState, need, type Step } from "../step.ts";
+import { type BuildState, need, type PlannedStage } from "../planned-stage.ts";
 import { isStartedByAgent } from "../workload.ts";
 
-export function checkStage(plugin: ResolvedPlugin): Step {
+export function checkStage(plugin: ResolvedPlugin): PlannedStage {
   return {
     name: "check",
     phase: "image",

@@ -7,9 +7,9 @@ import { installInit } from "../../guest/init/install.ts";
 import { applyMappings } from "../../guest/mappings/apply.ts";
 import { addSkeleton, INITRAMFS_FOLDERS, ROOTFS_FOLDERS } from "../../guest/skeleton.ts";
 import { isMadeBy, type Outputs } from "../outputs.ts";
-import type { Step } from "../step.ts";
+import type { PlannedStage } from "../planned-stage.ts";
 
-export function skeletonStage({ strategy }: ResolvedPlugin): Step {
+export function skeletonStage({ strategy }: ResolvedPlugin): PlannedStage {
   return {
     name: "skeleton",
     phase: "rootfs",
@@ -19,7 +19,7 @@ export function skeletonStage({ strategy }: ResolvedPlugin): Step {
   };
 }
 
-export function busyboxStage(plugin: ResolvedPlugin): Step | undefined {
+export function busyboxStage(plugin: ResolvedPlugin): PlannedStage | undefined {
   if (plugin.strategy !== "initramfs" || plugin.busybox === undefined) return undefined;
   const { busybox, baseDir } = plugin;
   return {
@@ -32,7 +32,7 @@ export function busyboxStage(plugin: ResolvedPlugin): Step | undefined {
   };
 }
 
-export function agentStage(plugin: ResolvedPlugin): Step | undefined {
+export function agentStage(plugin: ResolvedPlugin): PlannedStage | undefined {
   if (plugin.agent === undefined) return undefined;
   const { agent, baseDir } = plugin;
   return {
@@ -48,7 +48,7 @@ export function agentStage(plugin: ResolvedPlugin): Step | undefined {
   };
 }
 
-export function initStage(plugin: ResolvedPlugin): Step | undefined {
+export function initStage(plugin: ResolvedPlugin): PlannedStage | undefined {
   if (plugin.strategy !== "initramfs" || plugin.init.mode === "none") return undefined;
   const { init } = plugin;
   return {
@@ -60,7 +60,7 @@ export function initStage(plugin: ResolvedPlugin): Step | undefined {
   };
 }
 
-export function mappingsStage({ mappings }: ResolvedPlugin, outputs: Outputs): Step | undefined {
+export function mappingsStage({ mappings }: ResolvedPlugin, outputs: Outputs): PlannedStage | undefined {
   if (mappings.length === 0) return undefined;
   return {
     name: "mappings",

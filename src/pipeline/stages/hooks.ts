@@ -4,17 +4,17 @@ import { deepFreeze } from "../../lib/freeze.ts";
 import type { Manifest } from "../../volant/schema.ts";
 import { viewOf } from "../arrange.ts";
 import { fire, type HookContext } from "../fire.ts";
-import { type BuildState, need, type Step } from "../step.ts";
+import { type BuildState, need, type PlannedStage } from "../planned-stage.ts";
 import type { Call } from "../user-code.ts";
 
-/** All hooks of one name, as a step of the plan. */
-export function hooksStep(
+/** All hooks of one name, as a stage of the plan. */
+export function hooksStage(
   name: HookName,
   phase: Phase,
   origins: readonly string[],
   layers: readonly HookLayer[],
   closesPhase: boolean,
-): Step {
+): PlannedStage {
   return {
     name,
     phase,

@@ -11,11 +11,11 @@ import { sealTree } from "../../rootfs/seal.ts";
 import { renewing } from "../../store/damage.ts";
 import type { BoundImager } from "../imager.ts";
 import type { Outputs } from "../outputs.ts";
-import { type BuildState, need, type Step } from "../step.ts";
+import { type BuildState, need, type PlannedStage } from "../planned-stage.ts";
 import { findCurrent, stampOf } from "../up-to-date.ts";
 import { placeWorkload } from "../workload.ts";
 
-export function sealStage({ strategy }: ResolvedPlugin, { isBootable }: BoundImager): Step {
+export function sealStage({ strategy }: ResolvedPlugin, { isBootable }: BoundImager): PlannedStage {
   return {
     name: "seal",
     phase: "image",
@@ -36,7 +36,7 @@ export function sealStage({ strategy }: ResolvedPlugin, { isBootable }: BoundIma
 }
 
 /** `isForced` writes also what is there already. */
-export function writeStage(imager: BoundImager, { artifact }: Outputs, isForced: boolean): Step {
+export function writeStage(imager: BoundImager, { artifact }: Outputs, isForced: boolean): PlannedStage {
   return {
     name: "write",
     phase: "image",
@@ -79,7 +79,7 @@ export async function writeArtifact(
   state.isUnchanged = false;
 }
 
-export function verifyStage(imager: BoundImager): Step {
+export function verifyStage(imager: BoundImager): PlannedStage {
   return {
     name: "verify",
     phase: "image",

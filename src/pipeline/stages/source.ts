@@ -5,7 +5,7 @@ import { applyLayer } from "../../rootfs/apply.ts";
 import { openSource } from "../../sources/index.ts";
 import { referenceOf } from "../inputs.ts";
 import { isMadeBy, type Outputs } from "../outputs.ts";
-import { need, type Step } from "../step.ts";
+import { need, type PlannedStage } from "../planned-stage.ts";
 import type { Owner } from "../user-failure.ts";
 
 /** Opens what the recipe starts from; nothing is read yet. Throws a `config` error for a reference that is none. */
@@ -23,7 +23,7 @@ export function sourceOf(
   });
 }
 
-export function pinStage(source: Source | undefined, plugin: ResolvedPlugin): Step | undefined {
+export function pinStage(source: Source | undefined, plugin: ResolvedPlugin): PlannedStage | undefined {
   if (source === undefined) return undefined;
   const reference = referenceOf(plugin);
   const isBuilt = plugin.source !== undefined && "dockerfile" in plugin.source;
@@ -49,7 +49,7 @@ function ownerOf({ source }: ResolvedPlugin): Owner | undefined {
   return { who: `the source "${source.custom.name}"`, code: "source" };
 }
 
-export function layersStage(source: Source | undefined, plugin: ResolvedPlugin): Step | undefined {
+export function layersStage(source: Source | undefined, plugin: ResolvedPlugin): PlannedStage | undefined {
   if (source === undefined) return undefined;
   const { limits } = plugin;
   return {
@@ -71,7 +71,7 @@ export function layersStage(source: Source | undefined, plugin: ResolvedPlugin):
 /** Where the agent expects the image's config. */
 const IMAGE_CONFIG_PATH = "/etc/fsify-entrypoint";
 
-export function imageConfigStage(source: Source | undefined): Step | undefined {
+export function imageConfigStage(source: Source | undefined): PlannedStage | undefined {
   if (source?.image === undefined) return undefined;
   return {
     name: "image-config",

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import type { AnyStage, Phase } from "../../../src/contract/stage.ts";
 import { arrange } from "../../../src/pipeline/arrange.ts";
-import type { Step } from "../../../src/pipeline/step.ts";
+import type { PlannedStage } from "../../../src/pipeline/planned-stage.ts";
 
-const step = (name: string, phase: Phase, more: Partial<Step> = {}): Step => ({
+const step = (name: string, phase: Phase, more: Partial<PlannedStage> = {}): PlannedStage => ({
   name,
   phase,
   kind: "stage",
@@ -12,7 +12,7 @@ const step = (name: string, phase: Phase, more: Partial<Step> = {}): Step => ({
   ...more,
 });
 
-const BUILTIN: readonly Step[] = [
+const BUILTIN: readonly PlannedStage[] = [
   step("skeleton", "rootfs"),
   step("mappings", "rootfs"),
   step("rootfs:ready", "rootfs", { kind: "hooks", closesPhase: true }),
@@ -46,7 +46,7 @@ describe("a stage", () => {
     expect(at({ phase })).toEqual(around);
   });
 
-  it("of a phase without steps comes after the phases before it", () => {
+  it("of a phase without stages comes after the phases before it", () => {
     const builtin = [step("pin", "source"), step("seal", "image")];
     expect(names([{ phase: "rootfs" }], builtin)).toEqual(["pin", "mine", "seal"]);
   });

@@ -18,13 +18,13 @@ describe("plan", () => {
       busybox: { url: "https://me:s3cret@host/box?sig=s3cret", sha256: "ab" },
       agent: { release: "v1", repository: "a/b" },
     });
-    const { steps, inputs, requirements } = plan(
+    const { stages, inputs, requirements } = plan(
       { ...plugin, manifest: { workload: { entrypoint: ["/init"] } } } as never,
       {
         verify: true,
       },
     );
-    expect(steps.map(({ name }) => name)).toEqual([
+    expect(stages.map(({ name }) => name)).toEqual([
       "config:resolved",
       "skeleton",
       "busybox",
@@ -39,7 +39,7 @@ describe("plan", () => {
       "manifest",
       "publish",
     ]);
-    expect(steps.every(({ title }) => /^[A-Z]/.test(title))).toBe(true);
+    expect(stages.every(({ title }) => /^[A-Z]/.test(title))).toBe(true);
     expect(inputs).toEqual([
       { what: "BusyBox", from: "https://host/box", pinned: "ab" },
       { what: "agent", from: "release v1 of a/b" },
@@ -70,7 +70,7 @@ describe("plan", () => {
       agent: { path: "/bin/busybox" },
       source: { image: "nginx:alpine" },
     });
-    const stages = plan(plugin, { verify: true }).steps.filter(({ kind }) => kind === "stage");
+    const stages = plan(plugin, { verify: true }).stages.filter(({ kind }) => kind === "stage");
     const named = PHASES.map((phase) => [phase, stages.filter((step) => step.phase === phase).map(({ name }) => name)]);
     expect(Object.fromEntries(named)).toEqual(BUILTIN_STAGES);
   });

@@ -40,10 +40,10 @@ describe("a build", () => {
       manifest: { path: join(plugin.outDir, "small.manifest.json") },
       warnings: [],
     });
-    const steps = ["skeleton", "mappings", "seal", "check", "write", "manifest", "publish"];
-    expect(result?.stages.map((timing) => timing.stage)).toEqual(steps);
-    expect(events.flatMap((event) => (event.type === "stage:start" ? [event.stage] : []))).toEqual(steps);
-    expect(events.flatMap((event) => (event.type === "stage:done" ? [event.stage] : []))).toEqual(steps);
+    const stages = ["skeleton", "mappings", "seal", "check", "write", "manifest", "publish"];
+    expect(result?.stages.map((timing) => timing.stage)).toEqual(stages);
+    expect(events.flatMap((event) => (event.type === "stage:start" ? [event.stage] : []))).toEqual(stages);
+    expect(events.flatMap((event) => (event.type === "stage:done" ? [event.stage] : []))).toEqual(stages);
     expect(events.at(-1)).toEqual({ type: "build:done", plugin: "small", result });
   });
 

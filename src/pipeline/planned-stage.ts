@@ -13,7 +13,7 @@ import type { Manifest } from "../volant/schema.ts";
 import type { BuildGuard } from "./user-code.ts";
 import type { Owner } from "./user-failure.ts";
 
-/** What the steps of one build hand on to each other. A step may count on what the steps before it have set. */
+/** What the stages of one build hand on to each other. A stage may count on what the stages before it have set. */
 export type BuildState = {
   readonly plugin: ResolvedPlugin;
   readonly rootfs: RootfsTree;
@@ -42,7 +42,7 @@ export type BuildState = {
 };
 
 /** One line of a plan: a stage of fledge's, a stage of the user's, or the hooks of one moment. */
-export type Step = {
+export type PlannedStage = {
   readonly name: string;
   readonly phase: Phase;
   readonly kind: "stage" | "hooks";
@@ -54,14 +54,14 @@ export type Step = {
   readonly owner?: Owner | undefined;
   /** Stages of the user's that name no place go ahead of it. */
   readonly closesPhase?: boolean;
-  /** What it makes is needed by the steps after it, and nothing of the user's can make it. */
+  /** What it makes is needed by the stages after it, and nothing of the user's can make it. */
   readonly isEssential?: boolean;
   run(state: BuildState, ctx: RunContext): Awaitable<void>;
 };
 
-/** A value that an earlier step has set; its absence is a mistake in the plan, never of the user's. */
+/** A value that an earlier stage has set; its absence is a mistake in the plan, never of the user's. */
 export function need<K extends keyof BuildState>(state: BuildState, key: K): NonNullable<BuildState[K]> {
   const value = state[key];
-  if (value === undefined || value === null) throw new Error(`the plan ran a step that needs "${key}" too early`);
+  if (value === undefined || value === null) throw new Error(`the plan ran a stage that needs "${key}" too early`);
   return value;
 }
