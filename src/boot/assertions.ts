@@ -118,7 +118,10 @@ class StepWait {
       const pattern = new RegExp(step.pattern);
       return console.find((line) => pattern.test(line)) !== undefined;
     }
-    if ("http" in step) return await this.#answers(step);
+    if ("http" in step) {
+      this.#lastAnswer ||= NO_ANSWER;
+      return await this.#answers(step);
+    }
     if ("port" in step) return await this.#guest.accepts(step.port).catch(() => false);
     const exit = this.#report?.exit;
     return step.exit === "any" ? exit === "poweroff" || exit === "reboot" : exit === step.exit;
@@ -126,6 +129,8 @@ class StepWait {
 
   async #answers(step: Extract<BootStep, { http: string }>): Promise<boolean> {
     const guestPort = step.port ?? this.#context.httpPort;
+    // QEMU takes a connection before the guest can, and keeps it waiting.
+    if (!(await this.#guest.accepts(guestPort).catch(() => false))) return false;
     const hostPort = this.#guest.forwards.find((one) => one.guestPort === guestPort)?.hostPort;
     const leftMs = Math.max(1, this.#lateAtMs - this.#guest.elapsedMs());
     const signal = AbortSignal.any([this.#context.signal, AbortSignal.timeout(Math.ceil(Math.min(leftMs, ANSWER_MS)))]);
@@ -136,7 +141,8 @@ class StepWait {
       const isStatus = step.status === undefined ? answer.ok : answer.status === step.status;
       return isStatus && body.includes(step.contains ?? "");
     } catch (error) {
-      if (this.#lastAnswer === "") this.#lastAnswer = `; ${reasonOf(error)}`;
+      if (this.#lastAnswer === NO_ANSWER)
+        this.#lastAnswer = `; a program takes connections there, but ${reasonOf(error)}`;
       return false;
     }
   }
@@ -159,6 +165,8 @@ class StepWait {
     return `${describeStep(this.#step)} was not there within ${budget}${this.#lastAnswer}${silent}`;
   }
 }
+
+const NO_ANSWER = "; nothing takes connections there";
 
 const POLL_MS = 100;
 

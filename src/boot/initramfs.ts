@@ -56,6 +56,7 @@ export async function writeInitramfs(
   });
   if (medium.kind === "rootfs" && manifest !== undefined) {
     tree.writeFile(`${STAGE_FOLDER}/start`, startScript(manifest));
+    tree.link(`${STAGE_FOLDER}/init`, "/init"); // without it switch_root does not take this for an initramfs
     tree.mkdir("/dev");
     tree.mknod("/dev/console", { type: "char", major: 5, minor: 1, mode: 0o600 });
   }
