@@ -1,6 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { sha256 } from "../../src/lib/digest.ts";
@@ -44,17 +43,22 @@ function disk(script: string, workload: object = {}): string {
   });
 }
 
-/** A command that boots; what KVM can do here is asked once. */
-function run(args: readonly string[], cwd: string, options: CliOptions = {}) {
-  return fledge(args, { cwd, ...options });
+/** A command whose temporary files are in a folder of the project's. */
+function run(args: readonly string[], cwd: string, { env = {}, ...options }: CliOptions = {}) {
+  return fledge(args, { cwd, env: { TMPDIR: temporaryOf(cwd), ...env }, ...options });
 }
 
-/** What boots on this machine have in their temporary folders and as processes, of this file's projects. */
+function temporaryOf(cwd: string): string {
+  const folder = join(cwd, ".tmp");
+  mkdirSync(folder, { recursive: true });
+  return folder;
+}
+
+/** What boots have left in their temporary folder, and guests that run: the command line has their name. */
 function leftovers(cwd: string): string[] {
-  const temporary = readdirSync(tmpdir()).filter((name) => name.startsWith("fledge-boot-"));
-  const commands = readdirSync("/proc").filter((pid) => /^\d+$/.test(pid));
-  const running = commands.map(commandOf).filter((text) => text.includes("qemu-system") && text.includes(cwd));
-  return [...temporary, ...running];
+  const pids = readdirSync("/proc").filter((pid) => /^\d+$/.test(pid));
+  const running = pids.map(commandOf).filter((text) => text.includes("qemu-system") && text.includes(":mini:eth0"));
+  return [...readdirSync(temporaryOf(cwd)).filter((name) => !name.startsWith("tsx-")), ...running];
 }
 
 function commandOf(pid: string): string {
@@ -170,18 +174,14 @@ describeWith("fledge boot", [requireBoot(), requireTools("busybox")], () => {
     "leaves nothing behind after %s",
     async (signal, exitCode) => {
       const cwd = miniature("echo up; sleep 1000");
-      const cli = startFledge(["boot"], { cwd });
+      const cli = startFledge(["boot"], { cwd, env: { TMPDIR: temporaryOf(cwd) } });
       await cli.until(/first line of the guest/);
       await cli.until(/Linux version/);
-      expect(leftovers("qemu").length).toBeGreaterThan(0);
+      expect(leftovers(cwd)).toHaveLength(1);
       cli.kill(signal);
       const { code } = await cli.ended;
       if (exitCode >= 0) expect(code).toBe(exitCode);
-      await expect
-        .poll(() => leftovers("hostname-of-the-guest:mini:").length + leftovers(":mini:eth0").length, {
-          timeout: 10_000,
-        })
-        .toBe(0);
+      await expect.poll(() => leftovers(cwd), { timeout: 10_000 }).toEqual([]);
     },
     LONG_MS,
   );
