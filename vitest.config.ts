@@ -13,10 +13,8 @@ const LONG_E2E = [
   "oci-rootfs-big",
   "oci-rootfs-options",
   "oci-rootfs",
-  "original",
   "presets",
   "product",
-  "reproducible",
 ];
 
 // Minutes each: guests that boot, images made of Debian's packages, engines, registries. `npm run test:all` has them too.

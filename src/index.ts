@@ -1,4 +1,15 @@
 export {
+  type BootEvent,
+  type BootedGuest,
+  type BootOptions,
+  type BootReport,
+  bootArtifact,
+  bootCommand,
+} from "./boot/boot.ts";
+export type { BootPlanOptions } from "./boot/plan.ts";
+export type { BootSubject } from "./boot/subject.ts";
+export { type BootTestEvent, type BootTestOptions, type BootTestResult, runBootTests } from "./boot/test.ts";
+export {
   type BuildAllOptions,
   type BuildAllResult,
   type BuildFailure,

@@ -23,6 +23,7 @@ const LAYER: Readonly<Record<string, number>> = {
   pipeline: 4,
   presets: 4,
   "build.ts": 5,
+  boot: 5,
   init: 5,
   migrate: 5,
   "dev.ts": 6,
@@ -49,7 +50,7 @@ const OWNERS: Readonly<Record<string, RegExp>> = {
   "tar-stream": /^rootfs\/tar/,
   citty: /^cli\//,
   consola: /^cli\//,
-  zod: /^(config|volant|guest|sources|imagers|presets)\//,
+  zod: /^(boot|config|volant|guest|sources|imagers|presets)\//,
 };
 
 test("the source was found, and its imports too", () => {

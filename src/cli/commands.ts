@@ -9,6 +9,7 @@ export type Command = Omit<CommandDef, "meta" | "args"> & {
 
 /** Every command, loaded when it is asked for. */
 export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  boot: async () => (await import("./commands/boot.ts")).boot,
   build: async () => (await import("./commands/build.ts")).build,
   cache: async () => (await import("./commands/cache.ts")).cache,
   check: async () => (await import("./commands/check.ts")).check,
@@ -21,6 +22,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   plan: async () => (await import("./commands/plan.ts")).plan,
   presets: async () => (await import("./commands/presets.ts")).presets,
   schema: async () => (await import("./commands/schema.ts")).schema,
+  test: async () => (await import("./commands/test.ts")).test,
   update: async () => (await import("./commands/update.ts")).update,
   version: async () => (await import("./commands/version.ts")).version,
 };

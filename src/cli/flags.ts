@@ -96,8 +96,18 @@ export const DOCKERFILE_FLAGS = {
   },
 } as const satisfies ArgsDef;
 
+/** How a guest is booted. */
+export const BOOT_FLAGS = {
+  kernel: {
+    type: "string",
+    valueHint: "FILE",
+    description: "bzImage or vmlinux (default: FLEDGE_KERNEL, else the newest in /boot that can be read)",
+  },
+  "skip-build": { type: "boolean", description: "Take what an earlier build has left" },
+} as const satisfies ArgsDef;
+
 /** Flags that may be given several times; a command gets all the values. */
-export const REPEATABLE: ReadonlySet<string> = new Set(["allow-preset", "build-arg", "secret"]);
+export const REPEATABLE: ReadonlySet<string> = new Set(["forward", "allow-preset", "build-arg", "secret"]);
 
 /** Flags whose value may be left out; it is empty then. */
 export const VALUE_OPTIONAL: ReadonlySet<string> = new Set(["output-initramfs"]);

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { testOptions } from "../boot/options.ts";
 import { type FledgeHooks, HOOK_NAMES, type HookName } from "../contract/hooks.ts";
 import { type AnyStage, PHASES } from "../contract/stage.ts";
 import { agentOptions } from "../guest/agent/options.ts";
@@ -110,6 +111,7 @@ const commonShape = {
   lock: z
     .boolean()
     .describe("true: a build adds to fledge.lock what is not in it yet; default false: only fledge lock does"),
+  test: testOptions.describe("what a boot of the artifact must show; fledge test runs it"),
   hooks: hooksOption,
   stages: stagesOption,
 };

@@ -1,3 +1,4 @@
+import type { TestOptions } from "../boot/options.ts";
 import type { AgentOptions } from "../guest/agent/options.ts";
 import type { BusyboxOptions } from "../guest/busybox/options.ts";
 import type { ResolvedInit } from "../guest/init/options.ts";
@@ -32,6 +33,8 @@ type ResolvedCommon = {
   readonly root?: string;
   /** Whether builds write what they find into the lock. */
   readonly lock?: boolean;
+  /** What a boot of the artifact must show. */
+  readonly test?: TestOptions;
   readonly outDir: string;
   /** What the artifact's name begins with; the plugin's name unless there is one for each platform. */
   readonly stem?: string;

@@ -42,6 +42,7 @@ function resolveCommon(input: ResolveInput, strategy: Strategy, report: Report) 
     mappings: resolveMappings(input),
     ...(source !== undefined && { source }),
     ...(values.lock !== undefined && { lock: values.lock }),
+    ...(values.test !== undefined && { test: values.test }),
     registries: values.registries ?? {},
     limits: resolveLimits(values.limits),
     guest: values.guest ?? { kernel: "stock" as const },

@@ -1,0 +1,157 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { performance } from "node:perf_hooks";
+import type { Console } from "./console.ts";
+import type { Accelerator, Exit, Forward, Machine } from "./contract.ts";
+import { workloadStatusIn } from "./first-stage.ts";
+import { writeInitramfs } from "./initramfs.ts";
+import { type BootPlan, type BootPlanOptions, planBoot, withFolder } from "./plan.ts";
+import { qemu } from "./qemu/index.ts";
+import { silenceCauses } from "./silence.ts";
+import type { BootSubject } from "./subject.ts";
+
+/** What a boot says while it goes on, in order; `fledge boot --json` prints one per line. */
+export type BootEvent = { readonly plugin: string } & (
+  | {
+      readonly type: "boot:prepare";
+      readonly kernel: string;
+      readonly kernelFrom: string;
+      readonly accelerator: Accelerator;
+      /** Why the guest is emulated. */
+      readonly why?: string;
+    }
+  | { readonly type: "boot:start"; readonly command: readonly string[]; readonly forwards: readonly Forward[] }
+  | { readonly type: "boot:console"; readonly line: string }
+  | { readonly type: "boot:silent"; readonly seconds: number; readonly causes: readonly string[] }
+  | { readonly type: "boot:end"; readonly report: BootReport }
+);
+
+/** How a guest's run went. Times are in milliseconds since it was started. */
+export type BootReport = {
+  readonly exit: Exit;
+  /** The line of the kernel's panic. */
+  readonly panic?: string;
+  /** Of a disk, the status that its workload ended with. */
+  readonly workloadStatus?: number;
+  /** What the hypervisor said of its own end. */
+  readonly problem?: string;
+  readonly firstOutputMs?: number;
+  readonly durationMs: number;
+};
+
+/** How to boot, and whom to tell what happens. */
+export type BootOptions = BootPlanOptions & { readonly onEvent?: (event: BootEvent) => void };
+
+/** A guest that was booted. To dispose of it stops it. */
+export type BootedGuest = Pick<Machine, "command" | "console" | "forwards" | "accepts" | "stop"> & {
+  readonly name: string;
+  readonly accelerator: Accelerator;
+  /** What a guest that says nothing may be missing. */
+  readonly silenceCauses: readonly string[];
+  /** Milliseconds since it was started. */
+  elapsedMs(): number;
+  /** Never rejects. */
+  readonly ended: Promise<BootReport>;
+  [Symbol.asyncDispose](): Promise<void>;
+};
+
+/**
+ * Boots what was built on this machine, under QEMU, as Volant would: its command line, its manifest, and of a disk the
+ * steps of its agent. The artifact is not written to, unless `keep` says so. Throws a FledgeError when something that a
+ * boot needs is missing; an abort ends the guest.
+ */
+export async function bootArtifact(subject: BootSubject, options: BootOptions = {}): Promise<BootedGuest> {
+  return await startPlanned(await planBoot(subject, options), options.onEvent ?? (() => {}));
+}
+
+/** The command that `bootArtifact` would run; of a file that it would write first, the name is another one. */
+export async function bootCommand(subject: BootSubject, options: BootPlanOptions = {}): Promise<readonly string[]> {
+  const { spec, capability } = await planBoot(subject, options);
+  return qemu.command(withFolder(spec, join(tmpdir(), "fledge-boot-XXXXXX")), capability);
+}
+
+async function startPlanned(plan: BootPlan, onEvent: (event: BootEvent) => void): Promise<BootedGuest> {
+  const { subject, kernel, capability } = plan;
+  const plugin = subject.name;
+  const { accelerator, why } = capability;
+  const how = { kernel: kernel.path, kernelFrom: kernel.from, accelerator, ...(why !== undefined && { why }) };
+  onEvent({ type: "boot:prepare", plugin, ...how });
+  const machine = await startMachine(plan);
+  const startedAt = performance.now();
+  const elapsedMs = (): number => Math.round(performance.now() - startedAt);
+  onEvent({ type: "boot:start", plugin, command: machine.command, forwards: machine.forwards });
+  const causes = silenceCauses(plan);
+  const seen = watchConsole(machine.console, { plugin, elapsedMs, onEvent, causes, accelerator });
+  const ended = machine.exited.then(({ exit, problem }) => {
+    const report = {
+      ...seen.end(),
+      exit,
+      ...(exit === "crashed" && { problem: problem ?? "" }),
+      durationMs: elapsedMs(),
+    };
+    onEvent({ type: "boot:end", plugin, report });
+    return report;
+  });
+  const { console, command, forwards, accepts, stop } = machine;
+  return {
+    ...{ name: plugin, accelerator, silenceCauses: causes, elapsedMs, ended },
+    ...{ console, command, forwards, accepts, stop },
+    [Symbol.asyncDispose]: stop,
+  };
+}
+
+/** Whatever was written for it is gone once QEMU has read it, so that not even a kill leaves something behind. */
+async function startMachine({ spec, subject, modules, capability, around }: BootPlan): Promise<Machine> {
+  if (spec.initramfs !== "") return await qemu.start(spec, capability, around);
+  const folder = await mkdtemp(join(tmpdir(), "fledge-boot-"));
+  try {
+    const whole = withFolder(spec, folder);
+    await writeInitramfs(whole.initramfs ?? "", subject, modules, around);
+    return await qemu.start(whole, capability, around);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+type Watch = {
+  readonly plugin: string;
+  readonly elapsedMs: () => number;
+  readonly onEvent: (event: BootEvent) => void;
+  readonly causes: readonly string[];
+  readonly accelerator: Accelerator;
+};
+
+/** A kernel has said something by then. */
+const SILENCE_SECONDS = { kvm: 10, tcg: 30 } as const;
+
+function watchConsole(console: Console, { plugin, elapsedMs, onEvent, causes, accelerator }: Watch) {
+  let firstOutputMs: number | undefined;
+  let workloadStatus: number | undefined;
+  const seconds = SILENCE_SECONDS[accelerator];
+  const timer = setTimeout(() => {
+    if (console.isSilent) onEvent({ type: "boot:silent", plugin, seconds, causes });
+  }, seconds * 1000);
+  timer.unref();
+  const ends = [
+    console.onText(() => {
+      if (!console.isSilent) firstOutputMs ??= elapsedMs();
+    }),
+    console.onLine((line) => {
+      workloadStatus = workloadStatusIn(line) ?? workloadStatus;
+      onEvent({ type: "boot:console", plugin, line });
+    }),
+  ];
+  return {
+    end() {
+      clearTimeout(timer);
+      for (const end of ends) end();
+      const { panic } = console;
+      return {
+        ...(panic !== undefined && { panic }),
+        ...(workloadStatus !== undefined && { workloadStatus }),
+        ...(firstOutputMs !== undefined && { firstOutputMs }),
+      };
+    },
+  };
+}

@@ -1,0 +1,60 @@
+import type { Env } from "../lib/context.ts";
+import type { Console } from "./console.ts";
+
+/** A port of this machine's 127.0.0.1 that leads to one of the guest's. */
+export type Forward = { readonly hostPort: number; readonly guestPort: number };
+
+/** What a hypervisor is asked to boot. */
+export type MachineSpec = {
+  readonly kernel: string;
+  readonly initramfs?: string;
+  /** Words of the kernel's command line. */
+  readonly commandLine: string;
+  /** The first disk. Unless it is kept, what the guest writes is thrown away. */
+  readonly disk?: { readonly path: string; readonly isKept: boolean };
+  readonly memoryMb: number;
+  readonly cpus: number;
+  /** Those with host port 0 get a free one. */
+  readonly forwards: readonly Forward[];
+};
+
+/** What runs the guest's instructions: the processor itself, or a program that imitates it. */
+export type Accelerator = "kvm" | "tcg";
+
+/** What a hypervisor can do on this machine. */
+export type Capability = {
+  readonly program: string;
+  readonly accelerator: Accelerator;
+  /** Why the guest is emulated, if it is. */
+  readonly why?: string;
+};
+
+/** How a guest came to its end. */
+export type Exit = "poweroff" | "reboot" | "panic" | "stopped" | "crashed";
+
+/** A guest while it runs. */
+export type Machine = {
+  /** The program and its arguments, as they were started. */
+  readonly command: readonly string[];
+  readonly console: Console;
+  readonly forwards: readonly Forward[];
+  /** Never rejects. */
+  readonly exited: Promise<{ readonly exit: Exit; readonly problem?: string }>;
+  /** Whether a program of the guest takes connections at a port that is forwarded. */
+  accepts(guestPort: number): Promise<boolean>;
+  /** Ends the guest as a power cut would, and waits until nothing of it runs. */
+  stop(): Promise<void>;
+};
+
+/** What a hypervisor needs of its caller. */
+export type Surroundings = { readonly env: Env; readonly signal: AbortSignal; readonly cacheDir: string };
+
+/** A program that runs guests. */
+export type Hypervisor = {
+  /** Throws a `tool` error when it is not there. */
+  probe(kernel: string, around: Surroundings): Promise<Capability>;
+  /** What would be started; nothing is. */
+  command(spec: MachineSpec, capability: Capability): readonly string[];
+  /** Resolves once all files of the spec are read, but the disk; an abort of the signal ends the guest. */
+  start(spec: MachineSpec, capability: Capability, around: Surroundings): Promise<Machine>;
+};

@@ -1,0 +1,73 @@
+import { createReadStream, createWriteStream } from "node:fs";
+import { pipeline } from "node:stream/promises";
+import { archiveBlocks } from "../imagers/cpio/archive.ts";
+import { FledgeError } from "../lib/errors.ts";
+import { ioError } from "../lib/io-error.ts";
+import { findOnPath, requireTool, type Tool } from "../lib/tools.ts";
+import { readElf } from "../rootfs/elf.ts";
+import { sealTree } from "../rootfs/seal.ts";
+import { RootfsTree } from "../rootfs/tree.ts";
+import type { Surroundings } from "./contract.ts";
+import { firstStage, STAGE_FOLDER, startScript } from "./first-stage.ts";
+import type { KernelModule } from "./modules.ts";
+import type { Bootable } from "./subject.ts";
+
+const BUSYBOX: Tool = {
+  name: "busybox",
+  package: "busybox-static",
+  reason: "do the first steps in the guest, which are the agent's on Volant",
+};
+
+/** Whether something has to be done in the guest before the artifact's own first process. */
+export function needsFirstStage({ medium }: Bootable, modules: readonly KernelModule[]): boolean {
+  return medium.kind === "rootfs" || modules.length > 0;
+}
+
+/** Throws a `tool` error when the first stage has no BusyBox here that runs without libraries. */
+export function checkBusybox(around: Surroundings): void {
+  const path = requireTool(BUSYBOX, around.env);
+  const tree = new RootfsTree();
+  tree.copyFromHost(path, "/busybox");
+  const elf = readElf((offset, length) => tree.readRange("/busybox", offset, length));
+  if (elf?.interpreter === undefined) return;
+  throw new FledgeError("tool", `${path} needs libraries, which the guest does not have at first`, {
+    hint: "sudo apt-get install -y busybox-static",
+  });
+}
+
+/**
+ * Writes what the kernel unpacks: the first stage, then for an initramfs the artifact, byte for byte as it is. The
+ * kernel takes several archives in a row, a packed one last, since not every codec knows its own end.
+ */
+export async function writeInitramfs(
+  path: string,
+  { medium, artifact, manifest }: Bootable,
+  modules: readonly KernelModule[],
+  around: Surroundings,
+): Promise<void> {
+  const tree = new RootfsTree();
+  tree.mkdir(`${STAGE_FOLDER}/modules`);
+  tree.copyFromHost(findOnPath(BUSYBOX.name, around.env) ?? "", `${STAGE_FOLDER}/busybox`);
+  tree.chmod(`${STAGE_FOLDER}/busybox`, 0o755);
+  for (const { name, data } of modules) tree.writeFile(`${STAGE_FOLDER}/modules/${name}.ko`, data);
+  const names = modules.map(({ name }) => name);
+  tree.writeFile(`${STAGE_FOLDER}/init`, firstStage(names, medium.kind === "rootfs" ? medium : undefined), {
+    mode: 0o755,
+  });
+  if (medium.kind === "rootfs" && manifest !== undefined) {
+    tree.writeFile(`${STAGE_FOLDER}/start`, startScript(manifest));
+    tree.link(`${STAGE_FOLDER}/init`, "/init"); // without it switch_root does not take this for an initramfs
+    tree.mkdir("/dev");
+    tree.mknod("/dev/console", { type: "char", major: 5, minor: 1, mode: 0o600 });
+  }
+  const ctx = { signal: around.signal, env: around.env, progress: () => {}, warn: () => {}, log: () => {} };
+  const all = async function* (): AsyncGenerator<Uint8Array> {
+    yield* archiveBlocks(sealTree(tree.root), ctx);
+    if (medium.kind === "initramfs") yield* createReadStream(artifact);
+  };
+  try {
+    await pipeline(all, createWriteStream(path), { signal: around.signal });
+  } catch (error) {
+    throw ioError(error, "write", path);
+  }
+}

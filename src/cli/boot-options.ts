@@ -1,0 +1,63 @@
+import type { BootPlanOptions } from "../boot/plan.ts";
+import { FledgeError } from "../lib/errors.ts";
+import type { BuildArgs } from "./build-options.ts";
+
+/** The parsed flags of a command that boots. */
+export type BootArgs = BuildArgs & {
+  readonly kernel?: string;
+  readonly "skip-build"?: boolean;
+  readonly forward?: readonly string[];
+  readonly memory?: string;
+  readonly cpus?: string;
+  readonly keep?: boolean;
+  readonly timeout?: string;
+};
+
+/** What the flags say of how to boot. Throws a `usage` error. */
+export function bootOptionsOf(args: BootArgs): BootPlanOptions {
+  const { kernel, memory, cpus, keep, "cache-dir": cacheDir } = args;
+  return {
+    env: process.env,
+    forward: Object.fromEntries((args.forward ?? []).flatMap((rule) => rule.split(",")).map(forwardOf)),
+    ...(kernel !== undefined && { kernel }),
+    ...(memory !== undefined && { memoryMb: memoryOf(memory) }),
+    ...(cpus !== undefined && { cpus: countOf(cpus, "--cpus", "2") }),
+    ...(keep && { keep }),
+    ...(cacheDir !== undefined && { cacheDir }),
+  };
+}
+
+/** Milliseconds of `90s`, `5m` or a number of seconds. Throws a `usage` error. */
+export function timeoutMsOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const [, count, unit = "s"] = /^(\d+)(ms|s|m)?$/.exec(text) ?? [];
+  if (count === undefined || Number(count) === 0) {
+    throw new FledgeError("usage", `--timeout "${text}" is not a time`, { hint: "write it like 30s, 5m or 1500ms" });
+  }
+  return Number(count) * (unit === "m" ? 60_000 : unit === "s" ? 1_000 : 1);
+}
+
+const MAX_PORT = 65_535;
+
+/** `8080:80` as docker has it: this machine's port, then the guest's. A single one is both. */
+function forwardOf(rule: string): [guestPort: number, hostPort: number] {
+  const [, host = "", guest = host] = /^(\d+)(?::(\d+))?$/.exec(rule) ?? [];
+  if (host === "" || Number(host) > MAX_PORT || Number(guest) > MAX_PORT || Number(guest) === 0) {
+    const hint = "for instance --forward 8080:80, this machine's port first; 0:80 takes a free one";
+    throw new FledgeError("usage", `--forward "${rule}" is not a pair of ports`, { hint });
+  }
+  return [Number(guest), Number(host)];
+}
+
+function memoryOf(text: string): number {
+  const [, count, unit = "M"] = /^([1-9]\d*)([MG])?$/.exec(text) ?? [];
+  if (count !== undefined) return Number(count) * (unit === "G" ? 1024 : 1);
+  throw new FledgeError("usage", `--memory "${text}" is not a size`, { hint: "in MiB: --memory 512, or --memory 2G" });
+}
+
+function countOf(text: string, flag: string, example: string): number {
+  if (/^[1-9]\d*$/.test(text)) return Number(text);
+  throw new FledgeError("usage", `${flag} "${text}" is not a number above 0`, {
+    hint: `for instance ${flag} ${example}`,
+  });
+}
