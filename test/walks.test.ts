@@ -36,10 +36,10 @@ const MAPPING = [
   "rootfs/seal.ts",
   "pipeline/imager.ts",
   "imagers/ext4/index.ts",
-  "imagers/ext4/plan.ts",
-  "imagers/ext4/write.ts",
-  "imagers/ext4/contents.ts",
-  "imagers/ext4/sink.ts",
+  "imagers/ext4/layout/plan.ts",
+  "imagers/ext4/writer/write.ts",
+  "imagers/ext4/writer/contents.ts",
+  "imagers/ext4/writer/sink.ts",
 ];
 
 const LAYER = [

@@ -1,6 +1,6 @@
 import { segmentsOf } from "../rootfs/content.ts";
 import type { FileInode, Segment } from "../rootfs/node.ts";
-import { BLOCK_BYTES } from "./ext4/constants.ts";
+import { BLOCK_BYTES } from "./ext4/structures/constants.ts";
 
 /** `count` blocks of a file from block `logical` on. */
 export type BlockRun = { readonly logical: number; readonly count: number };

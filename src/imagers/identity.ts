@@ -2,8 +2,8 @@ import { createHash, type Hash } from "node:crypto";
 import { assertNever } from "../lib/errors.ts";
 import type { InodeType } from "../rootfs/node.ts";
 import type { SealedInode, SealedTree } from "../rootfs/seal.ts";
-import type { HashSeed } from "./ext4/dirhash.ts";
 import type { ResolvedExt4Options } from "./ext4/options.ts";
+import type { HashSeed } from "./ext4/structures/dirhash.ts";
 
 /** What tells one filesystem from another. */
 export type Identity = { readonly uuid: Buffer; readonly hashSeed: HashSeed };

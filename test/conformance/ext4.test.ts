@@ -2,7 +2,7 @@ import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { verifyExt4 } from "../../src/imagers/ext4/verify.ts";
+import { verifyExt4 } from "../../src/imagers/ext4/reader/verify.ts";
 import type { Inode } from "../../src/rootfs/node.ts";
 import { conforms, menagerie } from "../helpers/conforms.ts";
 import { quietContext, run, withFolder, withMount } from "../helpers/disk.ts";

@@ -1,6 +1,6 @@
 import { expect } from "vitest";
 import type { ResolvedExt4Options } from "../../src/imagers/ext4/options.ts";
-import { verifyExt4 } from "../../src/imagers/ext4/verify.ts";
+import { verifyExt4 } from "../../src/imagers/ext4/reader/verify.ts";
 import type { SealedTree } from "../../src/rootfs/seal.ts";
 import { quietContext, run, withMount } from "./disk.ts";
 import { ext4Options, fsck, withImage } from "./ext4.ts";

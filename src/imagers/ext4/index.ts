@@ -1,8 +1,8 @@
 import type { Imager } from "../../contract/imager.ts";
+import { planExt4 } from "./layout/plan.ts";
 import type { ResolvedExt4Options } from "./options.ts";
-import { planExt4 } from "./plan.ts";
-import { verifyExt4 } from "./verify.ts";
-import { writeExt4 } from "./write.ts";
+import { verifyExt4 } from "./reader/verify.ts";
+import { writeExt4 } from "./writer/write.ts";
 
 /** ext4, planned whole from the tree and written in one pass: no root, no mount, no tool. */
 export const ext4Imager: Imager<ResolvedExt4Options> = {
