@@ -13,6 +13,7 @@ const LONG_E2E = [
   "oci-rootfs-big",
   "oci-rootfs-options",
   "oci-rootfs",
+  "original",
   "presets",
   "product",
 ];
