@@ -1,8 +1,8 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import type { ArtifactFacts } from "../../src/contract/imager.ts";
-import { type ResolvedExt4Options, resolveExt4Options } from "../../src/imagers/ext4/options.ts";
 import { planExt4 } from "../../src/imagers/ext4/layout/plan.ts";
+import { type ResolvedExt4Options, resolveExt4Options } from "../../src/imagers/ext4/options.ts";
 import { writeExt4 } from "../../src/imagers/ext4/writer/write.ts";
 import type { SealedTree } from "../../src/rootfs/seal.ts";
 import { quietContext, withFolder } from "./disk.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { resolveExt4Options } from "../../../src/imagers/ext4/options.ts";
 import { planExt4 } from "../../../src/imagers/ext4/layout/plan.ts";
+import { resolveExt4Options } from "../../../src/imagers/ext4/options.ts";
 import type { FileInode } from "../../../src/rootfs/node.ts";
 import { sealTree } from "../../../src/rootfs/seal.ts";
 import { RootfsTree } from "../../../src/rootfs/tree.ts";
