@@ -1,8 +1,7 @@
 import { performance } from "node:perf_hooks";
-import type { ResolvedPlugin } from "./contract/plugin.ts";
-import { labelOf } from "./contract/plugin.ts";
+import { labelOf, type ResolvedPlugin } from "./contract/plugin.ts";
 import type { BuildResult } from "./contract/result.ts";
-import { type Env, epochFrom, type RunContext, type Warning } from "./lib/context.ts";
+import { contextOutside, type Env, epochFrom, type RunContext, type Warning } from "./lib/context.ts";
 import { Disposer } from "./lib/dispose.ts";
 import { errorData, FledgeError } from "./lib/errors.ts";
 import { defaultJobs, inParallel } from "./lib/jobs.ts";
@@ -128,13 +127,10 @@ async function held(
   shared: Omit<RunContext, "progress" | "warn" | "fact" | "log">,
 ): Promise<Held> {
   const warnings: Warning[] = [];
-  const ctx: RunContext = {
-    ...shared,
-    progress: () => {},
+  const ctx = contextOutside(shared, {
     warn: (warning) => void warnings.push(warning),
-    fact: () => {},
     log: (message) => onEvent?.({ type: "log", plugin: labelOf(plugin), message }),
-  };
+  });
   try {
     const { locks, warnings: own } = await holdToLock(plugin, ctx, frozen);
     return { ...(locks !== undefined && { locks }), warnings: [...warnings, ...own] };

@@ -6,7 +6,7 @@ import type { Console } from "./console.ts";
 import type { Accelerator, Exit, Forward, Machine } from "./contract.ts";
 import { workloadStatusIn } from "./first-stage.ts";
 import { writeInitramfs } from "./initramfs.ts";
-import { type BootPlan, type BootPlanOptions, planBoot, withFolder } from "./plan.ts";
+import { type BootPlan, type BootPlanOptions, planBoot, specIn } from "./plan.ts";
 import { qemu } from "./qemu/index.ts";
 import { silenceCauses } from "./silence.ts";
 import type { BootSubject } from "./subject.ts";
@@ -67,8 +67,8 @@ export async function bootArtifact(subject: BootSubject, options: BootOptions = 
 
 /** The command that `bootArtifact` would run; of a file that it would write first, the name is another one. */
 export async function bootCommand(subject: BootSubject, options: BootPlanOptions = {}): Promise<readonly string[]> {
-  const { spec, capability } = await planBoot(subject, options);
-  return qemu.command(withFolder(spec, join(tmpdir(), "fledge-boot-XXXXXX")), capability);
+  const plan = await planBoot(subject, options);
+  return qemu.command(specIn(join(tmpdir(), "fledge-boot-XXXXXX"), plan), plan.capability);
 }
 
 async function startPlanned(plan: BootPlan, onEvent: (event: BootEvent) => void): Promise<BootedGuest> {
@@ -102,13 +102,14 @@ async function startPlanned(plan: BootPlan, onEvent: (event: BootEvent) => void)
 }
 
 /** Whatever was written for it is gone once QEMU has read it, so that not even a kill leaves something behind. */
-async function startMachine({ spec, subject, modules, capability, around }: BootPlan): Promise<Machine> {
-  if (spec.initramfs !== "") return await qemu.start(spec, capability, around);
+async function startMachine(plan: BootPlan): Promise<Machine> {
+  const { hasStage, subject, modules, capability, around } = plan;
+  if (!hasStage) return await qemu.start(specIn("", plan), capability, around);
   const folder = await mkdtemp(join(tmpdir(), "fledge-boot-"));
   try {
-    const whole = withFolder(spec, folder);
-    await writeInitramfs(whole.initramfs ?? "", subject, modules, around);
-    return await qemu.start(whole, capability, around);
+    const spec = specIn(folder, plan);
+    await writeInitramfs(spec.initramfs, subject, modules, around);
+    return await qemu.start(spec, capability, around);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -1,3 +1,4 @@
+import { singleQuoted } from "../rootfs/edit/env.ts";
 import type { Manifest } from "../volant/schema.ts";
 import { GUEST_NETWORK } from "./network.ts";
 
@@ -9,8 +10,19 @@ export const STAGE_FOLDER = "/.fledge";
 
 /** The status that a workload ended with, in a line of the console. */
 export function workloadStatusIn(line: string): number | undefined {
-  const [, status] = /fledge-boot: the workload ended with status (\d+)/.exec(line) ?? [];
+  const [, status] = /^the workload ended with status (\d+)/.exec(wordsIn(line) ?? "") ?? [];
   return status === undefined ? undefined : Number(status);
+}
+
+/** Why the first stage gave up, or what it said last, in a line of the console; of a module that failed it goes on. */
+export function reasonIn(line: string): string | undefined {
+  const words = wordsIn(line);
+  return words?.startsWith("the module") ? undefined : words;
+}
+
+function wordsIn(line: string): string | undefined {
+  const at = line.indexOf(`${VOICE} `);
+  return at < 0 ? undefined : line.slice(at + VOICE.length + 1);
 }
 
 /**
@@ -63,15 +75,15 @@ export function startScript({ workload }: Pick<Manifest, "workload">): string {
   const words = workload.entrypoint.map((word) => word.trim()).filter((word) => word !== "");
   const [program = ""] = words;
   const env = { PATH: "/usr/local/bin:/usr/bin:/bin", ...workload.env };
-  const variables = Object.entries(env).map(([name, value]) => quoted(`${name}=${value.trim()}`));
-  const folder = quoted(workload.workdir || "/");
+  const variables = Object.entries(env).map(([name, value]) => singleQuoted(`${name}=${value.trim()}`));
+  const folder = singleQuoted(workload.workdir || "/");
   return script([
     "b=/run/.fledge/busybox",
     fail(),
     // The agent looks it up before the workload's PATH is set.
-    program.includes("/") ? "" : `fail ${quoted(`exec: "${program}": executable file not found in $PATH`)}`,
+    program.includes("/") ? "" : `fail ${singleQuoted(`exec: "${program}": executable file not found in $PATH`)}`,
     `cd ${folder} || fail the working folder ${folder} is not there`,
-    `$b env -i HOME=/ TERM=linux ${[...variables, ...words.map(quoted)].join(" ")} &`,
+    `$b env -i HOME=/ TERM=linux ${[...variables, ...words.map(singleQuoted)].join(" ")} &`,
     "wait $!",
     `echo "${VOICE} the workload ended with status $?"`,
     "$b sync; $b mount -o remount,ro / 2>/dev/null",
@@ -86,8 +98,4 @@ function fail(): string {
 
 function script(lines: readonly string[]): string {
   return `#!${STAGE_FOLDER}/busybox sh\n${lines.filter((line) => line !== "").join("\n")}\n`;
-}
-
-function quoted(word: string): string {
-  return `'${word.replaceAll("'", "'\\''")}'`;
 }

@@ -1,8 +1,8 @@
-import { accessSync, closeSync, constants, openSync, readdirSync, readFileSync, readSync } from "node:fs";
+import { accessSync, constants, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import type { Env } from "../lib/context.ts";
 import { FledgeError } from "../lib/errors.ts";
-import { ioError } from "../lib/io-error.ts";
+import { headOf } from "./head.ts";
 
 /** A kernel to boot, and what is known of it. */
 export type Kernel = {
@@ -33,6 +33,11 @@ export function findKernel(given: string | undefined, env: Env, places: KernelPl
   });
 }
 
+/** Whether an option is built into a kernel; undefined where its configuration is not known. */
+export function hasOption({ config }: Pick<Kernel, "config">, option: string): boolean | undefined {
+  return config === undefined ? undefined : new RegExp(`^CONFIG_${option}=y$`, "m").test(config);
+}
+
 /** Those made for guests first: they start sooner and have the least as modules. */
 function newestKernel(folder: string): string | undefined {
   const byVersion = new Intl.Collator("en", { numeric: true });
@@ -45,7 +50,7 @@ function newestKernel(folder: string): string | undefined {
 }
 
 function describeKernel(path: string, from: Kernel["from"], places: KernelPlaces): Kernel {
-  const head = headOf(path);
+  const head = headOf(path, HEAD_BYTES, "name a kernel that is there with --kernel");
   const release = releaseOf(head);
   if (release === undefined && head.toString("latin1", 0, 4) !== "\x7fELF") {
     throw new FledgeError("usage", `${path} is no kernel for x86-64: neither a bzImage nor a vmlinux`, {
@@ -65,20 +70,6 @@ function describeKernel(path: string, from: Kernel["from"], places: KernelPlaces
 
 /** Enough for the header and the version that it points to. */
 const HEAD_BYTES = 64 * 1024;
-
-function headOf(path: string): Buffer {
-  const head = Buffer.alloc(HEAD_BYTES);
-  try {
-    const fd = openSync(path, "r");
-    try {
-      return head.subarray(0, readSync(fd, head, 0, HEAD_BYTES, 0));
-    } finally {
-      closeSync(fd);
-    }
-  } catch (error) {
-    throw ioError(error, "read", path, { ifAbsent: "name a kernel that is there with --kernel" });
-  }
-}
 
 /** Of a bzImage (Documentation/arch/x86/boot.rst): "HdrS" at 0x202, at 0x20e where the version is, less 0x200. */
 function releaseOf(head: Buffer): string | undefined {

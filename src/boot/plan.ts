@@ -6,7 +6,7 @@ import { commandLineWords } from "../volant/command-line.ts";
 import type { Capability, Forward, MachineSpec, Surroundings } from "./contract.ts";
 import { STAGE_FOLDER } from "./first-stage.ts";
 import { checkBusybox, needsFirstStage } from "./initramfs.ts";
-import { findKernel, type Kernel } from "./kernel.ts";
+import { findKernel, hasOption, type Kernel } from "./kernel.ts";
 import { type KernelModule, modulesFor } from "./modules.ts";
 import { GUEST_NETWORK } from "./network.ts";
 import { qemu } from "./qemu/index.ts";
@@ -36,7 +36,10 @@ export type BootPlan = {
   readonly kernel: Kernel;
   readonly modules: readonly KernelModule[];
   readonly capability: Capability;
-  readonly spec: MachineSpec;
+  /** All of the machine but what its kernel unpacks. */
+  readonly machine: Omit<MachineSpec, "initramfs">;
+  /** Whether the kernel unpacks a first stage, which is to be written; else an artifact that is one. */
+  readonly hasStage: boolean;
   readonly around: Surroundings;
 };
 
@@ -49,25 +52,24 @@ export async function planBoot(what: BootSubject, options: BootPlanOptions = {})
   const kernel = findKernel(options.kernel, env);
   checkCodec(subject.medium, kernel);
   const modules = await modulesFor(kernel, driversFor(subject.medium), around);
-  if (needsFirstStage(subject, modules)) checkBusybox(around);
-  const capability = await qemu.probe(kernel.path, around);
-  return { subject, kernel, modules, capability, spec: specOf(subject, { kernel, modules, options }), around };
-}
-
-/** What has a place in the folder of temporary files that a boot has. */
-export function withFolder(spec: MachineSpec, folder: string): MachineSpec {
-  return spec.initramfs === "" ? { ...spec, initramfs: join(folder, "initramfs") } : spec;
-}
-
-type Parts = { readonly kernel: Kernel; readonly modules: readonly KernelModule[]; readonly options: BootPlanOptions };
-
-function specOf(subject: Bootable, { kernel, modules, options }: Parts): MachineSpec {
-  const { medium, manifest, artifact } = subject;
   const hasStage = needsFirstStage(subject, modules);
+  if (hasStage) checkBusybox(around);
+  const capability = await qemu.probe(kernel.path, around);
+  const machine = machineOf(subject, { kernel, hasStage, options });
+  return { subject, kernel, modules, capability, machine, hasStage, around };
+}
+
+/** The machine of a plan whose first stage, if it has one, is in a folder. */
+export function specIn(folder: string, { machine, hasStage, subject }: BootPlan): MachineSpec & { initramfs: string } {
+  return { ...machine, initramfs: hasStage ? join(folder, "initramfs") : subject.artifact };
+}
+
+type Parts = { readonly kernel: Kernel; readonly hasStage: boolean; readonly options: BootPlanOptions };
+
+function machineOf(subject: Bootable, { kernel, hasStage, options }: Parts): BootPlan["machine"] {
+  const { medium, manifest, artifact } = subject;
   return {
     kernel: kernel.path,
-    // Empty until there is a folder to write it into.
-    initramfs: hasStage ? "" : artifact,
     commandLine: wordsOf(subject, hasStage).join(" "),
     ...(medium.kind === "rootfs" && { disk: { path: artifact, isKept: options.keep ?? false } }),
     memoryMb: options.memoryMb ?? manifest?.resources.memory_mb ?? 256,
@@ -96,12 +98,12 @@ function driversFor(medium: Medium): string[] {
 }
 
 /** Kernels say nothing of an initramfs that they cannot unpack, but that there is no root. */
-function checkCodec(medium: Medium, { path, config }: Kernel): void {
-  if (medium.kind === "rootfs" || medium.codec === "none" || config === undefined) return;
-  if (new RegExp(`^CONFIG_RD_${medium.codec.toUpperCase()}=y$`, "m").test(config)) return;
+function checkCodec(medium: Medium, kernel: Kernel): void {
+  if (medium.kind === "rootfs" || medium.codec === "none") return;
+  if (hasOption(kernel, `RD_${medium.codec.toUpperCase()}`) !== false) return;
   throw new FledgeError(
     "usage",
-    `the kernel ${path} cannot unpack an initramfs that is compressed with ${medium.codec}`,
+    `the kernel ${kernel.path} cannot unpack an initramfs that is compressed with ${medium.codec}`,
     {
       hint: 'boot another one with --kernel FILE, or build with archive.compression = "gzip"',
     },

@@ -1,12 +1,12 @@
-import { closeSync, openSync, readdirSync, readSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import type { ResolvedPlugin } from "../contract/plugin.ts";
 import type { BuildResult } from "../contract/result.ts";
 import { FledgeError } from "../lib/errors.ts";
-import { ioError } from "../lib/io-error.ts";
 import { plan } from "../pipeline/plan.ts";
 import { checkManifest, parseManifestFile } from "../volant/check.ts";
 import type { Manifest } from "../volant/schema.ts";
+import { headOf } from "./head.ts";
 
 /** What can be booted: what a build made, a plugin that was built, or the path of an artifact or a manifest. */
 export type BootSubject = BuildResult | ResolvedPlugin | string;
@@ -113,20 +113,6 @@ const MAGICS: readonly (readonly [offset: number, bytes: string, medium: Medium]
 ];
 
 function mediumOf(path: string): Medium | undefined {
-  const head = headOf(path);
+  const head = headOf(path, 66_000, "fledge build makes it");
   return MAGICS.find(([offset, bytes]) => head.toString("latin1", offset, offset + bytes.length) === bytes)?.[2];
-}
-
-function headOf(path: string): Buffer {
-  const head = Buffer.alloc(66_000);
-  try {
-    const fd = openSync(path, "r");
-    try {
-      return head.subarray(0, readSync(fd, head, 0, head.length, 0));
-    } finally {
-      closeSync(fd);
-    }
-  } catch (error) {
-    throw ioError(error, "read", path, { ifAbsent: "fledge build makes it" });
-  }
 }

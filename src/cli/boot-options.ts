@@ -1,6 +1,6 @@
 import type { BootPlanOptions } from "../boot/plan.ts";
 import { FledgeError } from "../lib/errors.ts";
-import type { BuildArgs } from "./build-options.ts";
+import { type BuildArgs, countOf } from "./build-options.ts";
 
 /** The parsed flags of a command that boots. */
 export type BootArgs = BuildArgs & {
@@ -21,7 +21,7 @@ export function bootOptionsOf(args: BootArgs): BootPlanOptions {
     forward: Object.fromEntries((args.forward ?? []).flatMap((rule) => rule.split(",")).map(forwardOf)),
     ...(kernel !== undefined && { kernel }),
     ...(memory !== undefined && { memoryMb: memoryOf(memory) }),
-    ...(cpus !== undefined && { cpus: countOf(cpus, "--cpus", "2") }),
+    ...(cpus !== undefined && { cpus: countOf(cpus, "--cpus", "a number above 0") }),
     ...(keep && { keep }),
     ...(cacheDir !== undefined && { cacheDir }),
   };
@@ -53,11 +53,4 @@ function memoryOf(text: string): number {
   const [, count, unit = "M"] = /^([1-9]\d*)([MG])?$/.exec(text) ?? [];
   if (count !== undefined) return Number(count) * (unit === "G" ? 1024 : 1);
   throw new FledgeError("usage", `--memory "${text}" is not a size`, { hint: "in MiB: --memory 512, or --memory 2G" });
-}
-
-function countOf(text: string, flag: string, example: string): number {
-  if (/^[1-9]\d*$/.test(text)) return Number(text);
-  throw new FledgeError("usage", `${flag} "${text}" is not a number above 0`, {
-    hint: `for instance ${flag} ${example}`,
-  });
 }

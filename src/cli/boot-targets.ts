@@ -35,8 +35,7 @@ export async function builtOf(
 ): Promise<BuildResult | undefined> {
   if (args["skip-build"]) return undefined;
   const [{ build }, { createRenderer }] = await Promise.all([import("../build.ts"), import("./render/renderer.ts")]);
-  // Of its result the boot says more.
-  const renderer = createRenderer({ ...args, plugins: [plugin.name, ""] });
+  const renderer = createRenderer({ ...args, plugins: [plugin.name], isPart: true });
   const { jobs: _jobs, ...options } = buildOptionsOf(args);
   return await build(plugin, { ...options, signal, onEvent: renderer.onEvent }).finally(() => renderer.end());
 }

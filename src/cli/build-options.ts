@@ -24,12 +24,13 @@ export function buildOptionsOf(args: BuildArgs): BuildAllOptions {
     force,
     ...(frozen && { frozen }),
     ...(offline && { offline }),
-    ...(jobs !== undefined && { jobs: countOf(jobs) }),
+    ...(jobs !== undefined && { jobs: countOf(jobs, "--jobs", "a number of builds") }),
     ...(cacheDir !== undefined && { cacheDir }),
   };
 }
 
-function countOf(jobs: string): number {
-  if (/^[1-9]\d*$/.test(jobs)) return Number(jobs);
-  throw new FledgeError("usage", `--jobs "${jobs}" is not a number of builds`, { hint: "for instance --jobs 2" });
+/** The number that a flag has. Throws a `usage` error that says what it is to be. */
+export function countOf(text: string, flag: string, what: string): number {
+  if (/^[1-9]\d*$/.test(text)) return Number(text);
+  throw new FledgeError("usage", `${flag} "${text}" is not ${what}`, { hint: `for instance ${flag} 2` });
 }

@@ -59,6 +59,11 @@ export const LOCK_FLAGS = {
   offline: { type: "boolean", description: "Use no network: fail when something is not in the cache" },
 } as const satisfies ArgsDef;
 
+const { output: _output, ...READING } = RECIPE_FLAGS;
+
+/** Those of a command that loads a recipe and is not asked where artifacts go. */
+export const READING_FLAGS = READING;
+
 /** How many builds may run at once. */
 export const JOBS_FLAG = {
   jobs: {

@@ -24,8 +24,7 @@ import { rebase } from "./host-paths.ts";
 import type { OnRead } from "./modules/importer.ts";
 import { bundledPreset, bundledPresetNames, PACKAGE, PRESET_SPEC } from "./modules/own-files.ts";
 import { isPreset, isPresetUse } from "./preset-use.ts";
-import type { LayerInput, LayerValues } from "./schema.ts";
-import { layerSchema } from "./schema.ts";
+import { type LayerInput, type LayerValues, layerSchema } from "./schema.ts";
 import type { Converted } from "./toml/convert.ts";
 
 /** One valid contribution to a plugin, its paths made absolute. */
@@ -99,7 +98,7 @@ type Node = { raw: RawLayer; extends: string[] };
  */
 async function collect(main: RawLayer, reading: Reading): Promise<RawLayer[]> {
   // Most configs extend nothing, and c12 takes longer to load than they do.
-  if (extensionsOf(main, []).length === 0) return [main];
+  if ((main.value as { extends?: unknown }).extends === undefined) return [main];
   const { loadConfig } = await import("c12");
   const extensions = new Map<string, Extension>();
   const register = (raw: RawLayer, above: readonly Extender[]): Node => ({
@@ -147,12 +146,12 @@ function distinct(layers: readonly RawLayer[]): RawLayer[] {
 }
 
 /** An entry of `extends`, and by whom: the layers from the plugin's config down to the one that wrote it. */
-export type Extension = { readonly entry: Entry; readonly chain: readonly Extender[] };
+type Extension = { readonly entry: Entry; readonly chain: readonly Extender[] };
 
 type Entry = { readonly spec: string; readonly options: unknown } | { readonly inline: unknown };
 
 /** The entries of a layer's `extends`, in the order written. */
-export function extensionsOf(raw: RawLayer, above: readonly Extender[]): Extension[] {
+function extensionsOf(raw: RawLayer, above: readonly Extender[]): Extension[] {
   const entries = (raw.value as { extends?: unknown }).extends;
   // The whole layer is checked later; a malformed `extends` has to be caught before it is followed.
   if (explain(layerSchema.pick({ extends: true }), { extends: entries }).length > 0) return [];
@@ -168,7 +167,7 @@ function entryOf(entry: unknown): Entry {
 }
 
 /** Reads what an entry points to. Throws a `config` error that names the file that extends it. */
-export async function readExtension({ entry, chain }: Extension, reading: Reading): Promise<RawLayer> {
+async function readExtension({ entry, chain }: Extension, reading: Reading): Promise<RawLayer> {
   const by = chain.at(-1) as Extender;
   if ("inline" in entry) {
     const { inline } = entry;

@@ -2,8 +2,7 @@ import { z } from "zod";
 import type { HookLayer } from "../contract/hooks.ts";
 import type { StageLayer } from "../contract/plugin.ts";
 import type { Layer } from "./layers.ts";
-import type { LayerValues } from "./schema.ts";
-import { layerSchema } from "./schema.ts";
+import { type LayerValues, layerSchema } from "./schema.ts";
 import { isPlainObject, pickVariant, unwrap } from "./variants.ts";
 
 /** What the layers of a plugin come to. */

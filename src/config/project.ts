@@ -1,7 +1,6 @@
 import { statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
-import type { ResolvedPlugin } from "../contract/plugin.ts";
-import { labelled } from "../contract/plugin.ts";
+import { labelled, type ResolvedPlugin } from "../contract/plugin.ts";
 import type { Env } from "../lib/context.ts";
 import { FledgeError, isFledgeError, type Problem } from "../lib/errors.ts";
 import { parsePattern } from "../lib/pattern.ts";

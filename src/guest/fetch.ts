@@ -97,13 +97,15 @@ export function lockablesOfUrl(
       key: keyOfUrl(kind, from),
       names: [kind, shownPlace(from)],
       ...(checksum !== undefined && { pinned: { digest: parseDigest(checksum, checksumKey) } }),
-      async resolve(ctx) {
-        const quiet = { ...ctx, warn: () => {}, baseDir: "/" };
-        return { digest: (await fetchFile(quiet, { from, checksum, checksumKey, ...more })).digest };
-      },
+      resolve: async (ctx) => ({ digest: await digestOf({ from, checksum, checksumKey, ...more }, ctx) }),
       missing: async (entry, ctx) => missingBlob(entry, `${more.what} from ${shownPlace(from)}`, ctx),
     },
   ];
+}
+
+/** What a download is now; that it is not pinned is no news to who asks for that. */
+export async function digestOf(request: FetchRequest, ctx: RunContext): Promise<Digest> {
+  return (await fetchFile({ ...ctx, warn: () => {}, baseDir: "/" }, request)).digest;
 }
 
 /** The request with the checksum that its entry has, if there is one and the config has none of its own. */

@@ -42,6 +42,14 @@ export type RunContext = {
   log(message: string): void;
 };
 
+/** A context for work that is of no stage: nobody watches its progress, and it has no facts to tell. */
+export function contextOutside(
+  shared: Omit<RunContext, "progress" | "warn" | "fact" | "log">,
+  { warn, log = () => {} }: Pick<RunContext, "warn"> & Partial<Pick<RunContext, "log">>,
+): RunContext {
+  return { ...shared, progress: () => {}, fact: () => {}, warn, log };
+}
+
 export type Epoch = { readonly stampSec: number; readonly ceilingSec: number | undefined };
 
 /**

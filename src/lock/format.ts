@@ -1,3 +1,4 @@
+import { isPlainObject } from "../config/variants.ts";
 import type { LockEntry, Locks } from "../contract/lock.ts";
 import { digestFrom } from "../lib/digest.ts";
 import { FledgeError, messageOf, type Problem } from "../lib/errors.ts";
@@ -28,7 +29,7 @@ export function parseLock(text: string, path: string): Locks {
       hint: `this is fledge ${fledgeVersion()}, which reads version ${LOCKFILE_VERSION}: update it`,
     });
   }
-  if (lockfileVersion !== LOCKFILE_VERSION || !isRecord(entries))
+  if (lockfileVersion !== LOCKFILE_VERSION || !isPlainObject(entries))
     throw notALock(path, "it has no version or no entries");
   const problems = Object.entries(entries).flatMap(([key, entry]): Problem[] => {
     const why = objectionTo(entry) ?? (isTwice(text, key) ? "is there twice" : undefined);
@@ -45,12 +46,12 @@ function objectOf(text: string, path: string): Record<string, unknown> {
   } catch (error) {
     throw notALock(path, `it is not JSON: ${messageOf(error)}`, { cause: error });
   }
-  if (!isRecord(document)) throw notALock(path, "it is not an object");
+  if (!isPlainObject(document)) throw notALock(path, "it is not an object");
   return document;
 }
 
 function objectionTo(entry: unknown): string | undefined {
-  if (!isRecord(entry)) return "is not an object";
+  if (!isPlainObject(entry)) return "is not an object";
   if (digestFrom(entry.digest) === undefined) return "has no digest, sha256: and 64 hex digits";
   const odd = Object.entries(entry).find(([, value]) => typeof value !== "string");
   return odd === undefined ? undefined : `has a ${odd[0]} that is not a text`;
@@ -66,10 +67,6 @@ function notALock(path: string, why: string, more: { problems?: Problem[]; cause
     ...more,
     hint: "take it from version control again; without it fledge lock writes a new one, of what is there today",
   });
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function byKey([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {

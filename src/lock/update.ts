@@ -1,6 +1,6 @@
 import type { Lockable, LockEntry, Locks, Unpinned } from "../contract/lock.ts";
 import type { ResolvedPlugin } from "../contract/plugin.ts";
-import { type Env, epochFrom, type RunContext, type Warning } from "../lib/context.ts";
+import { contextOutside, type Env, epochFrom, type RunContext, type Warning } from "../lib/context.ts";
 import { Disposer } from "../lib/dispose.ts";
 import { FledgeError } from "../lib/errors.ts";
 import { inParallel } from "../lib/jobs.ts";
@@ -60,16 +60,22 @@ export async function updateLock(
   options: UpdateOptions = {},
 ): Promise<LockReport[]> {
   const { names = [] } = options;
-  const isMeant = (input: Lockable): boolean =>
-    names.length === 0 || names.some((name) => name === input.key || input.names.includes(name));
+  const isMeant = (input: Lockable): boolean => names.length === 0 || names.some((name) => isCalled(input, name));
   const groups = await groupsOf(plugins);
   const known = groups.flatMap(({ inputs }) => inputs).filter(({ pinned }) => pinned === undefined);
   for (const name of names) {
-    if (known.some((input) => name === input.key || input.names.includes(name))) continue;
-    const hint = didYouMean(name, [...new Set(known.flatMap((input) => input.names))]);
+    if (known.some((input) => isCalled(input, name))) continue;
+    const hint =
+      known.length === 0
+        ? "nothing that is built here comes from outside, so that there is nothing to lock"
+        : didYouMean(name, [...new Set(known.flatMap((input) => input.names))]);
     throw new FledgeError("usage", `nothing that is locked is called "${name}"`, { hint });
   }
   return await renew(plugins, options, (faulty, input) => faulty || isMeant(input), groups);
+}
+
+function isCalled({ key, names }: Lockable, name: string): boolean {
+  return name === key || names.includes(name);
 }
 
 type Group = {
@@ -182,15 +188,12 @@ function contextOf(
   disposer: Disposer,
   warnings: Warning[],
 ): RunContext {
-  return {
+  const shared = {
     env,
     signal: signal ?? new AbortController().signal,
     cacheDir: resolveCacheDir(env, cacheDir),
     epoch: epochFrom(env),
     disposer,
-    progress: () => {},
-    warn: (warning) => void warnings.push(warning),
-    fact: () => {},
-    log: () => {},
   };
+  return contextOutside(shared, { warn: (warning) => void warnings.push(warning) });
 }

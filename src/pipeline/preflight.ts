@@ -1,6 +1,5 @@
 import { readFileSync } from "node:fs";
-import type { ResolvedPlugin } from "../contract/plugin.ts";
-import { labelOf } from "../contract/plugin.ts";
+import { labelOf, type ResolvedPlugin } from "../contract/plugin.ts";
 import { machineObjection } from "../guest/executables.ts";
 import { assertInitFile } from "../guest/init/install.ts";
 import { assertMapped } from "../guest/mappings/apply.ts";

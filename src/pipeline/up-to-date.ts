@@ -1,9 +1,9 @@
-import { lstat, readdir } from "node:fs/promises";
+import { lstat, readdir, stat } from "node:fs/promises";
 import { setTimeout } from "node:timers/promises";
 import type { Artifact } from "../contract/stage.ts";
 import { type ByteString, toText } from "../lib/bytes.ts";
 import { nowMs } from "../lib/clock.ts";
-import { type RunContext, throwIfAborted } from "../lib/context.ts";
+import { type Awaitable, type RunContext, throwIfAborted } from "../lib/context.ts";
 import { sha256 } from "../lib/digest.ts";
 import { messageOf } from "../lib/errors.ts";
 import type { Requirement } from "../lib/requirements.ts";
@@ -38,7 +38,13 @@ async function identify(
   ctx: Pick<RunContext, "signal" | "env" | "cacheDir">,
 ): Promise<BuildIdentity> {
   const digests = new HostDigests(await readDigests(ctx.cacheDir, artifact));
-  const idOf = async (file: FileInode): Promise<string> => contentId(file, ctx.cacheDir) ?? (await digests.of(file));
+  const stored = new Map<string | Buffer, string | undefined>();
+  // Of the files of a layer all are in one, so that to take its path apart once is enough.
+  const storedIn = (path: string | Buffer): string | undefined => {
+    if (!stored.has(path)) stored.set(path, storedDigest(ctx.cacheDir, path));
+    return stored.get(path);
+  };
+  const idOf = (file: FileInode): Awaitable<string> => contentId(file, storedIn) ?? digests.of(file);
   const listing = await listTree(tree, idOf, ctx.signal);
   const parts = {
     imager: imager.identity ?? "",
@@ -54,9 +60,12 @@ async function identify(
 }
 
 /** Of what is in the store, and of what the tree holds itself; undefined for a file of the host. */
-function contentId({ content, size }: FileInode, cacheDir: string): string | undefined {
+function contentId(
+  { content, size }: FileInode,
+  storedIn: (path: string | Buffer) => string | undefined,
+): string | undefined {
   if (content.kind === "inline") return sha256(content.bytes);
-  const digest = storedDigest(cacheDir, content.kind === "stored" ? content.file : content.path);
+  const digest = storedIn(content.kind === "stored" ? content.file : content.path);
   if (digest === undefined) return undefined;
   if (content.kind === "file") return digest;
   const runs = content.segments?.map(({ at, length }) => `${at}+${length}`).join(",");
@@ -101,7 +110,7 @@ async function toolsOf(requirements: readonly Requirement[], { env }: Pick<RunCo
   const paths = tools.flatMap(({ name }) => findOnPath(name, env) ?? []);
   return await Promise.all(
     paths.map(async (path) => {
-      const { size, mtimeMs } = await lstat(path);
+      const { size, mtimeMs } = await stat(path); // where a link leads: mkfs.ext4 is one
       return `${path} (${size} bytes of ${mtimeMs})`;
     }),
   );

@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
+import { parseDependencies } from "../../src/boot/modules.ts";
 import type { Missing } from "./requirements.ts";
 
 const UNPACK: Readonly<Record<string, string>> = { ".gz": "gzip", ".xz": "xz", ".zst": "zstd" };
@@ -15,7 +16,7 @@ export function requireModules(kernel: string | undefined): Missing {
  * files in the order in which to load them. What the kernel has built in is left out.
  */
 export function copyModules(kernel: string, names: readonly string[], folder: string): string[] {
-  const dependencies = readDependencies(folderOf(kernel));
+  const dependencies = parseDependencies(readFileSync(join(folderOf(kernel), "modules.dep"), "utf8"));
   const paths = new Set<string>();
   for (const name of names) {
     const path = [...dependencies.keys()].find((key) => nameOf(key) === name);
@@ -31,16 +32,6 @@ export function copyModules(kernel: string, names: readonly string[], folder: st
 
 function folderOf(kernel: string): string {
   return `/lib/modules/${basename(kernel).replace(/^vmlinuz-/, "")}`;
-}
-
-function readDependencies(folder: string): Map<string, string[]> {
-  const lines = readFileSync(join(folder, "modules.dep"), "utf8").split("\n");
-  return new Map(
-    lines.map((line) => {
-      const [path = "", needed = ""] = line.split(":");
-      return [path, needed.split(" ").filter((one) => one !== "")];
-    }),
-  );
 }
 
 function nameOf(path: string): string {

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { type JsonSchema, jsonType } from "../../src/config/json-schema.ts";
 import { layerSchema, workspaceSchema } from "../../src/config/schema.ts";
+import { type JsonSchema, jsonType } from "../../src/presets/describe.ts";
 
 type Keys = readonly (readonly [name: string, schema: JsonSchema])[];
 

@@ -1,6 +1,8 @@
 import { accessSync, constants, readFileSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { errnoOf } from "../../lib/errors.ts";
+import { bootId } from "../../lib/owner.ts";
 import type { Capability, Surroundings } from "../contract.ts";
 import { spawnQemu } from "./process.ts";
 
@@ -21,11 +23,11 @@ export async function chooseAccelerator(
   const absent = whyNoDevice();
   if (absent !== undefined) return { accelerator: "tcg", why: absent };
   const file = join(around.cacheDir, "boot", "kvm.json");
-  const bootId = textOf("/proc/sys/kernel/random/boot_id").trim();
-  const known = verdictIn(textOf(file));
-  if (known?.bootId === bootId && known.program === program) return asCapability(known.why);
+  const boot = bootId() ?? "";
+  const known = verdictIn(file);
+  if (known?.bootId === boot && known.program === program) return asCapability(known.why);
   const why = await whyKvmFails(program, kernel, around);
-  if (!around.signal.aborted) await remember(file, { bootId, program, why });
+  if (!around.signal.aborted) await remember(file, { bootId: boot, program, why });
   return asCapability(why);
 }
 
@@ -39,7 +41,7 @@ function whyNoDevice(): string | undefined {
     accessSync("/dev/kvm", constants.R_OK | constants.W_OK);
     return undefined;
   } catch (error) {
-    const isThere = (error as NodeJS.ErrnoException).code === "EACCES";
+    const isThere = errnoOf(error) === "EACCES";
     return isThere ? "/dev/kvm may not be used by this user (group kvm)" : "there is no /dev/kvm";
   }
 }
@@ -72,9 +74,9 @@ const PROBE_ARGS = [
   ["-append", "console=ttyS0 earlyprintk=ttyS0 panic=-1"],
 ].flat();
 
-function verdictIn(text: string): Verdict | undefined {
+function verdictIn(file: string): Verdict | undefined {
   try {
-    return JSON.parse(text) as Verdict;
+    return JSON.parse(readFileSync(file, "utf8")) as Verdict;
   } catch {
     return undefined; // nothing is known yet
   }
@@ -84,12 +86,4 @@ function verdictIn(text: string): Verdict | undefined {
 async function remember(file: string, verdict: Verdict): Promise<void> {
   await mkdir(dirname(file), { recursive: true }).catch(() => {});
   await writeFile(file, JSON.stringify(verdict)).catch(() => {});
-}
-
-function textOf(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return "";
-  }
 }

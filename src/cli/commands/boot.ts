@@ -3,11 +3,11 @@ import { abortedError } from "../../lib/context.ts";
 import { FledgeError } from "../../lib/errors.ts";
 import type { BootArgs } from "../boot-options.ts";
 import type { Command } from "../commands.ts";
-import { BOOT_FLAGS, LOCK_FLAGS, RECIPE_FLAGS, RUN_FLAGS } from "../flags.ts";
+import { BOOT_FLAGS, LOCK_FLAGS, READING_FLAGS, RUN_FLAGS } from "../flags.ts";
 
 type Args = BootArgs & { readonly print?: boolean };
 
-const { filter: _filter, output: _output, ...RECIPE } = RECIPE_FLAGS;
+const { filter: _filter, ...RECIPE } = READING_FLAGS;
 
 export const boot: Command = {
   meta: { name: "boot", description: "Boot a plugin on this machine, under QEMU, with its console here" },

@@ -1,17 +1,15 @@
 import type { Command } from "../commands.ts";
-import { DOCKERFILE_FLAGS, RECIPE_FLAGS, RUN_FLAGS } from "../flags.ts";
+import { DOCKERFILE_FLAGS, READING_FLAGS, RUN_FLAGS } from "../flags.ts";
 import type { Subject } from "../render/doctor.ts";
 import type { RecipeArgs } from "../targets.ts";
 import { print, printJson } from "../terminal.ts";
-
-const { output: _output, ...RECIPE } = RECIPE_FLAGS;
 
 type DoctorArgs = RecipeArgs & { readonly all?: boolean; readonly json?: boolean };
 
 export const doctor: Command = {
   meta: { name: "doctor", description: "Say what a build needs of this machine, and whether it is there" },
   args: {
-    ...RECIPE,
+    ...READING_FLAGS,
     ...DOCKERFILE_FLAGS,
     verbose: RUN_FLAGS.verbose,
     all: { type: "boolean", alias: "a", description: "Look at every feature of fledge instead of a config's" },

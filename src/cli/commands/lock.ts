@@ -1,14 +1,13 @@
 import type { Command } from "../commands.ts";
-import { DOCKERFILE_FLAGS, RECIPE_FLAGS, RUN_FLAGS } from "../flags.ts";
+import { DOCKERFILE_FLAGS, READING_FLAGS, RUN_FLAGS } from "../flags.ts";
 import type { LockArgs } from "../lock-options.ts";
 import { print, printJson } from "../terminal.ts";
 
-const { output: _output, ...RECIPE } = RECIPE_FLAGS;
 const { "output-initramfs": _initramfs, ...DOCKERFILE } = DOCKERFILE_FLAGS;
 
 export const lock: Command = {
   meta: { name: "lock", description: "Write what builds fetch into fledge.lock, as it is now" },
-  args: { ...RECIPE, ...DOCKERFILE, verbose: RUN_FLAGS.verbose, "cache-dir": RUN_FLAGS["cache-dir"] },
+  args: { ...READING_FLAGS, ...DOCKERFILE, verbose: RUN_FLAGS.verbose, "cache-dir": RUN_FLAGS["cache-dir"] },
   examples: [
     ["", "of the config or workspace in this folder; what is locked already stays as it is"],
     ["web", "of one plugin; entries of others stay"],

@@ -1,5 +1,6 @@
 import { relative } from "node:path";
 import type { MigrateResult } from "../../migrate/migrate.ts";
+import { singleQuoted } from "../../rootfs/edit/env.ts";
 import type { Command } from "../commands.ts";
 import { bold, line, print, printJson, type Shown, say, shown, yellow } from "../terminal.ts";
 
@@ -43,5 +44,5 @@ function report({ file, replaces }: MigrateResult): Shown[] {
 
 /** For a shell. */
 function quoted(path: string): string {
-  return /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
+  return /^[\w./-]+$/.test(path) ? path : singleQuoted(path);
 }

@@ -1,13 +1,11 @@
 import type { Command } from "../commands.ts";
-import { RECIPE_FLAGS, RUN_FLAGS } from "../flags.ts";
+import { READING_FLAGS, RUN_FLAGS } from "../flags.ts";
 import type { LockArgs } from "../lock-options.ts";
 import { print, printJson } from "../terminal.ts";
 
-const { output: _output, ...RECIPE } = RECIPE_FLAGS;
-
 export const outdated: Command = {
   meta: { name: "outdated", description: "Say what in fledge.lock is something else by now" },
-  args: { ...RECIPE, verbose: RUN_FLAGS.verbose, "cache-dir": RUN_FLAGS["cache-dir"] },
+  args: { ...READING_FLAGS, verbose: RUN_FLAGS.verbose, "cache-dir": RUN_FLAGS["cache-dir"] },
   examples: [
     ["", "exits 1 when there is an update, 0 when there is none; nothing is written"],
     ["web --json", "of one plugin, as data"],

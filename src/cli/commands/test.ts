@@ -2,16 +2,14 @@ import type { BootTestResult } from "../../boot/test.ts";
 import { FledgeError } from "../../lib/errors.ts";
 import type { BootArgs } from "../boot-options.ts";
 import type { Command } from "../commands.ts";
-import { BOOT_FLAGS, LOCK_FLAGS, RECIPE_FLAGS, RUN_FLAGS } from "../flags.ts";
+import { BOOT_FLAGS, LOCK_FLAGS, READING_FLAGS, RUN_FLAGS } from "../flags.ts";
 
 type Args = BootArgs & { readonly junit?: string };
-
-const { output: _output, ...RECIPE } = RECIPE_FLAGS;
 
 export const test: Command = {
   meta: { name: "test", description: "Build, boot, and check what test.boot of the config says" },
   args: {
-    ...RECIPE,
+    ...READING_FLAGS,
     ...BOOT_FLAGS,
     junit: { type: "string", valueHint: "FILE", description: "Write the results as JUnit XML as well" },
     ...LOCK_FLAGS,

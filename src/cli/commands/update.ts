@@ -1,9 +1,9 @@
 import type { Command } from "../commands.ts";
-import { RECIPE_FLAGS, RUN_FLAGS } from "../flags.ts";
+import { READING_FLAGS, RUN_FLAGS } from "../flags.ts";
 import type { LockArgs } from "../lock-options.ts";
 import { print, printJson } from "../terminal.ts";
 
-const { output: _output, targets: _targets, ...RECIPE } = RECIPE_FLAGS;
+const { targets: _targets, ...RECIPE } = READING_FLAGS;
 
 export const update: Command = {
   meta: { name: "update", description: "Ask for what is in fledge.lock anew, and write what is different" },

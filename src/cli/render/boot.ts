@@ -1,4 +1,6 @@
 import type { BootEvent, BootReport } from "../../boot/boot.ts";
+import { reasonIn } from "../../boot/first-stage.ts";
+import { shellQuote } from "../../rootfs/edit/env.ts";
 import { bold, cyan, gray, green, line, print, printJson, type Shown, say, shown, yellow } from "../terminal.ts";
 
 /** Shows the events of a boot: the guest's console on stdout, all else on stderr; with `json` an event per line. */
@@ -24,7 +26,7 @@ export function bootRenderer({ json, quiet }: { readonly json?: boolean; readonl
   return {
     onEvent(event) {
       if (event.type === "boot:console") {
-        own = /fledge-boot: (?!the module)(.*)/.exec(event.line)?.[1] ?? own;
+        own = reasonIn(event.line) ?? own;
         isVfs ||= /VFS: (Cannot open root|Unable to mount root)/.test(event.line);
       }
       if (json) printJson(event);
@@ -42,7 +44,7 @@ const NO_ROOT =
 /** The command that would run, as a shell takes it. */
 export function printCommand(command: readonly string[], { json }: { readonly json?: boolean }): number {
   if (json) printJson(command);
-  else print([line`${command.map(quoted).join(" ")}`]);
+  else print([line`${command.map(shellQuote).join(" ")}`]);
   return 0;
 }
 
@@ -79,9 +81,4 @@ function endLine({ exit, durationMs, firstOutputMs }: BootReport): Shown {
 /** `1.5 s` */
 export function inSeconds(ms: number): string {
   return `${(ms / 1000).toFixed(1)} s`;
-}
-
-/** A word as a shell takes it. */
-function quoted(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }

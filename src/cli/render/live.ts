@@ -1,7 +1,7 @@
 import { stripVTControlCharacters } from "node:util";
 import { formatSize } from "../../lib/bytes.ts";
 import { cyan, gray, green, line, red, Shown, say } from "../terminal.ts";
-import { duration, type Renderer, type RenderOptions, stageKey } from "./plain.ts";
+import { duration, isMany, type Renderer, type RenderOptions, stageKey } from "./plain.ts";
 
 type Line = { readonly title: string; doneBytes?: number; totalBytes?: number; item?: string };
 
@@ -13,8 +13,9 @@ const BAR_CELLS = 24;
  * The running stages as lines at the foot of the terminal, redrawn in place; finished ones scroll up above them. Of
  * several plugins only the finished builds do, unless all is to be said, since their stages would be a jumble.
  */
-export function liveRenderer(plain: Renderer, { plugins, verbose = false }: RenderOptions): Renderer {
-  const isMany = plugins.length > 1;
+export function liveRenderer(plain: Renderer, options: RenderOptions): Renderer {
+  const { verbose = false } = options;
+  const isOneOfMany = isMany(options);
   const running = new Map<string, Line>();
   let drawn = 0;
   let frame = 0;
@@ -42,7 +43,7 @@ export function liveRenderer(plain: Renderer, { plugins, verbose = false }: Rend
   return {
     onEvent(event) {
       if (event.type === "stage:start") {
-        const title = isMany ? `${event.plugin}: ${event.title}` : event.title;
+        const title = isOneOfMany ? `${event.plugin}: ${event.title}` : event.title;
         running.set(stageKey(event), { title });
       } else if (event.type === "stage:progress") {
         Object.assign(running.get(stageKey(event)) ?? {}, event);
@@ -52,12 +53,12 @@ export function liveRenderer(plain: Renderer, { plugins, verbose = false }: Rend
       }
       erase();
       const isStage = event.type === "stage:done" || event.type === "stage:failed";
-      if (isMany && event.type === "build:done") {
+      if (isOneOfMany && event.type === "build:done") {
         say([line`${green`✔`} ${event.plugin} ${duration(event.result.durationMs)}`]);
-      } else if (isMany && event.type === "build:failed") {
+      } else if (isOneOfMany && event.type === "build:failed") {
         say([line`${red`✖`} ${event.plugin} ${duration(event.durationMs)}`]);
       }
-      if (!(isMany && isStage && !verbose)) plain.onEvent(event);
+      if (!(isOneOfMany && isStage && !verbose)) plain.onEvent(event);
       draw();
     },
     end() {

@@ -20,6 +20,7 @@ export function outdatedLines({ file, changes, kept, warnings }: LockReport): Sh
   if (kept.length === 0 && changes.length > 0 && changes.every(({ from }) => from === undefined)) {
     return [line`there is no ${bold`${relative("", file)}`}`, line`  ${cyan`hint`} fledge lock writes it`];
   }
+  if (changes.length + kept.length === 0) return [line`${bold`${relative("", file)}`}: ${tally(changes, kept)}`];
   if (changes.length === 0) return [line`${bold`${relative("", file)}`}: all ${kept.length} entries are up to date`];
   return [
     line`${bold`${relative("", file)}`}: ${changes.length} of ${changes.length + kept.length} are something else by now`,

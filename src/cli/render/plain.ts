@@ -17,17 +17,26 @@ export type RenderOptions = {
   readonly verbose?: boolean;
   /** With more than one, each line says whose it is. */
   readonly plugins: readonly string[];
+  /** Whether the builds are part of something that says more of them: they are told of as one of several is. */
+  readonly isPart?: boolean;
 };
+
+/** Whether each line says whose it is, and the result of a build is left to others. */
+export function isMany({ plugins, isPart = false }: RenderOptions): boolean {
+  return isPart || plugins.length > 1;
+}
 
 /**
  * One line per finished stage on stderr; the result on stdout. Of several plugins each line says whose it is, and the
  * results are left to a table at the end.
  */
-export function plainRenderer({ quiet = false, verbose = false, plugins }: RenderOptions): Renderer {
+export function plainRenderer(options: RenderOptions): Renderer {
+  const { quiet = false, verbose = false } = options;
+  const isOneOfMany = isMany(options);
   const titles = new Map<string, string>();
   const titleOf = (event: { plugin: string; stage: string }) => titles.get(stageKey(event)) ?? event.stage;
   const tell = (plugin: string, text: Shown): void => {
-    say([plugins.length > 1 ? line`${gray`${plugin}`} ${text}` : text]);
+    say([isOneOfMany ? line`${gray`${plugin}`} ${text}` : text]);
   };
   return {
     onEvent(event) {
@@ -49,7 +58,7 @@ export function plainRenderer({ quiet = false, verbose = false, plugins }: Rende
           if (verbose && !quiet) tell(event.plugin, gray`  ${event.message}`);
           return;
         case "build:done":
-          if (!quiet && plugins.length === 1) print(summary(event.result));
+          if (!quiet && !isOneOfMany) print(summary(event.result));
           return;
         case "fact": // in the summary
         case "build:failed":

@@ -5,6 +5,7 @@ import { digestFrom } from "../../lib/digest.ts";
 import { FledgeError } from "../../lib/errors.ts";
 import { readElf } from "../../rootfs/elf.ts";
 import {
+  digestOf,
   type FetchContext,
   type Fetched,
   type FetchRequest,
@@ -38,8 +39,7 @@ export function agentLockables(options: AgentOptions): Lockable[] {
     const found = await findAsset(options, ctx);
     // What GitHub says of it is believed, and checked when it is fetched.
     const known = digestFrom(options.checksum ?? found.digest);
-    const quiet = { ...ctx, warn: () => {}, baseDir: "/" };
-    const digest = known ?? (await fetchFile(quiet, assetRequest(options, found))).digest;
+    const digest = known ?? (await digestOf(assetRequest(options, found), ctx));
     return releaseEntry({ tag: found.tag, url: found.url, digest });
   };
   return [releaseLockable(options, resolve)];

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { FledgeError } from "../../lib/errors.ts";
+import { singleQuoted } from "../../rootfs/edit/env.ts";
 
 /** What the guest's init runs once everything is mounted. */
 export type InitOptions = {
@@ -31,10 +32,5 @@ function setLine(script: string, name: string, value: string): string {
   const line = new RegExp(`^${name}='.*'$`, "m");
   if (!line.test(script)) throw new FledgeError("internal", `templates/init/init.sh has no line ${name}='...'`);
   // A function as replacement: "$&" and its kind in a path mean nothing here.
-  return script.replace(line, () => `${name}=${quote(value)}`);
-}
-
-/** A word for the shell: nothing is special between single quotes but the single quote. */
-function quote(text: string): string {
-  return `'${text.replaceAll("'", `'\\''`)}'`;
+  return script.replace(line, () => `${name}=${singleQuoted(value)}`);
 }

@@ -48,7 +48,9 @@ export function writeStage(imager: BoundImager, { artifact }: Outputs, isForced:
       const current = isForced ? undefined : await findCurrent(state, { imager, artifact }, ctx);
       if (current === undefined) return await writeArtifact(state, { imager, artifact }, ctx);
       const { stamp, ...facts } = current;
-      Object.assign(state, { artifact: facts, stamp, isUnchanged: true });
+      state.artifact = facts;
+      state.stamp = stamp;
+      state.isUnchanged = true;
       ctx.log(`${artifact} is this tree already`);
     },
   };

@@ -31,5 +31,10 @@ export function formatEnv(
 
 /** One word of a POSIX shell that stands for the text, byte for byte. */
 export function shellQuote(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : singleQuoted(text);
+}
+
+/** Nothing is special to a shell between single quotes but the single quote. */
+export function singleQuoted(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
 }

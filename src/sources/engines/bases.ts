@@ -1,6 +1,6 @@
 import { formatPlatform, hostPlatform, type Platform, parsePlatform } from "../../lib/platform.ts";
 import { parseReference, type RegistryReference } from "../reference.ts";
-import { type Instruction, instructionsOf } from "./instructions.ts";
+import { frontendOf, type Instruction, instructionsOf, stageOf } from "./instructions.ts";
 
 /** An image that a Dockerfile is made from. */
 export type Base = {
@@ -37,18 +37,18 @@ export function basesOf(text: string, options: BaseOptions): Bases {
     else bases.push({ instruction, written, ...base, platform: base.platform ?? options.platform });
   };
   for (const instruction of instructionsOf(text)) {
-    const [keyword = "", ...words] = instruction.text.split(/\s+/);
+    const { words } = instruction;
     const flag = (name: string): string | undefined =>
       words.find((word) => word.startsWith(`--${name}=`))?.slice(name.length + 3);
-    switch (keyword.toUpperCase()) {
+    switch (instruction.keyword) {
       case "ARG":
         // After the first FROM it is of a stage, and says nothing to the next FROM.
         if (stages.length === 1) declare(words, args, options.buildArgs);
         break;
       case "FROM": {
-        const [image, as, stage] = words.filter((word) => !word.startsWith("--"));
+        const { image, name } = stageOf(instruction);
         if (image !== undefined) take(instruction, image, flag("platform"));
-        stages.push(as?.toUpperCase() === "AS" && stage !== undefined ? stage.toLowerCase() : "");
+        stages.push(name.toLowerCase());
         break;
       }
       case "COPY": {
@@ -74,7 +74,7 @@ export function withDigests(
     const { registry, repository } = base.reference;
     const pinned = `${registry}/${repository}@${digest}`;
     const [keyword = "", ...words] = instruction.split(/\s+/);
-    const isFrom = keyword.toUpperCase() === "FROM";
+    const isFrom = base.instruction.keyword === "FROM";
     const word = isFrom ? base.written : `--from=${base.written}`;
     const at = words.indexOf(word);
     words[at] = isFrom ? pinned : `--from=${pinned}`;
@@ -150,12 +150,14 @@ function expand(text: string, args: Args): string | undefined {
 
 /** What no digest can be given for, because only the build finds out what it is. */
 function notesOn(text: string, stages: readonly string[]): string[] {
-  const all = [...instructionsOf(text)].map((instruction) => instruction.text);
-  const runs = all.filter((instruction) => /^RUN\s/i.test(instruction));
-  const adds = all.filter((instruction) => /^ADD\s.*(?:https?:\/\/|git@)/i.test(instruction));
-  const mounts = runs.flatMap((run) => [...run.matchAll(/--mount=\S*\bfrom=([^,\s]+)/g)].map(([, from = ""]) => from));
+  const all = [...instructionsOf(text)];
+  const runs = all.filter(({ keyword }) => keyword === "RUN");
+  const adds = all.filter(({ text, keyword }) => keyword === "ADD" && /\s.*(?:https?:\/\/|git@)/i.test(text));
+  const mounts = runs.flatMap((run) =>
+    [...run.text.matchAll(/--mount=\S*\bfrom=([^,\s]+)/g)].map(([, from = ""]) => from),
+  );
   const images = mounts.filter((from) => !stages.includes(from.toLowerCase()) && !/^\d+$/.test(from));
-  const syntax = /^(?:#[^\n]*\n)*#\s*syntax\s*=\s*(\S+)/i.exec(text)?.[1];
+  const syntax = frontendOf(text);
   return [
     ...(runs.length === 0 ? [] : [`what its RUN instructions (${runs.length}) fetch is not held by a lock`]),
     ...(adds.length === 0 ? [] : [`what its ADD instructions fetch by URL (${adds.length}) is not held by a lock`]),

@@ -2,6 +2,10 @@
 export type Instruction = {
   /** On one line, without comments and without the lines of here-documents. */
   readonly text: string;
+  /** In capital letters. */
+  readonly keyword: string;
+  /** What follows it, between spaces. */
+  readonly words: readonly string[];
   /** Where it begins, counted from 0, and how many lines it takes before its here-documents. */
   readonly line: number;
   readonly lines: number;
@@ -26,10 +30,26 @@ export function* instructionsOf(text: string): Generator<Instruction> {
     }
     const whole = `${held}${part}`.trim();
     held = "";
-    if (whole !== "") yield { text: whole, line: first, lines: at + 1 - first };
+    if (whole !== "") yield instruction(whole, first, at + 1 - first);
     at = endOfDocuments(whole, lines, at);
   }
-  if (held.trim() !== "") yield { text: held.trim(), line: first, lines: lines.length - first };
+  if (held.trim() !== "") yield instruction(held.trim(), first, lines.length - first);
+}
+
+function instruction(text: string, line: number, lines: number): Instruction {
+  const [keyword = "", ...words] = text.split(/\s+/);
+  return { text, keyword: keyword.toUpperCase(), words, line, lines };
+}
+
+/** The image and the name of the stage of a FROM; a stage without a name has the empty one. */
+export function stageOf({ words }: Instruction): { readonly image: string | undefined; readonly name: string } {
+  const [image, as, name = ""] = words.filter((word) => !word.startsWith("--"));
+  return { image, name: as?.toUpperCase() === "AS" ? name : "" };
+}
+
+/** The frontend that a file asks for (`# syntax=`). */
+export function frontendOf(text: string): string | undefined {
+  return /^(?:#[^\n]*\n)*#\s*syntax\s*=\s*(\S+)/i.exec(text)?.[1];
 }
 
 /** The last line of the here-documents that an instruction begins; the instruction's own when it begins none. */

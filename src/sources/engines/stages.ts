@@ -1,20 +1,14 @@
-import { instructionsOf } from "./instructions.ts";
+import { frontendOf, instructionsOf, stageOf } from "./instructions.ts";
 
 /**
  * The names of the stages of a Dockerfile, in order, "" for one without; undefined where a frontend other than Docker's
  * says what the file means (`# syntax=`).
  */
 export function stagesOf(text: string): string[] | undefined {
-  const syntax = /^(?:#[^\n]*\n)*#\s*syntax\s*=\s*(\S+)/i.exec(text)?.[1];
+  const syntax = frontendOf(text);
   if (syntax !== undefined && !/^(?:docker\.io\/)?docker\/dockerfile(?:[:@]|$)/.test(syntax)) return undefined;
-  const stages: string[] = [];
-  for (const { text: instruction } of instructionsOf(text)) {
-    const [keyword = "", ...words] = instruction.split(/\s+/);
-    if (keyword.toUpperCase() !== "FROM") continue;
-    const [, as, name] = words.filter((word) => !word.startsWith("--"));
-    stages.push(as?.toUpperCase() === "AS" && name !== undefined ? name : "");
-  }
-  return stages;
+  const froms = [...instructionsOf(text)].filter(({ keyword }) => keyword === "FROM");
+  return froms.map((from) => stageOf(from).name);
 }
 
 /** Whether a target names one of the stages: by its name, in any case, or by its number. */
@@ -30,11 +24,9 @@ export function hasStage(stages: readonly string[], target: string): boolean {
  */
 export function isCacheable(text: string, args: readonly string[]): boolean {
   const declared = new Set<string>();
-  for (const { text: instruction } of instructionsOf(text)) {
-    const [keyword = "", ...words] = instruction.split(/\s+/);
-    const name = keyword.toUpperCase();
-    if (name === "ARG") for (const word of words) declared.add(word.replace(/=.*/s, ""));
-    else if (name !== "RUN" && name !== "FROM" && instruction.includes("$")) return false;
+  for (const { text: instruction, keyword, words } of instructionsOf(text)) {
+    if (keyword === "ARG") for (const word of words) declared.add(word.replace(/=.*/s, ""));
+    else if (keyword !== "RUN" && keyword !== "FROM" && instruction.includes("$")) return false;
   }
   return args.every((name) => declared.has(name) || PREDEFINED_ARG.test(name));
 }
