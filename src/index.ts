@@ -58,11 +58,11 @@ export { type InitOptions, type InitResult, initProject } from "./init/init.ts";
 export type { TemplateName } from "./init/templates.ts";
 export type { Warning } from "./lib/context.ts";
 export { type ErrorCode, type ErrorData, FledgeError, isFledgeError, type Problem } from "./lib/errors.ts";
+export type { WatchedPath } from "./lib/files/watched.ts";
 export type { JsonValue } from "./lib/json.ts";
-export { type ProgramOptions, runProgram } from "./lib/program.ts";
-export type { Requirement } from "./lib/requirements.ts";
-export type { Tool } from "./lib/tools.ts";
-export type { WatchedPath } from "./lib/watched.ts";
+export { type ProgramOptions, runProgram } from "./lib/process/program.ts";
+export type { Requirement } from "./lib/process/requirements.ts";
+export type { Tool } from "./lib/process/tools.ts";
 export { type InputStatus, type LockStatus, lockStatus } from "./lock/status.ts";
 export {
   type LockChange,
@@ -88,7 +88,7 @@ export { addUser, type UserOptions } from "./rootfs/edit/user.ts";
 export type { Layer } from "./rootfs/layer.ts";
 export type { SealedEntry, SealedInode, SealedTree } from "./rootfs/seal.ts";
 export type { Device, GuestPath, Ownership, Stat } from "./rootfs/stat.ts";
-export { writeTar } from "./rootfs/tar-write.ts";
+export { writeTar } from "./rootfs/tar/write.ts";
 export { RootfsTree } from "./rootfs/tree.ts";
 export {
   type ImageDocument,

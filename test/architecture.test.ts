@@ -33,7 +33,15 @@ const LAYER: Readonly<Record<string, number>> = {
 };
 
 /** Folders whose neighbours may use what is in them. Of any other only `index.ts` and its options. */
-const SHARED = ["cli/render", "sources/local-image", "sources/oci"];
+const SHARED = [
+  "cli/render",
+  "lib/files",
+  "lib/network",
+  "lib/process",
+  "rootfs/attributes",
+  "sources/local-image",
+  "sources/oci",
+];
 
 /** The one file that may import a package, so that its quirks are handled once. */
 const OWNERS: Readonly<Record<string, RegExp>> = {
@@ -45,9 +53,9 @@ const OWNERS: Readonly<Record<string, RegExp>> = {
   "smol-toml": /^config\//,
   "toml-eslint-parser": /^config\//,
   picomatch: /^lib\/pattern\.ts$/,
-  execa: /^lib\/exec\.ts$/,
-  undici: /^lib\/http\.ts$/,
-  "tar-stream": /^rootfs\/tar/,
+  execa: /^lib\/process\/exec\.ts$/,
+  undici: /^lib\/network\/http\.ts$/,
+  "tar-stream": /^rootfs\/tar\//,
   citty: /^cli\//,
   consola: /^cli\//,
   zod: /^(boot|config|volant|guest|sources|imagers|presets)\//,

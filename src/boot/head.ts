@@ -1,5 +1,5 @@
 import { closeSync, openSync, readSync } from "node:fs";
-import { ioError } from "../lib/io-error.ts";
+import { ioError } from "../lib/files/io-error.ts";
 
 /** The first bytes of a file, fewer where it is shorter. Throws an `io` error, with what to do when there is no such file. */
 export function headOf(path: string, bytes: number, ifAbsent: string): Buffer {

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { decompress } from "../lib/decompress.ts";
 import { FledgeError } from "../lib/errors.ts";
-import { ioError } from "../lib/io-error.ts";
+import { ioError } from "../lib/files/io-error.ts";
 import type { Surroundings } from "./contract.ts";
 import type { Kernel } from "./kernel.ts";
 

@@ -1,7 +1,7 @@
 import { constants } from "node:os";
 import { codeOwner } from "../lib/code-owner.ts";
 import { exitCodeOf, FledgeError, isFledgeError, messageOf } from "../lib/errors.ts";
-import { reasonOf } from "../lib/io-error.ts";
+import { reasonOf } from "../lib/files/io-error.ts";
 import { cyan, line, red, say } from "./terminal.ts";
 
 /** Why a command has to stop before its end, and what it exits with. */

@@ -1,6 +1,6 @@
 import { type CommandDef, runCommand } from "citty";
 import { FledgeError, isFledgeError } from "../lib/errors.ts";
-import { systemError } from "../lib/io-error.ts";
+import { systemError } from "../lib/files/io-error.ts";
 import { didYouMean } from "../lib/suggest.ts";
 import { checkFlags, withEmptyValues } from "./args.ts";
 import { COMMANDS, type Command } from "./commands.ts";

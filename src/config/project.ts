@@ -3,10 +3,10 @@ import { basename, dirname, join, resolve } from "node:path";
 import { labelled, type ResolvedPlugin } from "../contract/plugin.ts";
 import type { Env } from "../lib/context.ts";
 import { FledgeError, isFledgeError, type Problem } from "../lib/errors.ts";
+import type { WatchedPath } from "../lib/files/watched.ts";
 import { parsePattern } from "../lib/pattern.ts";
 import { formatPlatform } from "../lib/platform.ts";
 import { didYouMean } from "../lib/suggest.ts";
-import type { WatchedPath } from "../lib/watched.ts";
 import type { PluginExport, WorkspaceConfig } from "./define.ts";
 import type { OnRead } from "./modules/importer.ts";
 

@@ -1,8 +1,8 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { basename, dirname, extname, join, normalize, relative, resolve } from "node:path";
 import { isFledgeError } from "../lib/errors.ts";
+import type { WatchedPath } from "../lib/files/watched.ts";
 import { type Pattern, parsePattern } from "../lib/pattern.ts";
-import type { WatchedPath } from "../lib/watched.ts";
 import { configError, explain, type Finding, refuse } from "./explain.ts";
 import { CONFIG_EXTENSIONS, CONFIG_NAMES, configIn, findConfig } from "./find.ts";
 import { workspaceSchema } from "./schema.ts";

@@ -1,6 +1,6 @@
 import type { RunContext } from "../lib/context.ts";
 import type { Digest, DigestText } from "../lib/digest.ts";
-import type { Requirement } from "../lib/requirements.ts";
+import type { Requirement } from "../lib/process/requirements.ts";
 import type { SealedTree } from "../rootfs/seal.ts";
 
 /**

@@ -4,11 +4,11 @@ import { fileURLToPath } from "node:url";
 import type { Lockable, LockEntry, Locks } from "../contract/lock.ts";
 import type { RunContext } from "../lib/context.ts";
 import { type Digest, parseDigest } from "../lib/digest.ts";
-import { download } from "../lib/download.ts";
 import { FledgeError, isFledgeError, withHint } from "../lib/errors.ts";
-import { hashFile } from "../lib/hash-file.ts";
-import { safeUrl } from "../lib/http-errors.ts";
-import { ioError } from "../lib/io-error.ts";
+import { hashFile } from "../lib/files/hash-file.ts";
+import { ioError } from "../lib/files/io-error.ts";
+import { download } from "../lib/network/download.ts";
+import { safeUrl } from "../lib/network/http-errors.ts";
 import { addBlob, ensureBlob, hasBlob } from "../store/blobs.ts";
 
 /** The context of a build, and the folder that relative paths of its config start from. */

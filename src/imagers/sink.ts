@@ -3,7 +3,7 @@ import { open, stat } from "node:fs/promises";
 import type { ArtifactFacts, ImagerContext } from "../contract/imager.ts";
 import { throwIfAborted } from "../lib/context.ts";
 import { digestOf } from "../lib/digest.ts";
-import { hashFile } from "../lib/hash-file.ts";
+import { hashFile } from "../lib/files/hash-file.ts";
 
 /** Writes a stream to a new file and hashes it on the way; the file is on disk when this returns. */
 export async function writeHashed(

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { DEFAULT_BUSYBOX } from "../guest/busybox/options.ts";
 import type { Env, Warning } from "../lib/context.ts";
-import { findOnPath } from "../lib/tools.ts";
+import { findOnPath } from "../lib/process/tools.ts";
 import { readElf } from "../rootfs/elf.ts";
 
 /** Where Debian's and Alpine's static BusyBox is, so that a config that names it serves on other machines too. */

@@ -5,7 +5,7 @@ import { sanitise } from "../config/resolve/identity.ts";
 import { NAME_RULE } from "../config/schema.ts";
 import type { Env, Warning } from "../lib/context.ts";
 import { FledgeError } from "../lib/errors.ts";
-import { existingPaths, type NewFile, writeNewFiles } from "../lib/new-files.ts";
+import { existingPaths, type NewFile, writeNewFiles } from "../lib/files/new-files.ts";
 import { didYouMean } from "../lib/suggest.ts";
 import { fledgeVersion } from "../lib/version.ts";
 import { chooseBusybox } from "./busybox.ts";

@@ -2,7 +2,7 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { FledgeError } from "../lib/errors.ts";
-import type { NewFile } from "../lib/new-files.ts";
+import type { NewFile } from "../lib/files/new-files.ts";
 
 /** The folder of the package that holds a folder for each template. */
 const TEMPLATES = fileURLToPath(new URL("../../templates/", import.meta.url));

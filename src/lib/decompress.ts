@@ -2,9 +2,9 @@ import type { Transform } from "node:stream";
 import * as zlib from "node:zlib";
 import type { Env } from "./context.ts";
 import { FledgeError, isFledgeError, messageOf } from "./errors.ts";
-import { pipeThrough } from "./exec.ts";
-import type { Requirement } from "./requirements.ts";
-import { requireTool, type Tool } from "./tools.ts";
+import { pipeThrough } from "./process/exec.ts";
+import type { Requirement } from "./process/requirements.ts";
+import { requireTool, type Tool } from "./process/tools.ts";
 import { type FramePiece, isZstd, splitFrames, WindowError } from "./zstd-frames.ts";
 
 export { WindowError };

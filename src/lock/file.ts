@@ -1,10 +1,10 @@
 import { readFile, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { LockEntry, Locks } from "../contract/lock.ts";
-import { siblingOf, writeFileAtomically } from "../lib/atomic.ts";
 import type { RunContext } from "../lib/context.ts";
 import { errnoOf } from "../lib/errors.ts";
-import { ioError } from "../lib/io-error.ts";
+import { siblingOf, writeFileAtomically } from "../lib/files/atomic.ts";
+import { ioError } from "../lib/files/io-error.ts";
 import { takeLock } from "../store/lock.ts";
 import { formatLock, parseLock } from "./format.ts";
 

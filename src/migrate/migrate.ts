@@ -7,7 +7,7 @@ import { type LayerInput, layerSchema } from "../config/schema.ts";
 import { translateFledgeToml, translateManifestToml } from "../config/toml/read.ts";
 import type { Env, Warning } from "../lib/context.ts";
 import { FledgeError } from "../lib/errors.ts";
-import { existingPaths, writeNewFiles } from "../lib/new-files.ts";
+import { existingPaths, writeNewFiles } from "../lib/files/new-files.ts";
 import { placeComments } from "./comments.ts";
 import { withoutDefaults } from "./defaults.ts";
 import { renderConfig } from "./render.ts";

@@ -8,7 +8,12 @@ import { resolveMountedOptions } from "../imagers/loop/options.ts";
 import { squashfsImager } from "../imagers/squashfs/index.ts";
 import { resolveSquashfsOptions } from "../imagers/squashfs/options.ts";
 import { unpackers } from "../lib/decompress.ts";
-import { checkRequirement, type Machine, type Requirement, type RequirementCheck } from "../lib/requirements.ts";
+import {
+  checkRequirement,
+  type Machine,
+  type Requirement,
+  type RequirementCheck,
+} from "../lib/process/requirements.ts";
 import { engineRequirement } from "../sources/engines/engines.ts";
 import { STORES, storeRequirement } from "../sources/engines/store.ts";
 import type { Plan } from "./plan.ts";

@@ -10,7 +10,7 @@ import { tarImager } from "../imagers/tar/index.ts";
 import { formatSize } from "../lib/bytes.ts";
 import type { Warning } from "../lib/context.ts";
 import { assertNever } from "../lib/errors.ts";
-import type { Requirement } from "../lib/requirements.ts";
+import type { Requirement } from "../lib/process/requirements.ts";
 import type { SealedTree } from "../rootfs/seal.ts";
 import type { BootMedium } from "../volant/kernels.ts";
 import type { Owner } from "./user-failure.ts";

@@ -1,8 +1,8 @@
 import { lstatSync, realpathSync } from "node:fs";
 import { basename, dirname, extname, join } from "node:path";
 import type { ResolvedPlugin } from "../contract/plugin.ts";
-import { isSibling } from "../lib/atomic.ts";
 import type { Warning } from "../lib/context.ts";
+import { isSibling } from "../lib/files/atomic.ts";
 import type { BoundImager } from "./imager.ts";
 
 /** Absolute paths of what a build leaves behind. */

@@ -4,7 +4,7 @@ import type { Source } from "../contract/source.ts";
 import type { Phase } from "../contract/stage.ts";
 import { hiddenMappings } from "../guest/mappings/apply.ts";
 import type { Warning } from "../lib/context.ts";
-import type { Requirement } from "../lib/requirements.ts";
+import type { Requirement } from "../lib/process/requirements.ts";
 import { type LaunchCommand, launchCommand } from "../volant/commands.ts";
 import { bootWarnings } from "../volant/kernels.ts";
 import { networkWarnings } from "../volant/warnings.ts";

@@ -4,7 +4,7 @@ import { machineObjection } from "../guest/executables.ts";
 import { assertInitFile } from "../guest/init/install.ts";
 import { assertMapped } from "../guest/mappings/apply.ts";
 import { FledgeError, type Problem } from "../lib/errors.ts";
-import { checkRequirement, type Machine, type RequirementCheck } from "../lib/requirements.ts";
+import { checkRequirement, type Machine, type RequirementCheck } from "../lib/process/requirements.ts";
 import { type Elf, readElf } from "../rootfs/elf.ts";
 import { assertOutputs } from "./overwrites.ts";
 import type { Plan } from "./plan.ts";

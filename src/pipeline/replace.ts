@@ -1,10 +1,10 @@
 import { unlinkSync } from "node:fs";
 import { lstat, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname } from "node:path";
-import { leftoversOf, removeTree, siblingOf, writeFileAtomically } from "../lib/atomic.ts";
 import { errnoOf, FledgeError } from "../lib/errors.ts";
-import { ioError } from "../lib/io-error.ts";
-import { isOfOtherNamespace, ownerName } from "../lib/owner.ts";
+import { leftoversOf, removeTree, siblingOf, writeFileAtomically } from "../lib/files/atomic.ts";
+import { ioError } from "../lib/files/io-error.ts";
+import { isOfOtherNamespace, ownerName } from "../lib/process/owner.ts";
 import { type Lock, removeDeadLock, takeLock } from "../store/lock.ts";
 import { noteOf, type Outputs } from "./outputs.ts";
 

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { errnoOf, FledgeError, isFledgeError } from "../lib/errors.ts";
-import { ioError } from "../lib/io-error.ts";
+import { ioError } from "../lib/files/io-error.ts";
 import { assertAsFound, changed, openFlagsOf } from "./host-file.ts";
 import type { Content, FileInode, Segment } from "./node.ts";
 import { StoredReader, storedBytesOf, unreadableStored } from "./stored.ts";

@@ -3,7 +3,7 @@ import { basename } from "node:path";
 import { type ByteString, compareBytes, toByteString, toText } from "../lib/bytes.ts";
 import type { Warning } from "../lib/context.ts";
 import { FledgeError } from "../lib/errors.ts";
-import { ioError } from "../lib/io-error.ts";
+import { ioError } from "../lib/files/io-error.ts";
 import { deviceNumbersOf, hostContent, leftOut } from "./host-file.ts";
 import type { FileInode } from "./node.ts";
 import type { Device, GuestPath, Ownership, Stat } from "./stat.ts";

@@ -1,6 +1,6 @@
 import { read, readSync } from "node:fs";
 import { errnoOf } from "../lib/errors.ts";
-import { ioError } from "../lib/io-error.ts";
+import { ioError } from "../lib/files/io-error.ts";
 import { changed } from "./host-file.ts";
 import type { StoredContent } from "./node.ts";
 import { PIECE_BYTES, sumOf } from "./sums.ts";

@@ -1,8 +1,8 @@
 import { createReadStream } from "node:fs";
-import { applyLayer } from "./apply.ts";
+import { applyLayer } from "./layers/apply.ts";
 import { NO_LIMITS } from "./limits.ts";
 import { type SealedTree, sealTree } from "./seal.ts";
-import { indexTar } from "./tar.ts";
+import { indexTar } from "./tar/read.ts";
 import { RootfsTree } from "./tree.ts";
 
 /**

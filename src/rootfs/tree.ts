@@ -1,7 +1,7 @@
 import { type ByteString, compareBytes, fromByteString, toByteString, toText } from "../lib/bytes.ts";
 import type { Warning } from "../lib/context.ts";
 import { FledgeError } from "../lib/errors.ts";
-import { CAPABILITY_XATTR, encodeCapability } from "./capability.ts";
+import { CAPABILITY_XATTR, encodeCapability } from "./attributes/capability.ts";
 import { readContentSync, readRangeSync } from "./content.ts";
 import { globTree } from "./glob.ts";
 import { copyIntoTree } from "./host.ts";

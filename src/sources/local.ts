@@ -1,7 +1,7 @@
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { errnoOf, FledgeError } from "../lib/errors.ts";
-import { ioError } from "../lib/io-error.ts";
+import { ioError } from "../lib/files/io-error.ts";
 
 /** A file or folder that a config names. */
 export type LocalPath = {

@@ -4,8 +4,8 @@ import { isAbsolute, join, relative, resolve, sep } from "node:path";
 import type { Env } from "../lib/context.ts";
 import { type Digest, digestFromHex } from "../lib/digest.ts";
 import { FledgeError, isFledgeError } from "../lib/errors.ts";
-import { makeFolders } from "../lib/folders.ts";
-import { reasonOf } from "../lib/io-error.ts";
+import { makeFolders } from "../lib/files/folders.ts";
+import { reasonOf } from "../lib/files/io-error.ts";
 
 /**
  * The absolute path of the cache folder: `--cache-dir` (relative to the working folder), FLEDGE_CACHE_DIR,

@@ -6,12 +6,12 @@ import { type RunContext, throwIfAborted, type Warning } from "../lib/context.ts
 import { decompress, WindowError } from "../lib/decompress.ts";
 import { type Digest, digestOf } from "../lib/digest.ts";
 import { FledgeError } from "../lib/errors.ts";
-import { createHasher } from "../lib/hash-thread.ts";
-import { bootId } from "../lib/owner.ts";
-import { createIndexEncoder } from "../rootfs/layer-index.ts";
+import { createHasher } from "../lib/files/hash-thread.ts";
+import { bootId } from "../lib/process/owner.ts";
+import { createIndexEncoder } from "../rootfs/layers/layer-index.ts";
 import { DEFAULT_LIMITS, type LayerLimits, overLimit } from "../rootfs/limits.ts";
 import { SumWriter } from "../rootfs/sums.ts";
-import { createTarIndexer } from "../rootfs/tar.ts";
+import { createTarIndexer } from "../rootfs/tar/read.ts";
 import { INDEX, type LayerRecord, TAR, unusable, writeRecord } from "./layer-entry.ts";
 import { SequentialWriter } from "./sequential-writer.ts";
 

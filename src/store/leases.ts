@@ -2,7 +2,7 @@ import { chmod, mkdir, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Digest, hexOf } from "../lib/digest.ts";
 import type { Disposer } from "../lib/dispose.ts";
-import { isLeftover, ownerName } from "../lib/owner.ts";
+import { isLeftover, ownerName } from "../lib/process/owner.ts";
 
 /** As /tmp: everybody may say what they read, and nobody may take that from another. */
 const FOR_EVERYBODY = 0o1777;

@@ -5,8 +5,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import { type RunContext, throwIfAborted } from "../lib/context.ts";
 import { hexOf, sha256 } from "../lib/digest.ts";
 import { errnoOf } from "../lib/errors.ts";
-import { ownerName } from "../lib/owner.ts";
-import { sleep } from "../lib/retry.ts";
+import { sleep } from "../lib/network/retry.ts";
+import { ownerName } from "../lib/process/owner.ts";
 
 export type LockContext = Pick<RunContext, "signal" | "cacheDir" | "progress" | "log">;
 

@@ -1,6 +1,6 @@
 import type { FileHandle } from "node:fs/promises";
 import type { FledgeError } from "../lib/errors.ts";
-import { type Hasher, sharedBuffer } from "../lib/hash-thread.ts";
+import { type Hasher, sharedBuffer } from "../lib/files/hash-thread.ts";
 
 const BATCH_BYTES = 1024 * 1024;
 

@@ -2,7 +2,7 @@ import { mkdir, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { nowMs } from "../lib/clock.ts";
 import type { Disposer } from "../lib/dispose.ts";
-import { isAbandoned, ownerName } from "../lib/owner.ts";
+import { isAbandoned, ownerName } from "../lib/process/owner.ts";
 
 /** A folder of the cache, on the filesystem of what will be published from it by a rename. */
 export type Staging = { readonly path: string; discard(): Promise<void> };

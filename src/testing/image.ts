@@ -6,7 +6,7 @@ import { FledgeError } from "../lib/errors.ts";
 import { hostPlatform } from "../lib/platform.ts";
 import { sealTree } from "../rootfs/seal.ts";
 import type { Ownership } from "../rootfs/stat.ts";
-import { writeTar } from "../rootfs/tar-write.ts";
+import { writeTar } from "../rootfs/tar/write.ts";
 import { RootfsTree } from "../rootfs/tree.ts";
 import type { ImageDocument } from "../sources/custom/layer.ts";
 

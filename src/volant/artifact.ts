@@ -4,7 +4,7 @@ import { dirname, isAbsolute, join } from "node:path";
 import type { Warning } from "../lib/context.ts";
 import { type Digest, digestOf } from "../lib/digest.ts";
 import { errnoOf } from "../lib/errors.ts";
-import { ioError } from "../lib/io-error.ts";
+import { ioError } from "../lib/files/io-error.ts";
 import type { LocatedProblem } from "./describe.ts";
 import type { Manifest } from "./schema.ts";
 

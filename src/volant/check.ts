@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import type { Warning } from "../lib/context.ts";
 import { errnoOf, FledgeError, type Problem } from "../lib/errors.ts";
-import { ioError } from "../lib/io-error.ts";
+import { ioError } from "../lib/files/io-error.ts";
 import { type ArtifactFindings, checkArtifact } from "./artifact.ts";
 import { budgetFinding, type CommandLineBudget, commandLineBudget } from "./budget.ts";
 import { describeIssue, describeMismatch, type LocatedProblem } from "./describe.ts";

@@ -1,6 +1,6 @@
-import { writeFileAtomically } from "../lib/atomic.ts";
 import type { Warning } from "../lib/context.ts";
 import { FledgeError } from "../lib/errors.ts";
+import { writeFileAtomically } from "../lib/files/atomic.ts";
 import type { CommandLineBudget } from "./budget.ts";
 import { checkManifest } from "./check.ts";
 import type { Manifest } from "./schema.ts";

@@ -1,8 +1,8 @@
 import { performance } from "node:perf_hooks";
 import type { LayerEntry } from "../../src/rootfs/layer.ts";
-import { decodeIndex, encodeIndex } from "../../src/rootfs/layer-index.ts";
+import { decodeIndex, encodeIndex } from "../../src/rootfs/layers/layer-index.ts";
 import { sealTree } from "../../src/rootfs/seal.ts";
-import { createTarIndexer } from "../../src/rootfs/tar.ts";
+import { createTarIndexer } from "../../src/rootfs/tar/read.ts";
 import { mergeLayers } from "../helpers/layers.ts";
 import { END, member } from "../helpers/tar-writer.ts";
 import { median } from "./measure.ts";

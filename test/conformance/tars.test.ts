@@ -12,7 +12,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { indexTar } from "../../src/rootfs/tar.ts";
+import { indexTar } from "../../src/rootfs/tar/read.ts";
 import { mergeLayers } from "../helpers/layers.ts";
 import { type Listing, listFolder, listTree } from "../helpers/listing.ts";
 import { describeWith, requireRoot, requireTools } from "../helpers/requirements.ts";

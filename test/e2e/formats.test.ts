@@ -14,7 +14,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { hashFile } from "../../src/lib/hash-file.ts";
+import { hashFile } from "../../src/lib/files/hash-file.ts";
 import { type CliOptions, fledge } from "../helpers/cli.ts";
 import { withMount } from "../helpers/disk.ts";
 import { type Listed, type Listing, listFolder } from "../helpers/listing.ts";

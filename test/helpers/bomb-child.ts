@@ -1,6 +1,6 @@
 import { createReadStream } from "node:fs";
 import { errorData } from "../../src/lib/errors.ts";
-import { applyLayer } from "../../src/rootfs/apply.ts";
+import { applyLayer } from "../../src/rootfs/layers/apply.ts";
 import type { LayerLimits } from "../../src/rootfs/limits.ts";
 import { RootfsTree } from "../../src/rootfs/tree.ts";
 import { openLayer } from "../../src/store/layers.ts";

@@ -1,9 +1,9 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { assertNever } from "../../src/lib/errors.ts";
-import { type ApplyOptions, applyLayer } from "../../src/rootfs/apply.ts";
 import type { Layer, LayerEntry } from "../../src/rootfs/layer.ts";
-import { createTarIndexer } from "../../src/rootfs/tar.ts";
+import { type ApplyOptions, applyLayer } from "../../src/rootfs/layers/apply.ts";
+import { createTarIndexer } from "../../src/rootfs/tar/read.ts";
 import { RootfsTree } from "../../src/rootfs/tree.ts";
 import type { Op } from "./layer-model.ts";
 import { type Member, tar } from "./tar-writer.ts";

@@ -1,6 +1,6 @@
 import { delimiter } from "node:path";
 import { describe } from "vitest";
-import { findOnPath } from "../../src/lib/tools.ts";
+import { findOnPath } from "../../src/lib/process/tools.ts";
 
 /** Why a suite cannot run on this machine; undefined when it can. */
 export type Missing = string | undefined;

@@ -1,4 +1,4 @@
-import { encodePaxRecord } from "../../src/rootfs/pax.ts";
+import { encodePaxRecord } from "../../src/rootfs/tar/pax.ts";
 
 type Bytes = string | Uint8Array;
 

@@ -2,7 +2,7 @@ import { accessSync, constants, readFileSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { errnoOf } from "../../lib/errors.ts";
-import { bootId } from "../../lib/owner.ts";
+import { bootId } from "../../lib/process/owner.ts";
 import type { Capability, Surroundings } from "../contract.ts";
 import { spawnQemu } from "./process.ts";
 

@@ -2,7 +2,7 @@ import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { abortedError, throwIfAborted } from "../../lib/context.ts";
 import { FledgeError } from "../../lib/errors.ts";
-import { requireTool, type Tool } from "../../lib/tools.ts";
+import { requireTool, type Tool } from "../../lib/process/tools.ts";
 import { Console } from "../console.ts";
 import type { Capability, Exit, Forward, Hypervisor, Machine, MachineSpec, Surroundings } from "../contract.ts";
 import { chooseAccelerator } from "./accelerator.ts";

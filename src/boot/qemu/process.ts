@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import type { Duplex, Readable } from "node:stream";
 import type { Env } from "../../lib/context.ts";
 import { messageOf } from "../../lib/errors.ts";
-import { findOnPath } from "../../lib/tools.ts";
+import { findOnPath } from "../../lib/process/tools.ts";
 import { QMP_FD } from "./argv.ts";
 
 /** How long QEMU may take to close a disk that is kept. */

@@ -59,7 +59,7 @@ async function writeJunit(file: string, results: readonly BootTestResult[]): Pro
   const [{ junitXml }, { writeFile }, { ioError }] = await Promise.all([
     import("../../boot/junit.ts"),
     import("node:fs/promises"),
-    import("../../lib/io-error.ts"),
+    import("../../lib/files/io-error.ts"),
   ]);
   await writeFile(file, junitXml(results)).catch((error: unknown) => {
     throw ioError(error, "write", file);

@@ -1,7 +1,7 @@
 import { relative } from "node:path";
 import { formatTree } from "consola/utils";
 import { labelOf } from "../../contract/plugin.ts";
-import { describeRequirement, type Requirement } from "../../lib/requirements.ts";
+import { describeRequirement, type Requirement } from "../../lib/process/requirements.ts";
 import type { LockStatus } from "../../lock/status.ts";
 import type { Plan } from "../../pipeline/plan.ts";
 import { bold, cyan, gray, line, Shown, shown } from "../terminal.ts";

@@ -1,7 +1,7 @@
 import type { Lockable, LockEntry } from "../../contract/lock.ts";
 import { parseDigest } from "../../lib/digest.ts";
 import { FledgeError } from "../../lib/errors.ts";
-import { safeUrl } from "../../lib/http-errors.ts";
+import { safeUrl } from "../../lib/network/http-errors.ts";
 import { missingBlob } from "../fetch.ts";
 import { DEFAULT_ASSET, DEFAULT_REPOSITORY, type ReleaseOptions } from "./options.ts";
 

@@ -1,8 +1,8 @@
 import * as z from "zod";
 import type { Env, RunContext } from "../../lib/context.ts";
 import { FledgeError } from "../../lib/errors.ts";
-import { openHttp, readBody } from "../../lib/http.ts";
-import { safeUrl } from "../../lib/http-errors.ts";
+import { openHttp, readBody } from "../../lib/network/http.ts";
+import { safeUrl } from "../../lib/network/http-errors.ts";
 import { DEFAULT_ASSET, DEFAULT_REPOSITORY, type ReleaseOptions } from "./options.ts";
 
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;

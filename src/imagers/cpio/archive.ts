@@ -1,6 +1,6 @@
 import type { ImagerContext } from "../../contract/imager.ts";
 import { throwIfAborted } from "../../lib/context.ts";
-import { modeWithoutAcl } from "../../rootfs/acl.ts";
+import { modeWithoutAcl } from "../../rootfs/attributes/acl.ts";
 import { readDense } from "../../rootfs/content.ts";
 import type { SealedEntry, SealedInode, SealedTree } from "../../rootfs/seal.ts";
 import { encodeHeader, padding, TRAILER, TYPE_BITS } from "./newc.ts";

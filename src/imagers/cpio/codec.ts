@@ -1,6 +1,6 @@
 import type { ImagerContext } from "../../contract/imager.ts";
-import { pipeThrough } from "../../lib/exec.ts";
-import { requireTool, type Tool } from "../../lib/tools.ts";
+import { pipeThrough } from "../../lib/process/exec.ts";
+import { requireTool, type Tool } from "../../lib/process/tools.ts";
 import { levelOf } from "../levels.ts";
 import { type Compression, LEVELS, type ResolvedCpioOptions } from "./options.ts";
 import { pgzip } from "./pgzip.ts";

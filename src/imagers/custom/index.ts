@@ -3,7 +3,7 @@ import type { ArtifactFacts, CustomImager, ImagerContext } from "../../contract/
 import { untilAborted } from "../../lib/context.ts";
 import { digestFrom } from "../../lib/digest.ts";
 import { attributeError, FledgeError } from "../../lib/errors.ts";
-import { attributeRequirements, type Requirement } from "../../lib/requirements.ts";
+import { attributeRequirements, type Requirement } from "../../lib/process/requirements.ts";
 
 /** What it returns is what it claims to be. */
 type CheckedImager = Omit<CustomImager, "write" | "requirements"> & {

@@ -1,6 +1,6 @@
 import type { ByteString } from "../../lib/bytes.ts";
 import type { Warning } from "../../lib/context.ts";
-import { modeWithoutAcl } from "../../rootfs/acl.ts";
+import { modeWithoutAcl } from "../../rootfs/attributes/acl.ts";
 import type { Inode } from "../../rootfs/node.ts";
 import { entryOf, type SealedEntry, type SealedInode, type SealedTree } from "../../rootfs/seal.ts";
 import { firstOf, type ShownPath, shownPath } from "../../rootfs/shown-path.ts";

@@ -1,4 +1,4 @@
-import type { Tool } from "../../lib/tools.ts";
+import type { Tool } from "../../lib/process/tools.ts";
 import type { Limits } from "./limits.ts";
 import type { ResolvedLoopOptions } from "./options.ts";
 import type { Usage } from "./usage.ts";

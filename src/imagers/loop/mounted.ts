@@ -1,6 +1,6 @@
 import type { ImagerContext } from "../../contract/imager.ts";
-import { NOTHING, pipeThrough } from "../../lib/exec.ts";
-import { findOnPath, requireTool } from "../../lib/tools.ts";
+import { NOTHING, pipeThrough } from "../../lib/process/exec.ts";
+import { findOnPath, requireTool } from "../../lib/process/tools.ts";
 import type { Command, LoopFilesystem } from "./filesystem.ts";
 
 /**

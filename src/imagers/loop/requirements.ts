@@ -1,5 +1,5 @@
-import type { Requirement } from "../../lib/requirements.ts";
-import type { Tool } from "../../lib/tools.ts";
+import type { Requirement } from "../../lib/process/requirements.ts";
+import type { Tool } from "../../lib/process/tools.ts";
 import type { LoopFilesystem } from "./filesystem.ts";
 
 /** tar is GNU's: no other keeps times before 1970 and the times of folders with all attributes (bsdtar 3.6.2 does not). */

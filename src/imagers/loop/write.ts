@@ -3,7 +3,7 @@ import type { ArtifactFacts, ImagerContext } from "../../contract/imager.ts";
 import { formatSize } from "../../lib/bytes.ts";
 import { FledgeError, isFledgeError } from "../../lib/errors.ts";
 import type { SealedTree } from "../../rootfs/seal.ts";
-import { writeTar } from "../../rootfs/tar-write.ts";
+import { writeTar } from "../../rootfs/tar/write.ts";
 import { identify } from "../identity.ts";
 import { artifactFacts } from "../sink.ts";
 import { awaitRelease } from "./devices.ts";

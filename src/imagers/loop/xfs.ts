@@ -1,4 +1,4 @@
-import { VERSION_BY_V } from "../../lib/tools.ts";
+import { VERSION_BY_V } from "../../lib/process/tools.ts";
 import { SIZES } from "../sizes.ts";
 import { cutLabel, type LoopFilesystem } from "./filesystem.ts";
 

@@ -1,9 +1,9 @@
 import type { Imager, ImagerContext } from "../../contract/imager.ts";
 import { epochFrom } from "../../lib/context.ts";
-import { NOTHING, pipeThrough } from "../../lib/exec.ts";
-import { chooseTool } from "../../lib/requirements.ts";
+import { NOTHING, pipeThrough } from "../../lib/process/exec.ts";
+import { chooseTool } from "../../lib/process/requirements.ts";
 import type { SealedInode, SealedTree } from "../../rootfs/seal.ts";
-import { writeTar } from "../../rootfs/tar-write.ts";
+import { writeTar } from "../../rootfs/tar/write.ts";
 import { artifactFacts } from "../sink.ts";
 import { verifyAsTar } from "../verify-tar.ts";
 import { holdable, KEPT } from "./limits.ts";

@@ -1,7 +1,7 @@
 import type { ImagerContext } from "../../contract/imager.ts";
 import { type ByteString, fromByteString } from "../../lib/bytes.ts";
 import { FledgeError } from "../../lib/errors.ts";
-import { modeWithoutAcl } from "../../rootfs/acl.ts";
+import { modeWithoutAcl } from "../../rootfs/attributes/acl.ts";
 import type { Inode, Mtime } from "../../rootfs/node.ts";
 import { entryOf, type SealedEntry, type SealedInode, type SealedTree } from "../../rootfs/seal.ts";
 import { firstOf, type ShownPath, shownPath } from "../../rootfs/shown-path.ts";

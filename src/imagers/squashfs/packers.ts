@@ -1,7 +1,7 @@
 import type { Env } from "../../lib/context.ts";
 import { FledgeError } from "../../lib/errors.ts";
-import { chooseTool, type Machine, type ToolRequirement } from "../../lib/requirements.ts";
-import { type Tool, USUAL_VERSION } from "../../lib/tools.ts";
+import { chooseTool, type Machine, type ToolRequirement } from "../../lib/process/requirements.ts";
+import { type Tool, USUAL_VERSION } from "../../lib/process/tools.ts";
 import type { SealedInode, SealedTree } from "../../rootfs/seal.ts";
 import type { ResolvedSquashfsOptions } from "./options.ts";
 

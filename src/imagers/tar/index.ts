@@ -1,6 +1,6 @@
 import type { Imager } from "../../contract/imager.ts";
+import { writeTar } from "../../rootfs/tar/write.ts";
 import { treeOfTar } from "../../rootfs/tar-tree.ts";
-import { writeTar } from "../../rootfs/tar-write.ts";
 import { compareTrees, type Kept, readingBack } from "../compare.ts";
 import { writeHashed } from "../sink.ts";
 import type { ResolvedTarOptions } from "./options.ts";

@@ -1,11 +1,11 @@
 import { dirname } from "node:path";
 import type { ResolvedPlugin } from "../../contract/plugin.ts";
 import { ensureConsole } from "../../guest/skeleton.ts";
-import { removeTree, temporarySibling } from "../../lib/atomic.ts";
 import type { RunContext } from "../../lib/context.ts";
 import { Disposer } from "../../lib/dispose.ts";
-import { ioError, renamedIn } from "../../lib/io-error.ts";
-import { makeFolder } from "../../lib/new-files.ts";
+import { removeTree, temporarySibling } from "../../lib/files/atomic.ts";
+import { ioError, renamedIn } from "../../lib/files/io-error.ts";
+import { makeFolder } from "../../lib/files/new-files.ts";
 import { findHoles } from "../../rootfs/holes.ts";
 import { sealTree } from "../../rootfs/seal.ts";
 import { renewing } from "../../store/damage.ts";

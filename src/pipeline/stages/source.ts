@@ -1,7 +1,7 @@
 import type { ResolvedPlugin } from "../../contract/plugin.ts";
 import type { Source } from "../../contract/source.ts";
 import { formatPlatform } from "../../lib/platform.ts";
-import { applyLayer } from "../../rootfs/apply.ts";
+import { applyLayer } from "../../rootfs/layers/apply.ts";
 import { openSource } from "../../sources/index.ts";
 import { referenceOf } from "../inputs.ts";
 import { isMadeBy, type Outputs } from "../outputs.ts";

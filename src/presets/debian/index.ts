@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { definePreset } from "../../config/preset.ts";
 import type { CustomSource } from "../../contract/source.ts";
-import { runProgram } from "../../lib/program.ts";
-import type { Tool } from "../../lib/tools.ts";
+import { runProgram } from "../../lib/process/program.ts";
+import type { Tool } from "../../lib/process/tools.ts";
 import { layerFromTar } from "../../sources/custom/layer.ts";
 
 const MMDEBSTRAP: Tool = {

@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
 import { FledgeError } from "../../lib/errors.ts";
-import { ioError } from "../../lib/io-error.ts";
+import { ioError } from "../../lib/files/io-error.ts";
 import { copyIntoTree } from "../host.ts";
 import type { RootfsTree } from "../tree.ts";
 

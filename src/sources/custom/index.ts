@@ -4,7 +4,7 @@ import { untilAborted } from "../../lib/context.ts";
 import { digestFrom } from "../../lib/digest.ts";
 import { attributeError, FledgeError } from "../../lib/errors.ts";
 import { formatPlatform, hostPlatform } from "../../lib/platform.ts";
-import { attributeRequirements } from "../../lib/requirements.ts";
+import { attributeRequirements } from "../../lib/process/requirements.ts";
 import type { Layer } from "../../rootfs/layer.ts";
 
 /**

@@ -2,7 +2,7 @@ import { basename } from "node:path";
 import type { ImageConfig, SourceContext } from "../../contract/source.ts";
 import { type DigestText, digestFrom } from "../../lib/digest.ts";
 import { FledgeError } from "../../lib/errors.ts";
-import { hashFile } from "../../lib/hash-file.ts";
+import { hashFile } from "../../lib/files/hash-file.ts";
 import type { Layer } from "../../rootfs/layer.ts";
 import type { LayerLimits } from "../../rootfs/limits.ts";
 import { openLayer } from "../../store/layers.ts";

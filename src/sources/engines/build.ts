@@ -2,8 +2,8 @@ import { copyFile, mkdir, readdir, readFile, symlink, writeFile } from "node:fs/
 import { basename, join } from "node:path";
 import type { Env, RunContext } from "../../lib/context.ts";
 import { errnoOf, FledgeError } from "../../lib/errors.ts";
-import { capture, follow } from "../../lib/exec.ts";
-import { ioError } from "../../lib/io-error.ts";
+import { ioError } from "../../lib/files/io-error.ts";
+import { capture, follow } from "../../lib/process/exec.ts";
 import { openStaging } from "../../store/staging.ts";
 import { maskFor } from "../mask.ts";
 import { ARCHIVE, type BuildRequest, type Engine, ID_FILE, type Leftovers, type Secret } from "./engine.ts";

@@ -1,6 +1,6 @@
 import { basename } from "node:path";
 import type { Env } from "../../lib/context.ts";
-import type { Tool } from "../../lib/tools.ts";
+import type { Tool } from "../../lib/process/tools.ts";
 import type { BuilderName } from "./options.ts";
 
 /** A secret as builders take it: the place of the value, never the value. */

@@ -1,5 +1,5 @@
 import { FledgeError } from "../../lib/errors.ts";
-import { chooseTool, type Machine, type ToolRequirement } from "../../lib/requirements.ts";
+import { chooseTool, type Machine, type ToolRequirement } from "../../lib/process/requirements.ts";
 import { buildah, podman } from "./buildah.ts";
 import { buildkit } from "./buildkit.ts";
 import { docker } from "./docker.ts";

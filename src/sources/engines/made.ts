@@ -1,7 +1,7 @@
 import type { Locks } from "../../contract/lock.ts";
 import type { ImageSource } from "../../contract/source.ts";
 import type { RunContext } from "../../lib/context.ts";
-import type { Requirement } from "../../lib/requirements.ts";
+import type { Requirement } from "../../lib/process/requirements.ts";
 
 /** An image whose archive a program of the machine makes, once, when it is first asked for. */
 export function madeArchive(

@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import type { ImageSource } from "../../contract/source.ts";
 import { FledgeError } from "../../lib/errors.ts";
-import { follow } from "../../lib/exec.ts";
-import { chooseTool, type ToolRequirement } from "../../lib/requirements.ts";
-import type { Tool } from "../../lib/tools.ts";
+import { follow } from "../../lib/process/exec.ts";
+import { chooseTool, type ToolRequirement } from "../../lib/process/requirements.ts";
+import type { Tool } from "../../lib/process/tools.ts";
 import { openStaging } from "../../store/staging.ts";
 import { type ArchiveOptions, archiveSource } from "../local-image/archive.ts";
 import type { StoreReference } from "../reference.ts";

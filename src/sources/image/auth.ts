@@ -1,6 +1,6 @@
 import type { RunContext } from "../../lib/context.ts";
 import { FledgeError, isFledgeError } from "../../lib/errors.ts";
-import { type HttpResponse, openHttp, readBody } from "../../lib/http.ts";
+import { type HttpResponse, openHttp, readBody } from "../../lib/network/http.ts";
 import { shortened } from "../../lib/shortened.ts";
 import { maskFor } from "../mask.ts";
 import { parseJson, stringOf } from "../oci/json.ts";

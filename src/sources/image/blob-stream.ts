@@ -1,7 +1,7 @@
 import { type RunContext, throwIfAborted } from "../../lib/context.ts";
 import { FledgeError, isFledgeError } from "../../lib/errors.ts";
-import type { HttpResponse } from "../../lib/http.ts";
-import { backoffMs, sleep } from "../../lib/retry.ts";
+import type { HttpResponse } from "../../lib/network/http.ts";
+import { backoffMs, sleep } from "../../lib/network/retry.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 import type { Endpoint } from "./endpoint.ts";
 

@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
 import type { RunContext } from "../../lib/context.ts";
 import { errnoOf, FledgeError, isFledgeError, messageOf } from "../../lib/errors.ts";
-import { type HttpResponse, openHttp } from "../../lib/http.ts";
-import { isLoopback } from "../../lib/proxy.ts";
+import { type HttpResponse, openHttp } from "../../lib/network/http.ts";
+import { isLoopback } from "../../lib/network/proxy.ts";
 import type { RegistriesOptions } from "../registries-options.ts";
 import { type AuthTarget, authorize, maskedWords, type Patience, refused } from "./auth.ts";
 import { parseChallenges } from "./challenge.ts";

@@ -2,7 +2,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import type { RunContext } from "../../lib/context.ts";
 import { type Digest, digestFrom, sha256 } from "../../lib/digest.ts";
 import { FledgeError, isFledgeError, type Problem, withHint } from "../../lib/errors.ts";
-import { readBody } from "../../lib/http.ts";
+import { readBody } from "../../lib/network/http.ts";
 import { ensureBlob } from "../../store/blobs.ts";
 import { DEFAULT_IMAGE_LIMITS, type DocumentLimits } from "../limits-options.ts";
 import { INDEX_TYPES, MANIFEST_TYPES, parseManifest } from "../oci/manifest.ts";

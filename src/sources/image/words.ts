@@ -1,4 +1,4 @@
-import type { HttpResponse } from "../../lib/http.ts";
+import type { HttpResponse } from "../../lib/network/http.ts";
 import { shortened } from "../../lib/shortened.ts";
 import { type JsonObject, objectOf, objectsOf, parseJson, stringOf } from "../oci/json.ts";
 

@@ -1,5 +1,5 @@
 import type { Source } from "../../contract/source.ts";
-import { hashFile } from "../../lib/hash-file.ts";
+import { hashFile } from "../../lib/files/hash-file.ts";
 import type { LayerLimits } from "../../rootfs/limits.ts";
 import { openLayer } from "../../store/layers.ts";
 import { type LocalPath, readLocal, sizeOfFile } from "../local.ts";

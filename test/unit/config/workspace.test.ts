@@ -3,7 +3,7 @@ import { join, relative } from "node:path";
 import { describe, expect, it } from "vitest";
 import { loadPlugins, loadProject } from "../../../src/config/project.ts";
 import { findMembers } from "../../../src/config/workspace.ts";
-import { isCovered } from "../../../src/lib/watched.ts";
+import { isCovered } from "../../../src/lib/files/watched.ts";
 import { project } from "../../helpers/project.ts";
 import { problemsOf } from "./expect-problems.ts";
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Requirement } from "../../../src/lib/requirements.ts";
+import type { Requirement } from "../../../src/lib/process/requirements.ts";
 import { diagnoseAll, diagnosePlan } from "../../../src/pipeline/doctor.ts";
 import { plan } from "../../../src/pipeline/plan.ts";
 import { smallPlugin } from "../../helpers/plugin.ts";

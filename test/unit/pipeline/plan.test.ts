@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { ResolvedPlugin } from "../../../src/contract/plugin.ts";
 import { BUILTIN_STAGES, PHASES } from "../../../src/contract/stage.ts";
 import { resolveSquashfsOptions } from "../../../src/imagers/squashfs/options.ts";
-import { describeRequirement } from "../../../src/lib/requirements.ts";
+import { describeRequirement } from "../../../src/lib/process/requirements.ts";
 import { plan } from "../../../src/pipeline/plan.ts";
 import { smallPlugin } from "../../helpers/plugin.ts";
 

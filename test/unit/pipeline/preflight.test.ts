@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { afterEach, describe, expect, it } from "vitest";
-import type { Requirement } from "../../../src/lib/requirements.ts";
+import type { Requirement } from "../../../src/lib/process/requirements.ts";
 import { plan } from "../../../src/pipeline/plan.ts";
 import { preflight } from "../../../src/pipeline/preflight.ts";
 import { testProgram } from "../../../src/testing/image.ts";

@@ -11,8 +11,8 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { siblingOf } from "../../../src/lib/atomic.ts";
-import { ownerName } from "../../../src/lib/owner.ts";
+import { siblingOf } from "../../../src/lib/files/atomic.ts";
+import { ownerName } from "../../../src/lib/process/owner.ts";
 import { assertReplaceable, recover, replace, takeTurn } from "../../../src/pipeline/replace.ts";
 import { tempDir } from "../../helpers/temp.ts";
 

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { ResolvedPlugin } from "../../../src/contract/plugin.ts";
-import { isCovered } from "../../../src/lib/watched.ts";
+import { isCovered } from "../../../src/lib/files/watched.ts";
 import { isOutput, watchedPaths } from "../../../src/pipeline/watched.ts";
 import type { SourceOptions } from "../../../src/sources/options.ts";
 import { smallPlugin } from "../../helpers/plugin.ts";

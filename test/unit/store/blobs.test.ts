@@ -15,7 +15,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { sha256 } from "../../../src/lib/digest.ts";
-import { ownerName } from "../../../src/lib/owner.ts";
+import { ownerName } from "../../../src/lib/process/owner.ts";
 import { addBlob, blobPath, ensureBlob, type StoreContext } from "../../../src/store/blobs.ts";
 import { ensureCacheFolder, resolveCacheDir } from "../../../src/store/cache-dir.ts";
 import { withLock } from "../../../src/store/lock.ts";

@@ -1,8 +1,8 @@
 import { type FileHandle, open } from "node:fs/promises";
 import type { ArtifactFacts, ImagerContext } from "../../../contract/imager.ts";
 import { throwIfAborted } from "../../../lib/context.ts";
-import { createHasher, type Hasher, sharedBuffer } from "../../../lib/hash-thread.ts";
-import { ioError } from "../../../lib/io-error.ts";
+import { createHasher, type Hasher, sharedBuffer } from "../../../lib/files/hash-thread.ts";
+import { ioError } from "../../../lib/files/io-error.ts";
 import { BLOCK_BYTES } from "../structures/constants.ts";
 
 const CHUNK_BYTES = 1024 * 1024;

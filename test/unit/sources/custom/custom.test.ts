@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { CustomSource } from "../../../../src/contract/source.ts";
 import { FledgeError } from "../../../../src/lib/errors.ts";
-import { runProgram } from "../../../../src/lib/program.ts";
+import { runProgram } from "../../../../src/lib/process/program.ts";
 import { customSource } from "../../../../src/sources/custom/index.ts";
 import { imageConfig, layerFromTar } from "../../../../src/sources/custom/layer.ts";
 import { pull, pullContext } from "../../../helpers/pull.ts";
