@@ -23,6 +23,7 @@ const LAYER: Readonly<Record<string, number>> = {
   pipeline: 4,
   presets: 4,
   "build.ts": 5,
+  attest: 5,
   boot: 5,
   init: 5,
   migrate: 5,

@@ -122,13 +122,14 @@ describeWith(
           port: 6000,
         },
         {
-          "init/1.sql": "CREATE TABLE item (name text); INSERT INTO item VALUES ('from sql');",
+          "init/1.sql": "CREATE TABLE item (name text); INSERT INTO item VALUES ('from sql'); SELECT * FROM item;",
           "init/2.sh": `psql -qd shop -c "INSERT INTO item VALUES ('from sh')"`,
         },
       );
       expect(said(built)).not.toContain("s3cret");
-      const query = (sql: string) => `eventually psql -h 127.0.0.1 -p 6000 -U owner -Atc "${sql}" shop`;
+      const query = (sql: string) => `PSQL_PAGER= eventually psql -h 127.0.0.1 -p 6000 -U owner -Atc "${sql}" shop`;
       const first = await built.run(`
+      export PSQL_PAGER=
       ${query("SELECT 1")}
       ip addr add 10.9.8.7/32 dev lo
       psql -h 127.0.0.1 -p 6000 -U postgres -Atc 'SELECT name FROM item ORDER BY name; ALTER TABLE item OWNER TO owner' shop

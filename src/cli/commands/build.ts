@@ -6,7 +6,7 @@ import { DOCKERFILE_FLAGS, JOBS_FLAG, LOCK_FLAGS, RECIPE_FLAGS, RUN_FLAGS } from
 import { exitCodeFor, onInterrupt } from "../interrupt.ts";
 import { print } from "../terminal.ts";
 
-type Args = BuildArgs & { readonly "dry-run"?: boolean };
+type Args = BuildArgs & { readonly "dry-run"?: boolean; readonly "verify-reproducible"?: boolean };
 
 export const build: Command = {
   meta: { name: "build", description: "Build the artifact and the manifest of each plugin" },
@@ -17,6 +17,10 @@ export const build: Command = {
     ...LOCK_FLAGS,
     ...RUN_FLAGS,
     verify: { type: "boolean", description: "Read the artifact back and compare it with what was meant" },
+    "verify-reproducible": {
+      type: "boolean",
+      description: "Build again elsewhere, with an empty cache, and name what that makes otherwise",
+    },
     force: { type: "boolean", description: "Write the artifact also when it is there already, the same to the byte" },
     "dry-run": { type: "boolean", description: "Print the plan and do nothing" },
   },
@@ -61,6 +65,9 @@ async function runBuild(args: Args): Promise<number> {
   if (names.length === 1 && only !== undefined) throw only.error;
   reportFailures(outcome, { json: args.json ?? false, verbose: args.verbose ?? false });
   if (names.length > 1 && !args.json && !args.quiet) print(summaryLines(names, outcome));
+  if (args["verify-reproducible"] && outcome.failures.length === 0) {
+    return await (await import("../reproducible.ts")).verifyReproducible(outcome.results, args, signal);
+  }
   return exitCodeOfAll(outcome.failures, signal);
 }
 

@@ -9,6 +9,8 @@ for folder in /usr/lib/postgresql/*/bin; do
   if [ -d "$folder" ]; then PATH="$folder:$PATH"; fi
 done
 export PATH PGDATA="$data_dir" PGPORT="$port" PGHOST=/tmp PGUSER=postgres
+# A serial console says that it has no rows, so that a pager would wait there for somebody who reads on.
+export PSQL_PAGER=''
 
 # as_postgres COMMAND...: the server refuses to run as root.
 as_postgres() {
