@@ -10,6 +10,7 @@ const LONG_E2E = [
   "examples",
   "guest-view",
   "loop",
+  "nodes",
   "oci-rootfs-big",
   "oci-rootfs-options",
   "oci-rootfs",

@@ -63,6 +63,8 @@ const TOOLS: Readonly<Record<string, readonly string[]>> = {
   dockerfile: ["buildah", "skopeo"],
 };
 
+const LONG = { timeout: 600_000 };
+
 type Built = { readonly folder: string; readonly files: readonly string[]; readonly results: readonly BuildResult[] };
 
 describeWith(
@@ -81,15 +83,18 @@ describeWith(
     afterAll(() => hub.registry.stop());
 
     /** Builds a copy of the example, as somebody who took it over would. */
-    async function build(example: string): Promise<Built> {
+    async function build(example: string, ...flags: readonly string[]): Promise<Built> {
       const cwd = join(tempDir(), example);
       cpSync(join(EXAMPLES, example), cwd, { recursive: true });
       const variables = await PREPARE[example]?.(cwd);
       const folder = tempDir();
-      const { code, stdout, stderr } = await fledge(["build", cwd, "-o", `${folder}/`, "--verify", "--json"], {
-        env: { ...hub.env, ...variables },
-      });
-      expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+      const { code, stdout, stderr } = await fledge(
+        ["build", cwd, "-o", `${folder}/`, "--verify", "--json", ...flags],
+        {
+          env: { ...hub.env, ...variables },
+        },
+      );
+      expect({ code, stderr }, stdout).toEqual({ code: 0, stderr: "" });
       const events = stdout
         .trim()
         .split("\n")
@@ -106,8 +111,8 @@ describeWith(
       return { ...built, result };
     }
 
-    test.each(NAMES)("%s is built, and Volant accepts its manifest", { timeout: 600_000 }, async (example) => {
-      const { files, results } = await build(example);
+    test.each(NAMES)("%s is built twice the same, and Volant accepts its manifest", LONG, async (example) => {
+      const { files, results } = await build(example, "--verify-reproducible");
       expect(results.map(({ name }) => name)).toEqual(PLUGINS[example] ?? [example]);
       const made = results.flatMap(({ artifact, manifest }) => [artifact.path, manifest?.path ?? []].flat());
       expect(files).toEqual(made.map((path) => basename(path)).sort());

@@ -32,7 +32,10 @@ async function build(preset: string, options: object, files: Record<string, stri
 }
 
 async function buildIn(cwd: string) {
-  const result = await fledge(["build", "--verify", "-v"], { cwd, env: { ...hub?.env, FLEDGE_CACHE_DIR: cache } });
+  const result = await fledge(["build", "--verify", "--verify-reproducible", "-v"], {
+    cwd,
+    env: { ...hub?.env, FLEDGE_CACHE_DIR: cache },
+  });
   expect(result.code, result.stderr).toBe(0);
   const manifest = JSON.parse(readFileSync(join(cwd, "app.manifest.json"), "utf8")) as Manifest;
   const artifact = join(cwd, (manifest.rootfs ?? manifest.initramfs)?.url ?? "");
