@@ -2,7 +2,7 @@ import * as module from "node:module";
 import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import type * as hook from "./module-hook.ts";
-import { CONFIG_MARK, OWN_ENTRY, ownEntry } from "./own-files.ts";
+import { CONFIG_MARK, HOOK_NAMESPACE, OWN_ENTRY, ownEntry } from "./own-files.ts";
 
 /** The parent of a config's first import. */
 export const CONFIG_PARENT: string = new URL(CONFIG_MARK, import.meta.url).href;
@@ -51,7 +51,6 @@ function resolveRequired(): void {
 async function loadable(path: string): Promise<string> {
   if (path.endsWith(".js")) return path;
   const { register } = await import("tsx/esm/api");
-  const namespace = "fledge-hook";
-  register({ namespace });
-  return `${path}?tsx-namespace=${namespace}`;
+  register({ namespace: HOOK_NAMESPACE });
+  return `${path}?tsx-namespace=${HOOK_NAMESPACE}`;
 }

@@ -2,7 +2,7 @@ import { statSync } from "node:fs";
 import type { LoadFnOutput, LoadHookContext, ResolveFnOutput, ResolveHookContext } from "node:module";
 import { fileURLToPath } from "node:url";
 import { isOfUser, type ModuleKind, moduleKind, moduleKindSync } from "./module-kind.ts";
-import { CONFIG_MARK, isOwnEntry, OWN_FOLDER_URL, ownEntry } from "./own-files.ts";
+import { CONFIG_MARK, HOOK_NAMESPACE, isOwnEntry, OWN_FOLDER_URL, ownEntry } from "./own-files.ts";
 
 type Next<Context, Output> = (specifier: string, context: Context) => Output | Promise<Output>;
 
@@ -62,10 +62,11 @@ function withKind(answer: ResolveFnOutput): ResolveFnOutput | Promise<ResolveFnO
   return mayWait ? moduleKind(url, isModule).then(found) : found(moduleKindSync(url, isModule));
 }
 
-/** The running fledge's module itself, when that is what the URL means; sources are compiled anew each time. */
+/** The running fledge's module itself, when that is what the URL means; of sources one that all configs share. */
 function shared(url: string): ResolveFnOutput | undefined {
-  if (!isOwnEntry(url) || !url.endsWith(".js")) return undefined;
-  return { url: `${url}?tsx-namespace=fledge`, format: "module", shortCircuit: true };
+  if (!isOwnEntry(url)) return undefined;
+  if (url.endsWith(".js")) return { url: `${url}?tsx-namespace=fledge`, format: "module", shortCircuit: true };
+  return mayWait ? { url: `${url}?tsx-namespace=${HOOK_NAMESPACE}`, format: "module", shortCircuit: true } : undefined;
 }
 
 /** Node refuses URLs of files with a backslash in their path, which is a character like any other. */

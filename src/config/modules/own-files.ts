@@ -8,6 +8,9 @@ export const PACKAGE = "@volantvm/fledge";
 /** In the URL of a config's first import; the module hooks know configs by it and leave all other imports alone. */
 export const CONFIG_MARK = "?fledge-config";
 
+/** In fledge's own repository: the namespace of a tsx that compiles the hooks, and what configs share of the sources. */
+export const HOOK_NAMESPACE = "fledge-hook";
+
 /** What a bundled preset is called in `extends` and imports, with its name in the first group. */
 export const PRESET_SPEC: RegExp = new RegExp(`^${PACKAGE}/presets/([^/]+)$`);
 
