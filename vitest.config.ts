@@ -4,10 +4,12 @@ import { defineConfig, type TestProjectConfiguration } from "vitest/config";
 const src = fileURLToPath(new URL("./src", import.meta.url));
 
 const LONG_E2E = [
+  "agent",
   "boot-rootfs",
   "dockerfile-engines",
   "dockerfile",
   "examples",
+  "formats",
   "guest-view",
   "loop",
   "nodes",

@@ -15,6 +15,7 @@ const LAYER: Readonly<Record<string, number>> = {
   contract: 2,
   config: 3,
   store: 3,
+  registry: 3,
   sources: 3,
   guest: 3,
   imagers: 3,
@@ -59,7 +60,7 @@ const OWNERS: Readonly<Record<string, RegExp>> = {
   "tar-stream": /^rootfs\/tar\//,
   citty: /^cli\//,
   consola: /^cli\//,
-  zod: /^(boot|config|volant|guest|sources|imagers|presets)\//,
+  zod: /^(boot|config|volant|guest|registry|sources|imagers|presets)\//,
 };
 
 test("the source was found, and its imports too", () => {
@@ -131,7 +132,8 @@ function goesDown(from: string, to: string): boolean {
   // A feature owns its options, and what they are resolved to.
   if ((a === "config" || a === "contract") && to.endsWith("options.ts")) return true;
   if (a === "contract" && b === "volant") return true;
-  if (b === "store") return a === "sources" || a === "guest" || upper > lower;
+  if (a === "registry" && b === "store") return true;
+  if (b === "store" || b === "registry") return a === "sources" || a === "guest" || upper > lower;
   return lower < upper;
 }
 

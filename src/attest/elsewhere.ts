@@ -1,5 +1,6 @@
 import fs from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
+import { shiftClock } from "../lib/clock.ts";
 
 /** What the environment of a second build has otherwise. The home is the same folder under another name. */
 export function elsewhereEnv({ home, cacheDir }: { readonly home: string; readonly cacheDir: string }) {
@@ -24,19 +25,8 @@ export function liveElsewhere(cwd: string): void {
   process.umask(0o027);
   process.cwd = () => cwd;
   process.env.PWD = cwd;
-  shiftClock();
+  shiftClock(SHIFT_MS);
   turnFoldersAround();
-}
-
-function shiftClock(): void {
-  const RealDate = Date;
-  const now = (): number => RealDate.now() + SHIFT_MS;
-  globalThis.Date = new Proxy(RealDate, {
-    apply: () => new RealDate(now()).toString(),
-    construct: (target, args, newTarget) =>
-      Reflect.construct(target, args.length === 0 ? [now()] : args, newTarget) as object,
-    get: (target, key) => (key === "now" ? now : Reflect.get(target, key)),
-  });
 }
 
 /** libuv sorts what a folder holds, which no file system promises; below a folder that is listed with it nothing is. */

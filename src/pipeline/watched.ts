@@ -5,8 +5,8 @@ import type { ResolvedPlugin } from "../contract/plugin.ts";
 import { isSibling } from "../lib/files/atomic.ts";
 import type { WatchedPath } from "../lib/files/watched.ts";
 import { parsePattern } from "../lib/pattern.ts";
+import { parseReference } from "../registry/reference.ts";
 import type { SourceOptions } from "../sources/options.ts";
-import { parseReference } from "../sources/reference.ts";
 import { imagerFor } from "./imager.ts";
 import { outputsOf } from "./outputs.ts";
 

@@ -2,8 +2,8 @@ import type { ImageConfig } from "../contract/source.ts";
 import { type Digest, digestFrom } from "../lib/digest.ts";
 import { FledgeError } from "../lib/errors.ts";
 import { shortened } from "../lib/shortened.ts";
-import type { DocumentLimits } from "./limits-options.ts";
-import { type JsonObject, objectOf, parseJson, stringOf, stringsOf } from "./oci/json.ts";
+import { type JsonObject, objectOf, parseJson, stringOf, stringsOf } from "../registry/json.ts";
+import type { DocumentLimits } from "../registry/limits.ts";
 
 /**
  * Reads an image configuration (image-spec, config.md; Docker's is the same where they overlap). What is null, absent or

@@ -2,19 +2,19 @@ import { resolve } from "node:path";
 import type { Source } from "../contract/source.ts";
 import { assertNever } from "../lib/errors.ts";
 import { parsePlatform } from "../lib/platform.ts";
+import type { Patience } from "../registry/auth.ts";
+import type { RegistriesOptions } from "../registry/options.ts";
+import { parseReference } from "../registry/reference.ts";
 import { customSource } from "./custom/index.ts";
 import { dirSource } from "./dir/index.ts";
 import { dockerfileSource } from "./engines/dockerfile.ts";
 import { storeSource } from "./engines/store.ts";
-import type { Patience } from "./image/auth.ts";
 import { registrySource } from "./image/index.ts";
 import type { SourceLimits } from "./limits-options.ts";
 import type { LocalPath } from "./local.ts";
 import { archiveSource } from "./local-image/archive.ts";
 import { layoutSource } from "./local-image/layout.ts";
 import type { SourceOptions } from "./options.ts";
-import { parseReference } from "./reference.ts";
-import type { RegistriesOptions } from "./registries-options.ts";
 import { tarSource } from "./tar/index.ts";
 
 export type SourceSettings = {

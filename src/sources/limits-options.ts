@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { parseSize, SIZE } from "../lib/bytes.ts";
+import { DEFAULT_IMAGE_LIMITS, type ImageLimits } from "../registry/limits.ts";
 import { DEFAULT_LIMITS, type LayerLimits } from "../rootfs/limits.ts";
 
 const size = z.union([z.string().regex(SIZE, 'write a size like "64G"'), z.int().positive()]).optional();
@@ -27,20 +28,7 @@ export const limitsOptions = z.strictObject({
     .describe("a download that is slower for a minute is broken off and taken up again. Default: 1024; 0 waits on"),
 });
 
-/** Of one JSON document of an image. */
-export type DocumentLimits = { readonly maxDocumentBytes: number; readonly maxDocumentDepth: number };
-
-/** Of one image beside its layers. */
-type ImageLimits = DocumentLimits & { readonly maxLayers: number };
-
 export type SourceLimits = LayerLimits & ImageLimits & { readonly minBytesPerSecond?: number };
-
-// Registries may refuse manifests from 4 MiB on (distribution-spec).
-export const DEFAULT_IMAGE_LIMITS: ImageLimits = {
-  maxLayers: 500,
-  maxDocumentBytes: 4 * 2 ** 20,
-  maxDocumentDepth: 100,
-};
 
 export const DEFAULT_SOURCE_LIMITS: SourceLimits = { ...DEFAULT_LIMITS, ...DEFAULT_IMAGE_LIMITS };
 

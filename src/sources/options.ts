@@ -3,8 +3,8 @@ import { customSourceOptions } from "./custom/options.ts";
 import { dockerfileOptions } from "./engines/options.ts";
 import { platformOptions } from "./platform-options.ts";
 
+export { type RegistriesOptions, registriesOptions } from "../registry/options.ts";
 export { platformOptions } from "./platform-options.ts";
-export { type RegistriesOptions, registriesOptions } from "./registries-options.ts";
 
 const path = z.string().min(1).meta({ hostPath: "path" });
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type FledgeError, isFledgeError } from "../../src/lib/errors.ts";
-import { authorize } from "../../src/sources/image/auth.ts";
+import { authorize } from "../../src/registry/auth.ts";
 import { openSource, type SourceSettings } from "../../src/sources/index.ts";
 import { listCache } from "../../src/store/manage.ts";
 import type { TestContext } from "../helpers/context.ts";

@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { type Digest, hexOf, sha256 } from "../../src/lib/digest.ts";
-import type { Descriptor } from "../../src/sources/oci/manifest.ts";
+import type { Descriptor } from "../../src/registry/manifest.ts";
 import { tar } from "./tar-writer.ts";
 
 export type TestDescriptor = Pick<Descriptor, "mediaType" | "digest" | "size" | "platform">;

@@ -1,5 +1,5 @@
 import { formatPlatform, hostPlatform, type Platform, parsePlatform } from "../../lib/platform.ts";
-import { parseReference, type RegistryReference } from "../reference.ts";
+import { parseReference, type RegistryReference } from "../../registry/reference.ts";
 import { frontendOf, type Instruction, instructionsOf, stageOf } from "./instructions.ts";
 
 /** An image that a Dockerfile is made from. */

@@ -3,9 +3,9 @@ import { basename, join } from "node:path";
 import type { Env, RunContext } from "../../lib/context.ts";
 import { errnoOf, FledgeError } from "../../lib/errors.ts";
 import { ioError } from "../../lib/files/io-error.ts";
+import { maskFor } from "../../lib/mask.ts";
 import { capture, follow } from "../../lib/process/exec.ts";
 import { openStaging } from "../../store/staging.ts";
-import { maskFor } from "../mask.ts";
 import { ARCHIVE, type BuildRequest, type Engine, ID_FILE, type Leftovers, type Secret } from "./engine.ts";
 import type { Prepared } from "./request.ts";
 

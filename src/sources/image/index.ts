@@ -1,11 +1,11 @@
 import type { ImageSource } from "../../contract/source.ts";
 import { formatPlatform, hostPlatform, type Platform } from "../../lib/platform.ts";
+import type { EndpointOptions } from "../../registry/endpoint.ts";
+import { formatReference, type RegistryReference } from "../../registry/reference.ts";
+import { openRepository } from "../../registry/repository.ts";
 import type { SourceLimits } from "../limits-options.ts";
 import { type ImageLock, imageSource } from "../oci/image-source.ts";
 import { resolveImage } from "../oci/resolve.ts";
-import { formatReference, type RegistryReference } from "../reference.ts";
-import type { EndpointOptions } from "./endpoint.ts";
-import { openRepository } from "./registry.ts";
 
 export type RegistrySourceOptions = EndpointOptions & {
   readonly platform: Platform | undefined;

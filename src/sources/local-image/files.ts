@@ -1,9 +1,9 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import type { DocumentLimits } from "../limits-options.ts";
-import { DEFAULT_IMAGE_LIMITS } from "../limits-options.ts";
+import { tooLarge } from "../../registry/json.ts";
+import type { DocumentLimits } from "../../registry/limits.ts";
+import { DEFAULT_IMAGE_LIMITS } from "../../registry/limits.ts";
 import { readLocal, requireFolder } from "../local.ts";
-import { tooLarge } from "../oci/json.ts";
 
 /** The files of an image layout, be it a folder or an archive of one. */
 export type FileSet = {

@@ -2,13 +2,13 @@ import { type Digest, digestFrom, hexOf } from "../../lib/digest.ts";
 import { FledgeError } from "../../lib/errors.ts";
 import { formatPlatform } from "../../lib/platform.ts";
 import { listed } from "../../lib/shortened.ts";
-import type { DocumentLimits } from "../limits-options.ts";
+import type { DocumentLimits } from "../../registry/limits.ts";
+import { type Descriptor, type ImageIndex, INDEX_TYPES, parseManifest } from "../../registry/manifest.ts";
+import { type ImageStorage, readManifest } from "../../registry/storage.ts";
 import { chooseImage, isWhole, platformIn } from "../oci/choose.ts";
 import { artifactIn, mayBeImage } from "../oci/kinds.ts";
-import { type Descriptor, type ImageIndex, INDEX_TYPES, parseManifest } from "../oci/manifest.ts";
 import { type Candidate, choicesHint, usableNames, withTag } from "../oci/names.ts";
 import type { ResolveOptions } from "../oci/resolve.ts";
-import { type ImageStorage, readManifest } from "../oci/storage.ts";
 import { type FileSet, readDocument } from "./files.ts";
 
 // image-spec, image-layout.md: index.json names the images, blobs/sha256/HEX holds everything else.

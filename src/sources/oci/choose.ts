@@ -1,12 +1,12 @@
 import { FledgeError } from "../../lib/errors.ts";
 import { bestFor, formatPlatform, hostPlatform, type Platform } from "../../lib/platform.ts";
 import { listed } from "../../lib/shortened.ts";
+import type { Descriptor, ImageIndex, ImageManifest, Manifest } from "../../registry/manifest.ts";
+import { type ImageStorage, readBlob, readManifest, type StoredManifest } from "../../registry/storage.ts";
 import { parseImageConfig } from "../image-config.ts";
 import type { SourceLimits } from "../limits-options.ts";
 import { artifactIn, mayBeImage } from "./kinds.ts";
 import { isForeign } from "./layer-types.ts";
-import type { Descriptor, ImageIndex, ImageManifest, Manifest } from "./manifest.ts";
-import { type ImageStorage, readBlob, readManifest, type StoredManifest } from "./storage.ts";
 
 export type ChooseOptions = {
   /** Undefined: the host's. */

@@ -1,4 +1,4 @@
-import { type Descriptor, type ImageManifest, INDEX_TYPES, MANIFEST_TYPES } from "./manifest.ts";
+import { type Descriptor, type ImageManifest, INDEX_TYPES, MANIFEST_TYPES } from "../../registry/manifest.ts";
 
 // What is stored beside images: signatures, attestations, SBOMs, charts. image-spec, "Guidelines for Artifact Usage".
 

@@ -1,7 +1,7 @@
 import { FledgeError } from "../../lib/errors.ts";
 import { shortened } from "../../lib/shortened.ts";
+import type { Descriptor } from "../../registry/manifest.ts";
 import { isFilesystem } from "./kinds.ts";
-import type { Descriptor } from "./manifest.ts";
 
 /** How a tar may be compressed, as its media type says; what it is compressed with is seen in its bytes. */
 const COMPRESSIONS = ["gzip", "gz", "zstd", "zst", "xz", "bzip2", "bz2"];

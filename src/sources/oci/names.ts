@@ -1,7 +1,7 @@
 import { type Digest, digestFrom, hexOf } from "../../lib/digest.ts";
 import { formatPlatform, type Platform } from "../../lib/platform.ts";
 import { listed } from "../../lib/shortened.ts";
-import { formatReference, parseReference, type RegistryReference } from "../reference.ts";
+import { formatReference, parseReference, type RegistryReference } from "../../registry/reference.ts";
 
 /** One of the images in a layout or an archive. */
 export type Candidate = {

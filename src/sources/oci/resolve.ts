@@ -4,14 +4,14 @@ import type { Digest } from "../../lib/digest.ts";
 import { FledgeError } from "../../lib/errors.ts";
 import { bestFor, formatPlatform, hostPlatform, type Platform } from "../../lib/platform.ts";
 import { shortened } from "../../lib/shortened.ts";
+import { DEFAULT_IMAGE_LIMITS } from "../../registry/limits.ts";
+import type { ImageManifest } from "../../registry/manifest.ts";
+import { type ImageStorage, readBlob, readManifest } from "../../registry/storage.ts";
 import type { WantedLayer } from "../../store/layers.ts";
 import { diffIdsOf, parseImageConfig } from "../image-config.ts";
-import { DEFAULT_IMAGE_LIMITS } from "../limits-options.ts";
 import { type ChooseOptions, chooseImage } from "./choose.ts";
 import { artifactIn } from "./kinds.ts";
 import { checkLayerType, foreignLayer, isForeign } from "./layer-types.ts";
-import type { ImageManifest } from "./manifest.ts";
-import { type ImageStorage, readBlob, readManifest } from "./storage.ts";
 
 /** One image, its layers not yet fetched. */
 export type ImageContents = {

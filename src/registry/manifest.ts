@@ -1,9 +1,9 @@
-import { type Digest, digestFrom } from "../../lib/digest.ts";
-import { FledgeError, isFledgeError } from "../../lib/errors.ts";
-import type { Platform } from "../../lib/platform.ts";
-import { shortened } from "../../lib/shortened.ts";
-import type { DocumentLimits } from "../limits-options.ts";
+import { type Digest, digestFrom } from "../lib/digest.ts";
+import { FledgeError, isFledgeError } from "../lib/errors.ts";
+import type { Platform } from "../lib/platform.ts";
+import { shortened } from "../lib/shortened.ts";
 import { type JsonObject, objectOf, objectsOf, parseJson, stringOf } from "./json.ts";
+import type { DocumentLimits } from "./limits.ts";
 
 /** A reference to content (image-spec, descriptor.md). */
 export type Descriptor = {

@@ -1,8 +1,8 @@
-import type { Env } from "../../lib/context.ts";
-import { FledgeError } from "../../lib/errors.ts";
-import { capture } from "../../lib/process/exec.ts";
-import { requireTool } from "../../lib/process/tools.ts";
-import { parseJson, stringOf } from "../oci/json.ts";
+import type { Env } from "../lib/context.ts";
+import { FledgeError } from "../lib/errors.ts";
+import { capture } from "../lib/process/exec.ts";
+import { requireTool } from "../lib/process/tools.ts";
+import { parseJson, stringOf } from "./json.ts";
 
 /** What a registry's token service or the registry itself is shown. An identity token stands for name and password. */
 export type Credentials =

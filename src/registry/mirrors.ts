@@ -1,8 +1,8 @@
-import type { Env } from "../../lib/context.ts";
-import { FledgeError } from "../../lib/errors.ts";
-import type { RegistryReference } from "../reference.ts";
-import { MIRROR, type RegistriesOptions } from "../registries-options.ts";
+import type { Env } from "../lib/context.ts";
+import { FledgeError } from "../lib/errors.ts";
 import type { Place } from "./endpoint.ts";
+import { MIRROR, type RegistriesOptions } from "./options.ts";
+import type { RegistryReference } from "./reference.ts";
 
 /** A mirror that is in trouble is not waited for long: somebody else has the image. */
 const MIRROR_TRIES = 2;

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { sha256 } from "../../../src/lib/digest.ts";
 import { isFledgeError } from "../../../src/lib/errors.ts";
-import { formatReference, parseReference } from "../../../src/sources/reference.ts";
+import { formatReference, parseReference } from "../../../src/registry/reference.ts";
 
 const DIGEST = `sha256:${"ab".repeat(32)}` as const;
 

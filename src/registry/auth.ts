@@ -1,12 +1,12 @@
-import type { RunContext } from "../../lib/context.ts";
-import { FledgeError, isFledgeError } from "../../lib/errors.ts";
-import { type HttpResponse, openHttp, readBody } from "../../lib/network/http.ts";
-import { shortened } from "../../lib/shortened.ts";
-import { maskFor } from "../mask.ts";
-import { parseJson, stringOf } from "../oci/json.ts";
+import type { RunContext } from "../lib/context.ts";
+import { FledgeError, isFledgeError } from "../lib/errors.ts";
+import { maskFor } from "../lib/mask.ts";
+import { type HttpResponse, openHttp, readBody } from "../lib/network/http.ts";
+import { shortened } from "../lib/shortened.ts";
 import type { Challenge } from "./challenge.ts";
 import type { Credentials } from "./credential-helper.ts";
 import type { Login } from "./credentials.ts";
+import { parseJson, stringOf } from "./json.ts";
 import { readWords, type Words } from "./words.ts";
 
 /** What a registry is asked for and how it is reached. */

@@ -1,9 +1,9 @@
-import { type RunContext, throwIfAborted } from "../../lib/context.ts";
-import { FledgeError, isFledgeError } from "../../lib/errors.ts";
-import type { HttpResponse } from "../../lib/network/http.ts";
-import { backoffMs, sleep } from "../../lib/network/retry.ts";
-import type { Descriptor } from "../oci/manifest.ts";
+import { type RunContext, throwIfAborted } from "../lib/context.ts";
+import { FledgeError, isFledgeError } from "../lib/errors.ts";
+import type { HttpResponse } from "../lib/network/http.ts";
+import { backoffMs, sleep } from "../lib/network/retry.ts";
 import type { Endpoint } from "./endpoint.ts";
+import type { Descriptor } from "./manifest.ts";
 
 /** Breaks in a row, none of which brought anything worth mentioning, before a place is given up. */
 const MAX_FRUITLESS = 4;

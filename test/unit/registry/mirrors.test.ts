@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import { placesOf } from "../../../../src/sources/image/mirrors.ts";
-import type { RegistryReference } from "../../../../src/sources/reference.ts";
+import { placesOf } from "../../../src/registry/mirrors.ts";
+import type { RegistryReference } from "../../../src/registry/reference.ts";
 
 const NGINX: RegistryReference = {
   kind: "registry",

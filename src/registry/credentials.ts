@@ -1,10 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Env } from "../../lib/context.ts";
-import { assertNever, errnoOf, FledgeError, isFledgeError, type Problem, withHint } from "../../lib/errors.ts";
-import { shortened } from "../../lib/shortened.ts";
-import { type JsonObject, objectOf, parseJson, stringOf } from "../oci/json.ts";
+import type { Env } from "../lib/context.ts";
+import { assertNever, errnoOf, FledgeError, isFledgeError, type Problem, withHint } from "../lib/errors.ts";
+import { shortened } from "../lib/shortened.ts";
 import { askHelper, type Credentials } from "./credential-helper.ts";
+import { type JsonObject, objectOf, parseJson, stringOf } from "./json.ts";
 
 const DOCKER_HUB_KEYS = ["https://index.docker.io/v1/", "index.docker.io", "docker.io", "registry-1.docker.io"];
 

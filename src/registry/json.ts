@@ -1,6 +1,6 @@
-import { formatSize } from "../../lib/bytes.ts";
-import { FledgeError } from "../../lib/errors.ts";
-import { DEFAULT_IMAGE_LIMITS, type DocumentLimits } from "../limits-options.ts";
+import { formatSize } from "../lib/bytes.ts";
+import { FledgeError } from "../lib/errors.ts";
+import { DEFAULT_IMAGE_LIMITS, type DocumentLimits } from "./limits.ts";
 
 export type JsonObject = { readonly [key: string]: unknown };
 

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { parseChallenges } from "../../../../src/sources/image/challenge.ts";
+import { parseChallenges } from "../../../src/registry/challenge.ts";
 
 it.each([
   ['Basic realm="Registry Realm"', [{ scheme: "basic", params: { realm: "Registry Realm" } }]],

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { maskFor } from "../../../src/sources/mask.ts";
+import { maskFor } from "../../../src/lib/mask.ts";
 
 it("hides values, each line of those that have several, and the longer of two that overlap", () => {
   const mask = maskFor(["token-1", "//registry/:_auth=token-12\nalways=true\n", ""]);

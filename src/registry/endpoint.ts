@@ -1,12 +1,12 @@
 import { readFile } from "node:fs/promises";
-import type { RunContext } from "../../lib/context.ts";
-import { errnoOf, FledgeError, isFledgeError, messageOf } from "../../lib/errors.ts";
-import { type HttpResponse, openHttp } from "../../lib/network/http.ts";
-import { isLoopback } from "../../lib/network/proxy.ts";
-import type { RegistriesOptions } from "../registries-options.ts";
+import type { RunContext } from "../lib/context.ts";
+import { errnoOf, FledgeError, isFledgeError, messageOf } from "../lib/errors.ts";
+import { type HttpResponse, openHttp } from "../lib/network/http.ts";
+import { isLoopback } from "../lib/network/proxy.ts";
 import { type AuthTarget, authorize, maskedWords, type Patience, refused } from "./auth.ts";
 import { parseChallenges } from "./challenge.ts";
 import { findLogin, type Login } from "./credentials.ts";
+import type { RegistriesOptions } from "./options.ts";
 import { readWords, type Words } from "./words.ts";
 
 /** Where a repository is asked for: the registry itself, or a mirror of it. */

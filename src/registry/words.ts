@@ -1,6 +1,6 @@
-import type { HttpResponse } from "../../lib/network/http.ts";
-import { shortened } from "../../lib/shortened.ts";
-import { type JsonObject, objectOf, objectsOf, parseJson, stringOf } from "../oci/json.ts";
+import type { HttpResponse } from "../lib/network/http.ts";
+import { shortened } from "../lib/shortened.ts";
+import { type JsonObject, objectOf, objectsOf, parseJson, stringOf } from "./json.ts";
 
 /** What a registry says of an error (distribution-spec, "Error Codes"). */
 export type Words = {

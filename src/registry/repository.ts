@@ -1,17 +1,17 @@
 import { readFile, writeFile } from "node:fs/promises";
-import type { RunContext } from "../../lib/context.ts";
-import { type Digest, digestFrom, sha256 } from "../../lib/digest.ts";
-import { FledgeError, isFledgeError, type Problem, withHint } from "../../lib/errors.ts";
-import { readBody } from "../../lib/network/http.ts";
-import { ensureBlob } from "../../store/blobs.ts";
-import { DEFAULT_IMAGE_LIMITS, type DocumentLimits } from "../limits-options.ts";
-import { INDEX_TYPES, MANIFEST_TYPES, parseManifest } from "../oci/manifest.ts";
-import { checkDigest, type ImageStorage } from "../oci/storage.ts";
-import type { RegistryReference } from "../reference.ts";
-import { formatReference } from "../reference.ts";
+import type { RunContext } from "../lib/context.ts";
+import { type Digest, digestFrom, sha256 } from "../lib/digest.ts";
+import { FledgeError, isFledgeError, type Problem, withHint } from "../lib/errors.ts";
+import { readBody } from "../lib/network/http.ts";
+import { ensureBlob } from "../store/blobs.ts";
 import { streamBlob } from "./blob-stream.ts";
 import { Endpoint, type EndpointOptions, type Place } from "./endpoint.ts";
+import { DEFAULT_IMAGE_LIMITS, type DocumentLimits } from "./limits.ts";
+import { INDEX_TYPES, MANIFEST_TYPES, parseManifest } from "./manifest.ts";
 import { placesOf } from "./mirrors.ts";
+import type { RegistryReference } from "./reference.ts";
+import { formatReference } from "./reference.ts";
+import { checkDigest, type ImageStorage } from "./storage.ts";
 import type { Words } from "./words.ts";
 
 // Old registries convert to schema 1 unless they are told what is understood; that one is listed for the error it gets.

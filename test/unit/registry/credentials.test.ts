@@ -1,9 +1,9 @@
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import type { Credentials } from "../../../../src/sources/image/credential-helper.ts";
-import { findLogin, type Login } from "../../../../src/sources/image/credentials.ts";
-import { tempDir } from "../../../helpers/temp.ts";
+import type { Credentials } from "../../../src/registry/credential-helper.ts";
+import { findLogin, type Login } from "../../../src/registry/credentials.ts";
+import { tempDir } from "../../helpers/temp.ts";
 
 const SECRET = "s3cret-of-the-test";
 const auth = Buffer.from(`user:${SECRET}`).toString("base64");

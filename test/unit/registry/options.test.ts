@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { registriesOptions } from "../../../src/sources/registries-options.ts";
+import { registriesOptions } from "../../../src/registry/options.ts";
 
 it.each([
   {},

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { INDEX_TYPES, parseManifest } from "../../../../src/sources/oci/manifest.ts";
+import { INDEX_TYPES, parseManifest } from "../../../src/registry/manifest.ts";
 
 const DIGEST = `sha256:${"0".repeat(64)}`;
 const descriptor = { mediaType: "application/octet-stream", digest: DIGEST, size: 3 };

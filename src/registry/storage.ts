@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import { type Digest, digestFrom, digestOf, sha256 } from "../../lib/digest.ts";
-import { FledgeError, isFledgeError } from "../../lib/errors.ts";
-import { DEFAULT_IMAGE_LIMITS, type DocumentLimits } from "../limits-options.ts";
+import { type Digest, digestFrom, digestOf, sha256 } from "../lib/digest.ts";
+import { FledgeError, isFledgeError } from "../lib/errors.ts";
 import { tooLarge } from "./json.ts";
+import { DEFAULT_IMAGE_LIMITS, type DocumentLimits } from "./limits.ts";
 import { type Descriptor, type Manifest, parseManifest } from "./manifest.ts";
 
 /** Where the parts of an image come from: a registry, a layout folder, an archive. */
