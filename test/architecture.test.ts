@@ -28,6 +28,7 @@ const LAYER: Readonly<Record<string, number>> = {
   boot: 5,
   init: 5,
   migrate: 5,
+  publish: 5,
   "dev.ts": 6,
   "index.ts": 7,
   testing: 7,

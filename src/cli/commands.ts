@@ -21,6 +21,8 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   outdated: async () => (await import("./commands/outdated.ts")).outdated,
   plan: async () => (await import("./commands/plan.ts")).plan,
   presets: async () => (await import("./commands/presets.ts")).presets,
+  pull: async () => (await import("./commands/pull.ts")).pull,
+  push: async () => (await import("./commands/push.ts")).push,
   schema: async () => (await import("./commands/schema.ts")).schema,
   test: async () => (await import("./commands/test.ts")).test,
   update: async () => (await import("./commands/update.ts")).update,

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import type { RunContext } from "../lib/context.ts";
 import { errnoOf, FledgeError, isFledgeError, messageOf } from "../lib/errors.ts";
-import { type HttpResponse, openHttp } from "../lib/network/http.ts";
+import { type HttpOptions, type HttpResponse, openHttp } from "../lib/network/http.ts";
 import { isLoopback } from "../lib/network/proxy.ts";
 import { type AuthTarget, authorize, maskedWords, type Patience, refused } from "./auth.ts";
 import { parseChallenges } from "./challenge.ts";
@@ -21,6 +21,12 @@ export type Place = {
 };
 
 export type EndpointOptions = { readonly registries: RegistriesOptions; readonly patience: Patience };
+
+/** What is sent; `tries` as in `openHttp`. */
+export type EndpointRequest = Pick<HttpOptions, "method" | "body" | "tries"> & {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly allowStatus?: readonly number[];
+};
 
 type Reached = { readonly origin: string; readonly tls: { readonly ca?: string; readonly insecure?: boolean } };
 
@@ -42,19 +48,26 @@ export class Endpoint {
   }
 
   /** `GET /v2/REPOSITORY/PATH`; answers with 2xx or one of `allowStatus`. Throws a `download` error for all else. */
-  async get(
+  get(
     path: string,
     headers: Readonly<Record<string, string>>,
     allowStatus: readonly number[] = [],
   ): Promise<HttpResponse> {
+    return this.send(path, { headers, allowStatus });
+  }
+
+  /** A request below `/v2/REPOSITORY/`, or to a URL that the registry has named; see `get`. */
+  async send(path: string | URL, { headers, allowStatus = [], ...request }: EndpointRequest): Promise<HttpResponse> {
     this.#reached ??= this.#reach();
     const reached = await this.#reached;
-    const url = `${reached.origin}/v2/${this.place.repository}/${path}`;
+    const url = path instanceof URL ? path : new URL(`${reached.origin}/v2/${this.place.repository}/${path}`);
     for (let round = 0; ; round++) {
-      const shown = this.#authorization;
+      // What the registry names may be another host's: it gets no credentials.
+      const shown = url.origin === reached.origin ? this.#authorization : undefined;
       const authorization = await shown;
-      const response = await openHttp(url, {
+      const response = await openHttp(url.href, {
         ...this.#common(reached),
+        ...request,
         headers: { ...headers, ...(authorization !== undefined && { authorization }) },
         allowStatus: [401, 403, ...allowStatus],
       });
@@ -62,7 +75,7 @@ export class Endpoint {
       if (status !== 401 && status !== 403) return response;
       const words = await readWords(response);
       const isOwn = new URL(response.url).origin === reached.origin;
-      // Once without credentials, once with, and once more when the token had run out.
+      // Once without credentials, once with, and once more when the token had run out, or was for less.
       if (status === 403 || !isOwn || round >= 2) {
         const login = shown === undefined ? NOBODY : await this.#findLogin();
         throw refused(this.#target(reached, login), `it answers ${status}`, words);

@@ -25,6 +25,7 @@ export type ImageManifest = {
   readonly artifactType?: string;
   /** Whether it says something about another manifest, as signatures do. */
   readonly hasSubject: boolean;
+  readonly annotations: Readonly<Record<string, string>>;
 };
 
 export type ImageIndex = {
@@ -112,6 +113,7 @@ function parseImageManifest(document: JsonObject, label: string): ImageManifest 
     layers: layers.map((item) => parseDescriptor(objectOf(item) ?? {}, label)),
     ...(artifactType && { artifactType }),
     hasSubject: objectOf(document.subject) !== undefined,
+    annotations: annotationsOf(document.annotations),
   };
 }
 

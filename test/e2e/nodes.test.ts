@@ -15,6 +15,7 @@ const ROOTFS = { strategy: "oci_rootfs", source: { dir: "./root" }, manifest: MA
 const INITRAMFS = {
   strategy: "initramfs",
   busybox: { path: "/bin/busybox" },
+  init: { path: "/bin/busybox" },
   mappings: { "./root": "/" },
   manifest: MANIFEST,
 };
@@ -38,7 +39,9 @@ describeWith("the bytes of an artifact", [requireTools("npm", "busybox")], () =>
   });
 
   test.each(Object.keys(FORMATS))("are the same on each Node: %s", async (format) => {
-    const cwd = project({ "fledge.config.json": JSON.stringify({ name: "same", ...FORMATS[format] }) });
+    const cwd = project({
+      "fledge.config.mjs": `export default ${JSON.stringify({ name: "same", ...FORMATS[format] })};`,
+    });
     makeRoot(join(cwd, "root"));
     const digests = new Map<string, string>();
     for (const [version, node] of nodes) {

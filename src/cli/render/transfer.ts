@@ -1,0 +1,33 @@
+import { relative } from "node:path";
+import { formatSize } from "../../lib/bytes.ts";
+import type { Pulled, Pushed } from "../../publish/index.ts";
+import { installCommand } from "../../volant/commands.ts";
+import { gray, green, line, print, printJson } from "../terminal.ts";
+
+type Options = { readonly json?: boolean; readonly quiet?: boolean };
+
+/** Says what is in the registry now, and how to get it. */
+export function pushedLines(pushed: Pushed, { json = false, quiet = false }: Options): void {
+  if (json) printJson({ type: "push:done", ...pushed });
+  if (json || quiet) return;
+  const { reference, digest, platforms, sentBytes } = pushed;
+  print([
+    line`${green`✔`} ${reference}  ${gray`${digest}`}`,
+    line`  platforms ${platforms.join(", ")}`,
+    line`  sent      ${formatSize(sentBytes)}`,
+    line`  get it    fledge pull ${reference}`,
+  ]);
+}
+
+/** Says what was written, and how to install it. */
+export function pulledLines(pulled: Pulled, { json = false, quiet = false }: Options): void {
+  if (json) printJson({ type: "pull:done", ...pulled });
+  if (json || quiet) return;
+  const { artifact, manifest, digest } = pulled;
+  print([
+    line`${green`✔`} ${manifest.document.name} ${manifest.document.version}  ${gray`${digest}`}`,
+    line`  artifact  ${relative("", artifact.path)}  ${formatSize(artifact.sizeBytes)}  ${gray`${artifact.digest}`}`,
+    line`  manifest  ${relative("", manifest.path)}`,
+    line`  install   ${installCommand(manifest.path, process.cwd())}`,
+  ]);
+}

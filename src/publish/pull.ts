@@ -1,0 +1,246 @@
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { type FileHandle, open, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type RunContext, throwIfAborted } from "../lib/context.ts";
+import { decompress } from "../lib/decompress.ts";
+import { type Digest, digestOf } from "../lib/digest.ts";
+import { FledgeError } from "../lib/errors.ts";
+import { temporarySibling } from "../lib/files/atomic.ts";
+import { makeFolders } from "../lib/files/folders.ts";
+import { ioError } from "../lib/files/io-error.ts";
+import { bestFor, formatPlatform, hostPlatform, type Platform } from "../lib/platform.ts";
+import { listed } from "../lib/shortened.ts";
+import type { Descriptor, ImageIndex, ImageManifest } from "../registry/manifest.ts";
+import type { RegistriesOptions } from "../registry/options.ts";
+import { formatReference, parseReference } from "../registry/reference.ts";
+import { openRepository } from "../registry/repository.ts";
+import { type ImageStorage, readManifest, type StoredManifest } from "../registry/storage.ts";
+import { ensureBlob } from "../store/blobs.ts";
+import { checkManifest } from "../volant/check.ts";
+import type { Manifest } from "../volant/schema.ts";
+import { type PushedPlugin, pluginIn } from "./format.ts";
+
+/** Which plugin to pull, and where to. */
+export type PullOptions = {
+  /** Absolute; made when it is not there. */
+  readonly outDir: string;
+  /** Default the host's. */
+  readonly platform?: Platform | undefined;
+  readonly registries?: RegistriesOptions;
+};
+
+/** What a pull has written. Paths are absolute, sizes in bytes (holes included). */
+export type Pulled = {
+  /** Of the OCI manifest of the platform. */
+  readonly digest: Digest;
+  readonly artifact: { readonly path: string; readonly sizeBytes: number; readonly digest: Digest };
+  readonly manifest: { readonly path: string; readonly document: Manifest };
+};
+
+/** Layers that are fetched ahead of the one that is unpacked. */
+const AHEAD = 4;
+
+/**
+ * Pulls a plugin that `pushPlugin` has pushed: its artifact and its manifest, which then names the artifact beside it, or
+ * neither. Every part is checked, and the whole; what an interrupted pull has fetched is taken from the cache. Throws a
+ * `source` error for what is no such plugin, a `checksum` error for wrong bytes, and a `download` error.
+ */
+export async function pullPlugin(from: string, options: PullOptions, ctx: RunContext): Promise<Pulled> {
+  const reference = parseReference(from);
+  if (reference.kind !== "registry") {
+    throw new FledgeError("usage", `"${from}" is not the name of a repository`, {
+      hint: "for instance REGISTRY/team/web:1.2",
+    });
+  }
+  const { outDir, registries = {}, platform = hostPlatform() } = options;
+  const storage = openRepository(reference, { registries, patience: {} }, ctx);
+  const name = reference.digest ?? reference.tag ?? "latest";
+  const { digest, manifest } = await pluginFor(storage, name, platform);
+  const plugin = pluginIn(manifest, formatReference(reference));
+  const document = await readPluginManifest(storage, plugin, ctx);
+  const path = join(outDir, plugin.artifact.title);
+  const manifestPath = join(outDir, plugin.manifest.title);
+  await makeFolders(outDir).catch((error: unknown) => {
+    throw ioError(error, "create", outDir);
+  });
+  await replaceBoth([path, manifestPath], ctx, async ([artifact, beside]) => {
+    await writeArtifact(artifact, storage, plugin, ctx);
+    await writeFile(beside, document.bytes);
+    throwIfAborted(ctx.signal);
+  });
+  const { sizeBytes } = plugin.artifact;
+  return {
+    digest,
+    artifact: { path, sizeBytes, digest: plugin.artifact.digest },
+    manifest: { path: manifestPath, document: document.manifest },
+  };
+}
+
+type Pair = readonly [artifact: string, manifest: string];
+
+/** Has two files written under other names, and renames them into place when both are whole. */
+async function replaceBoth(paths: Pair, ctx: RunContext, write: (temporaries: Pair) => Promise<void>): Promise<void> {
+  const temporaries: Pair = [await temporarySibling(paths[0]), await temporarySibling(paths[1])];
+  const remove = async (): Promise<void> => {
+    for (const path of temporaries) await rm(path, { force: true });
+  };
+  const withdraw = ctx.disposer.defer(remove);
+  try {
+    await write(temporaries);
+    for (const [index, path] of paths.entries()) await rename(temporaries[index] as string, path);
+  } catch (error) {
+    throw ioError(error, "write", paths[0]);
+  } finally {
+    await remove();
+    withdraw();
+  }
+}
+
+async function pluginFor(
+  storage: ImageStorage,
+  name: string,
+  platform: Platform,
+): Promise<StoredManifest<ImageManifest>> {
+  const found = await readManifest(storage, name, undefined);
+  if (found.manifest.kind === "image") return { ...found, manifest: found.manifest };
+  const entry = entryFor(found.manifest, platform, storage.label);
+  const chosen = await readManifest(storage, entry.digest, undefined);
+  if (chosen.manifest.kind === "image") return { ...chosen, manifest: chosen.manifest };
+  throw new FledgeError("source", `${storage.label} has an index in its index, which no plugin has`);
+}
+
+function entryFor({ manifests }: ImageIndex, platform: Platform, label: string): Descriptor {
+  const told = manifests.filter((item): item is Descriptor & { platform: Platform } => item.platform !== undefined);
+  const found = bestFor(platform, told, (item) => item.platform);
+  if (found !== undefined) return found;
+  const there = told.map((item) => formatPlatform(item.platform));
+  throw new FledgeError("source", `${label} has nothing for ${formatPlatform(platform)}`, {
+    hint: `it has ${listed(there)}; --platform names one`,
+  });
+}
+
+/** Volant's manifest as it is to be: what it says of the artifact is checked, and where that is, is beside it. */
+async function readPluginManifest(
+  storage: ImageStorage,
+  { manifest: descriptor, artifact }: PushedPlugin,
+  ctx: RunContext,
+): Promise<{ readonly bytes: Buffer; readonly manifest: Manifest }> {
+  const label = `the manifest of ${storage.label}`;
+  const bytes = await readFile(await fetched(storage, descriptor, ctx));
+  const document = jsonOf(bytes, label);
+  const { manifest, problems } = checkManifest(document);
+  if (manifest === undefined) throw new FledgeError("manifest", `${label} is none that Volant takes`, { problems });
+  const key = manifest.rootfs === undefined ? "initramfs" : "rootfs";
+  const { checksum, url } = manifest[key] ?? {};
+  if (checksum !== undefined && checksum.replace(/^sha256:/, "") !== artifact.digest.replace(/^sha256:/, "")) {
+    throw new FledgeError("checksum", `${label} is of another artifact than the one that was pushed with it`);
+  }
+  if (url === artifact.title) return { bytes, manifest };
+  const local = { ...manifest, [key]: { ...manifest[key], url: artifact.title } };
+  return { bytes: Buffer.from(`${JSON.stringify(local, undefined, 2)}\n`), manifest: local };
+}
+
+function jsonOf(bytes: Buffer, label: string): unknown {
+  try {
+    return JSON.parse(bytes.toString("utf8"));
+  } catch (cause) {
+    throw new FledgeError("manifest", `${label} is not JSON`, { cause });
+  }
+}
+
+/** A blob in the cache: fetched unless it is there, and checked either way. */
+async function fetched(storage: ImageStorage, { digest, ...rest }: Descriptor, ctx: RunContext): Promise<string> {
+  const { path } = await ensureBlob(ctx, digest, async (to) => {
+    const hash = createHash("sha256");
+    const file = await open(to, "wx");
+    try {
+      for await (const chunk of storage.blob({ digest, ...rest }, 0)) {
+        hash.update(chunk);
+        await file.writeFile(chunk);
+      }
+    } finally {
+      await file.close();
+    }
+    return digestOf(hash);
+  });
+  return path;
+}
+
+async function writeArtifact(
+  to: string,
+  storage: ImageStorage,
+  { artifact, parts, isChunked }: PushedPlugin,
+  ctx: RunContext,
+): Promise<void> {
+  const hash = createHash("sha256");
+  const file = await open(to, "wx");
+  try {
+    let at = 0;
+    for await (const path of inOrder(parts, (part) => fetched(storage, part, ctx))) {
+      for await (const bytes of contentOf(path, isChunked, storage.label, ctx)) {
+        throwIfAborted(ctx.signal);
+        if (at + bytes.length > artifact.sizeBytes) throw wrongArtifact(storage.label);
+        hash.update(bytes);
+        await writeSparse(file, bytes, at);
+        at += bytes.length;
+        ctx.progress(at, artifact.sizeBytes);
+      }
+    }
+    if (at !== artifact.sizeBytes || digestOf(hash) !== artifact.digest) throw wrongArtifact(storage.label);
+    await file.truncate(at); // it may end in a hole
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+function contentOf(path: string, isPacked: boolean, label: string, ctx: RunContext): AsyncIterable<Uint8Array> {
+  const stream = createReadStream(path, { highWaterMark: 2 ** 18 });
+  return isPacked ? decompress(stream, { label, env: ctx.env, signal: ctx.signal }) : stream;
+}
+
+const BLOCK_BYTES = 4096;
+const ZEROS: Buffer = Buffer.alloc(BLOCK_BYTES);
+
+/** Writes what is not zero, in blocks of the file; the rest becomes a hole. */
+async function writeSparse(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  let from = 0;
+  const flush = async (end: number): Promise<void> => {
+    for (let done = from; done < end; ) {
+      done += (await file.write(bytes, done, end - done, position + done)).bytesWritten;
+    }
+  };
+  for (let at = 0; at < bytes.length; ) {
+    const length = Math.min(BLOCK_BYTES - ((position + at) % BLOCK_BYTES), bytes.length - at);
+    if (ZEROS.compare(bytes, at, at + length, 0, length) === 0) {
+      await flush(at);
+      from = at + length;
+    }
+    at += length;
+  }
+  await flush(bytes.length);
+}
+
+function wrongArtifact(label: string): FledgeError {
+  return new FledgeError("checksum", `the parts of ${label} do not make the artifact that it says`, {
+    hint: "nothing of it is kept; push it again",
+  });
+}
+
+/** What `start` gives of each item, in their order, some being under way ahead of the one that is waited for. */
+async function* inOrder<T, R>(items: readonly T[], start: (item: T) => Promise<R>): AsyncGenerator<R, void, undefined> {
+  const running: Promise<R>[] = [];
+  try {
+    for (let next = 0; next < items.length || running.length > 0; ) {
+      while (running.length < AHEAD && next < items.length) {
+        const promise = start(items[next++] as T);
+        promise.catch(() => {}); // thrown when it is its turn
+        running.push(promise);
+      }
+      yield await (running.shift() as Promise<R>);
+    }
+  } finally {
+    await Promise.allSettled(running);
+  }
+}

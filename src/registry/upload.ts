@@ -1,0 +1,120 @@
+import type { RunContext } from "../lib/context.ts";
+import type { Digest } from "../lib/digest.ts";
+import { FledgeError, isFledgeError } from "../lib/errors.ts";
+import type { HttpResponse } from "../lib/network/http.ts";
+import { backoffMs, sleep } from "../lib/network/retry.ts";
+import { Endpoint, type EndpointOptions } from "./endpoint.ts";
+import type { RegistryReference } from "./reference.ts";
+
+/** A blob to be: its bytes may be asked for again. */
+export type UploadContent = {
+  readonly digest: Digest;
+  readonly size: number;
+  /** The bytes from `at` on, `length` of them. */
+  read(at: number, length: number): Promise<Uint8Array>;
+};
+
+/** What is sent at once, and so again where it breaks. */
+const PIECE_BYTES = 8 * 2 ** 20;
+
+/** Breaks in a row, none of which the registry got anything by, before a blob is given up. */
+const MAX_FRUITLESS = 5;
+const FIRST_PAUSE_MS = 200;
+
+/** Writes to one repository at its registry; mirrors are for reading. Each call throws a `download` error when it fails. */
+export class Uploads {
+  readonly #endpoint: Endpoint;
+  readonly #ctx: Pick<RunContext, "signal" | "log">;
+
+  constructor({ registry, repository }: RegistryReference, options: EndpointOptions, ctx: RunContext) {
+    this.#endpoint = new Endpoint({ host: registry, repository }, options, ctx);
+    this.#ctx = ctx;
+  }
+
+  /** Whether the repository has a blob. */
+  async has(digest: Digest): Promise<boolean> {
+    const response = await this.#endpoint.send(`blobs/${digest}`, { method: "HEAD", headers: {}, allowStatus: [404] });
+    await response.discard();
+    return response.status !== 404;
+  }
+
+  /**
+   * Sends a blob, unless it is there; where the connection breaks it goes on from what the registry has got. Returns
+   * whether it was sent. `onBytes` is told how much of it the registry has.
+   */
+  async put(content: UploadContent, onBytes: (bytes: number) => void = () => {}): Promise<boolean> {
+    if (await this.has(content.digest)) return false;
+    let session = await this.#begin();
+    for (let fruitless = 0; ; ) {
+      const before = session.at;
+      try {
+        await this.#send(content, session, onBytes);
+        return true;
+      } catch (error) {
+        if (!isFledgeError(error) || error.code === "aborted") throw error;
+        fruitless = session.at > before ? 0 : fruitless + 1;
+        if (fruitless >= MAX_FRUITLESS) throw error;
+        this.#ctx.log(`${error.message}; going on with blob ${content.digest}`);
+        await sleep(backoffMs(fruitless + 1, FIRST_PAUSE_MS), this.#ctx.signal);
+        session = await this.#resume(session);
+      }
+    }
+  }
+
+  /** Puts a manifest or an index under a tag or its digest. */
+  async putManifest(name: string, bytes: Uint8Array, mediaType: string): Promise<void> {
+    const headers = { "content-type": mediaType };
+    const response = await this.#endpoint.send(`manifests/${name}`, { method: "PUT", headers, body: bytes });
+    await response.discard();
+  }
+
+  async #begin(): Promise<Session> {
+    const headers = { "content-length": "0" };
+    const response = await this.#endpoint.send("blobs/uploads/", { method: "POST", headers, tries: 4 });
+    await response.discard();
+    return { at: 0, location: this.#locationOf(response) };
+  }
+
+  /** Sends what is left; where it ends is in the session, also when it fails. */
+  async #send({ size, digest, read }: UploadContent, session: Session, onBytes: (n: number) => void): Promise<void> {
+    while (session.at < size) {
+      const bytes = await read(session.at, Math.min(PIECE_BYTES, size - session.at));
+      const end = session.at + bytes.length;
+      const response = await this.#endpoint.send(session.location, {
+        method: "PATCH",
+        headers: { "content-type": "application/octet-stream", "content-range": `${session.at}-${end - 1}` },
+        body: bytes,
+      });
+      await response.discard();
+      session.location = this.#locationOf(response);
+      session.at = end;
+      onBytes(end);
+    }
+    const whole = new URL(session.location);
+    whole.searchParams.set("digest", digest);
+    const response = await this.#endpoint.send(whole, { method: "PUT", headers: { "content-length": "0" }, tries: 1 });
+    await response.discard();
+  }
+
+  /** How far an upload has got; a new one where the registry does not know of it any more. */
+  async #resume({ location }: Session): Promise<Session> {
+    const response = await this.#endpoint.send(location, { headers: {}, allowStatus: [400, 404, 405, 416] });
+    await response.discard();
+    if (response.status >= 400) return await this.#begin();
+    const end = Number(/^(?:bytes=)?0-(\d+)$/.exec(response.headers.range ?? "")?.[1] ?? 0);
+    // Of nothing registries say 0-0, as of one byte.
+    return { at: end === 0 ? 0 : end + 1, location: this.#locationOf(response, location) };
+  }
+
+  #locationOf({ headers, url, status }: HttpResponse, otherwise?: URL): URL {
+    const { location } = headers;
+    if (location !== undefined && URL.canParse(location, url)) return new URL(location, url);
+    if (otherwise !== undefined) return otherwise;
+    throw new FledgeError(
+      "download",
+      `${this.#endpoint.place.host} answers ${status} without saying where to upload to`,
+    );
+  }
+}
+
+type Session = { at: number; location: URL };
