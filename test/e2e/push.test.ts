@@ -3,6 +3,7 @@ import { copyFileSync, mkdirSync, readdirSync, readFileSync, statSync, writeFile
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type CliResult, fledge } from "../helpers/cli.ts";
+import { startCuttingProxy } from "../helpers/cutting-proxy.ts";
 import { smallElf } from "../helpers/elf.ts";
 import { project } from "../helpers/project.ts";
 import { needsRegistry, type Registry, startRegistry } from "../helpers/registry.ts";
@@ -153,6 +154,37 @@ describeWith("a pushed plugin", [needsRegistry(), requireTools("skopeo", "busybo
     } finally {
       await closed.stop();
     }
+  });
+
+  test("goes on where a connection breaks, up and down", async () => {
+    const cwd = plugins();
+    const after = [50, 200_000, 300_000, 2_000, 100_000];
+    const up = await startCuttingProxy(registry.host, { after, direction: "up" });
+    const pushed = await fledge(["push", "disk", `${up.host}/team/cut:1`, "-v"], { cwd });
+    expect(pushed.code, pushed.stderr).toBe(0);
+    expect(up.cuts()).toBe(after.length);
+    await up.close();
+    const down = await startCuttingProxy(registry.host, { after, direction: "down" });
+    const outDir = tempDir();
+    const pulled = await fledge(["pull", `${down.host}/team/cut:1`, "-o", outDir], { cwd });
+    expect(pulled.code, pulled.stderr).toBe(0);
+    expect(down.cuts()).toBe(after.length);
+    await down.close();
+    const [there, here] = [outDir, cwd].map((folder) => readFileSync(join(folder, "disk-rootfs.img")));
+    expect(there?.equals(here as Buffer)).toBe(true);
+  });
+
+  test("is an error and nothing else where the registry has other bytes", async () => {
+    const cwd = plugins();
+    const to = `${registry.host}/team/rotten:1`;
+    expect((await fledge(["push", "disk", to], { cwd })).code).toBe(0);
+    const rotten = registry.rot("team/rotten");
+    expect(rotten).toBeGreaterThan(2);
+    const outDir = tempDir();
+    const { code, stderr } = await fledge(["pull", to, "-o", outDir]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^error .*(expected|instead of|digest)/m);
+    expect(readdirSync(outDir)).toEqual([]);
   });
 
   test("is refused in words where it is none, or is asked for wrongly", async () => {

@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { request as requestTls } from "node:https";
 import { createServer } from "node:net";
@@ -21,6 +21,8 @@ export type Registry = {
   scratch(): string;
   /** Copies from skopeo's `SOURCE` (`oci:DIR:TAG`) to `NAME:TAG` here. */
   push(source: string, name: string, ...flags: readonly string[]): void;
+  /** Changes a byte of each blob of a repository where it is stored; returns how many that are. */
+  rot(repository: string): number;
   stop(): Promise<void>;
 };
 
@@ -44,6 +46,17 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Regi
       const creds = login === undefined ? [] : [`--dest-creds=${login.username}:${login.password}`];
       const to = `docker://${host}/${name}`;
       execFileSync("skopeo", ["copy", "--quiet", "--dest-tls-verify=false", ...creds, ...flags, source, to]);
+    },
+    rot(repository) {
+      const data = join(folder, "data/docker/registry/v2");
+      const digests = readdirSync(join(data, "repositories", repository, "_layers/sha256"));
+      for (const hex of digests) {
+        const blob = join(data, "blobs/sha256", hex.slice(0, 2), hex, "data");
+        const bytes = readFileSync(blob);
+        bytes.writeUInt8((bytes[0] ?? 0) ^ 1, 0);
+        writeFileSync(blob, bytes);
+      }
+      return digests.length;
     },
     async stop() {
       await ended(server);
