@@ -6,6 +6,7 @@ export {
   bootArtifact,
   bootCommand,
 } from "./boot/boot.ts";
+export { diagnoseBoot } from "./boot/doctor.ts";
 export type { BootPlanOptions } from "./boot/plan.ts";
 export type { BootSubject } from "./boot/subject.ts";
 export { type BootTestEvent, type BootTestOptions, type BootTestResult, runBootTests } from "./boot/test.ts";

@@ -79,6 +79,7 @@ test("every hook, command and export that there is, and no other, is in the READ
       "defineWorkspace",
       "dev",
       "diagnoseAll",
+      "diagnoseBoot",
       "diagnosePlan",
       "formatEnv",
       "imageConfig",

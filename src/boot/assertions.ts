@@ -1,14 +1,11 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import { abortedError } from "../lib/context.ts";
 import { messageOf } from "../lib/errors.ts";
-import type { BootedGuest, BootReport } from "./boot.ts";
+import type { BootedGuest } from "./boot.ts";
+import type { Exit } from "./contract.ts";
 import type { BootStep, BootTest } from "./options.ts";
+import { type WaitableGuest, waitForGuest } from "./wait.ts";
 
 /** What a test needs of a guest; a guest that only says something will do for one that waits for lines. */
-export type TestableGuest = Pick<
-  BootedGuest,
-  "console" | "forwards" | "accepts" | "ended" | "elapsedMs" | "accelerator" | "silenceCauses"
->;
+export type TestableGuest = WaitableGuest & Pick<BootedGuest, "forwards" | "accepts">;
 
 /** What was waited for, and when it was there, in milliseconds since the start. */
 export type ReachedStep = { readonly what: string; readonly atMs: number };
@@ -21,9 +18,6 @@ export type TestOutcome = {
 
 const DEFAULT_WITHIN_MS = 60_000;
 
-/** An emulated processor is slower by more, and yet a guest that hangs should not be waited for too long. */
-const EMULATION_FACTOR = 5;
-
 /** Waits for one thing after the other. Only an abort throws. */
 export async function checkGuest(
   guest: TestableGuest,
@@ -32,7 +26,7 @@ export async function checkGuest(
 ): Promise<TestOutcome> {
   const reached: ReachedStep[] = [];
   for (const step of [until].flat()) {
-    const failure = await new StepWait(guest, step, { not, httpPort, signal }).run();
+    const failure = await awaitStep(guest, step, { not, httpPort, signal });
     if (failure !== undefined) return { reached, failure };
     reached.push({ what: describeStep(step), atMs: guest.elapsedMs() });
   }
@@ -63,112 +57,74 @@ export function portsOf({ until }: Pick<BootTest, "until">, httpPort: number): n
 
 type StepContext = { readonly not: readonly string[]; readonly httpPort: number; readonly signal: AbortSignal };
 
-/** One step: what it asks, over and over, and what ends the wait. */
-class StepWait {
+function awaitStep(guest: TestableGuest, step: BootStep, { not, httpPort, signal }: StepContext) {
+  const { console } = guest;
+  const asker = "http" in step ? new Asker(guest, { ...step, port: step.port ?? httpPort }, signal) : undefined;
+  return waitForGuest(guest, {
+    ...{ what: describeStep(step), withinMs: step.withinMs ?? DEFAULT_WITHIN_MS, signal },
+    unwanted() {
+      for (const text of not) {
+        const line = console.find((one) => one.includes(text));
+        if (line !== undefined) return `the console has ${JSON.stringify(text)}, which must not appear: ${line}`;
+      }
+      return undefined;
+    },
+    isReached({ report, leftMs }) {
+      if (asker !== undefined) return asker.answers(leftMs);
+      if ("port" in step && step.port !== undefined) return guest.accepts(step.port).catch(() => false);
+      return isSaid(console, step) || ("exit" in step && isEnd(step.exit, report?.exit));
+    },
+    seen: () => asker?.lastAnswer ?? "",
+  });
+}
+
+function isSaid(console: TestableGuest["console"], step: BootStep): boolean {
+  if ("line" in step) return console.find((line) => line.includes(step.line)) !== undefined;
+  if (!("pattern" in step)) return false;
+  const pattern = new RegExp(step.pattern);
+  return console.find((line) => pattern.test(line)) !== undefined;
+}
+
+function isEnd(wanted: "poweroff" | "reboot" | "any", exit: Exit | undefined): boolean {
+  return wanted === "any" ? exit === "poweroff" || exit === "reboot" : exit === wanted;
+}
+
+type Question = Omit<Extract<BootStep, { http: string }>, "port"> & { readonly port: number };
+
+/** Asks a guest by HTTP, and keeps what it had to say last. */
+class Asker {
+  lastAnswer = NO_ANSWER;
   readonly #guest: TestableGuest;
-  readonly #step: BootStep;
-  readonly #context: StepContext;
-  readonly #withinMs: number;
-  readonly #lateAtMs: number;
-  #lastAnswer = "";
-  #report: BootReport | undefined;
+  readonly #question: Question;
+  readonly #signal: AbortSignal;
 
-  constructor(guest: TestableGuest, step: BootStep, context: StepContext) {
+  constructor(guest: TestableGuest, question: Question, signal: AbortSignal) {
     this.#guest = guest;
-    this.#step = step;
-    this.#context = context;
-    const factor = guest.accelerator === "tcg" ? EMULATION_FACTOR : 1;
-    this.#withinMs = (step.withinMs ?? DEFAULT_WITHIN_MS) * factor;
-    this.#lateAtMs = guest.elapsedMs() + this.#withinMs;
+    this.#question = question;
+    this.#signal = signal;
   }
 
-  /** The failure, or undefined once the step is reached. */
-  async run(): Promise<string | undefined> {
-    void this.#guest.ended.then((report) => {
-      this.#report = report;
-    });
-    for (;;) {
-      if (this.#context.signal.aborted) throw abortedError(this.#context.signal);
-      await Promise.resolve(); // an end that is known already is heard of
-      // A report that comes while the guest is asked does not hide what it has answered.
-      const wasOver = this.#report !== undefined;
-      const unwanted = this.#unwanted();
-      if (unwanted !== undefined) return unwanted;
-      if (await this.#isReached()) return this.#unwanted();
-      if (wasOver || this.#guest.console.panic !== undefined) return this.#ended();
-      if (this.#guest.elapsedMs() >= this.#lateAtMs) return this.#late();
-      await sleep(POLL_MS);
-    }
-  }
-
-  #unwanted(): string | undefined {
-    const { console } = this.#guest;
-    for (const text of this.#context.not) {
-      const line = console.find((one) => one.includes(text));
-      if (line !== undefined) return `the console has ${JSON.stringify(text)}, which must not appear: ${line}`;
-    }
-    return undefined;
-  }
-
-  async #isReached(): Promise<boolean> {
-    const { console } = this.#guest;
-    const step = this.#step;
-    if ("line" in step) return console.find((line) => line.includes(step.line)) !== undefined;
-    if ("pattern" in step) {
-      const pattern = new RegExp(step.pattern);
-      return console.find((line) => pattern.test(line)) !== undefined;
-    }
-    if ("http" in step) {
-      this.#lastAnswer ||= NO_ANSWER;
-      return await this.#answers(step);
-    }
-    if ("port" in step) return await this.#guest.accepts(step.port).catch(() => false);
-    const exit = this.#report?.exit;
-    return step.exit === "any" ? exit === "poweroff" || exit === "reboot" : exit === step.exit;
-  }
-
-  async #answers(step: Extract<BootStep, { http: string }>): Promise<boolean> {
-    const guestPort = step.port ?? this.#context.httpPort;
+  async answers(leftMs: number): Promise<boolean> {
+    const { port, http, status, contains = "" } = this.#question;
     // QEMU takes a connection before the guest can, and keeps it waiting.
-    if (!(await this.#guest.accepts(guestPort).catch(() => false))) return false;
-    const hostPort = this.#guest.forwards.find((one) => one.guestPort === guestPort)?.hostPort;
-    const leftMs = Math.max(1, this.#lateAtMs - this.#guest.elapsedMs());
-    const signal = AbortSignal.any([this.#context.signal, AbortSignal.timeout(Math.ceil(Math.min(leftMs, ANSWER_MS)))]);
+    if (!(await this.#guest.accepts(port).catch(() => false))) return false;
+    const hostPort = this.#guest.forwards.find((one) => one.guestPort === port)?.hostPort;
+    const signal = AbortSignal.any([this.#signal, AbortSignal.timeout(Math.min(leftMs, ANSWER_MS))]);
     try {
-      const answer = await fetch(`http://127.0.0.1:${hostPort}${step.http}`, { signal, redirect: "manual" });
+      const answer = await fetch(`http://127.0.0.1:${hostPort}${http}`, { signal, redirect: "manual" });
       const body = await answer.text();
-      this.#lastAnswer = `; the last answer had status ${answer.status} and began with ${JSON.stringify(body.slice(0, 80))}`;
-      const isStatus = step.status === undefined ? answer.ok : answer.status === step.status;
-      return isStatus && body.includes(step.contains ?? "");
+      this.lastAnswer = `; the last answer had status ${answer.status} and began with ${JSON.stringify(body.slice(0, 80))}`;
+      const isStatus = status === undefined ? answer.ok : answer.status === status;
+      return isStatus && body.includes(contains);
     } catch (error) {
-      if (this.#lastAnswer === NO_ANSWER)
-        this.#lastAnswer = `; a program takes connections there, but ${reasonOf(error)}`;
+      if (this.lastAnswer === NO_ANSWER)
+        this.lastAnswer = `; a program takes connections there, but ${reasonOf(error)}`;
       return false;
     }
-  }
-
-  #ended(): string {
-    const what = describeStep(this.#step);
-    const { panic } = this.#guest.console;
-    if (panic !== undefined) return `${panic}; ${what} was waited for`;
-    const { exit, problem, workloadStatus } = this.#report ?? { exit: "stopped" };
-    const status = workloadStatus === undefined ? "" : `, after its workload had ended with status ${workloadStatus}`;
-    const why = problem === undefined ? "" : `: ${problem}`;
-    return `the guest ended (${exit}${status}) before ${what} was there${this.#lastAnswer}${why}`;
-  }
-
-  #late(): string {
-    const { console, accelerator, silenceCauses } = this.#guest;
-    const budget =
-      accelerator === "tcg" ? `${this.#withinMs} ms (times ${EMULATION_FACTOR}, emulated)` : `${this.#withinMs} ms`;
-    const silent = console.isSilent ? `; the guest has said nothing at all: ${silenceCauses.join("; or ")}` : "";
-    return `${describeStep(this.#step)} was not there within ${budget}${this.#lastAnswer}${silent}`;
   }
 }
 
 const NO_ANSWER = "; nothing takes connections there";
-
-const POLL_MS = 100;
 
 /** A server that takes a request and does not answer is asked again after that. */
 const ANSWER_MS = 10_000;

@@ -2,8 +2,11 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
+import { FledgeError } from "../lib/errors.ts";
 import type { Console } from "./console.ts";
 import type { Accelerator, Exit, Forward, Machine } from "./contract.ts";
+import { copyDisk, type DiskCopy, type GuestDisk } from "./disk.ts";
+import { ExecChannel, type ExecOptions, type ExecResult, POWER_OFF } from "./exec.ts";
 import { workloadStatusIn } from "./first-stage.ts";
 import { writeInitramfs } from "./initramfs.ts";
 import { type BootPlan, type BootPlanOptions, planBoot, specIn } from "./plan.ts";
@@ -37,6 +40,8 @@ export type BootReport = {
   /** What the hypervisor said of its own end. */
   readonly problem?: string;
   readonly firstOutputMs?: number;
+  /** When the kernel was done, and started the first process. */
+  readonly bootMs?: number;
   readonly durationMs: number;
 };
 
@@ -44,15 +49,26 @@ export type BootReport = {
 export type BootOptions = BootPlanOptions & { readonly onEvent?: (event: BootEvent) => void };
 
 /** A guest that was booted. To dispose of it stops it. */
-export type BootedGuest = Pick<Machine, "command" | "console" | "forwards" | "accepts" | "stop"> & {
+export type BootedGuest = Pick<Machine, "command" | "console" | "forwards" | "forward" | "accepts" | "stop"> & {
   readonly name: string;
   readonly accelerator: Accelerator;
+  /** The port that its workload answers at, as the manifest has it; else 80. */
+  readonly httpPort: number;
   /** What a guest that says nothing may be missing. */
   readonly silenceCauses: readonly string[];
   /** Milliseconds since it was started. */
   elapsedMs(): number;
   /** Never rejects. */
   readonly ended: Promise<BootReport>;
+  /** With the option `exec`: runs a program of the guest's. Rejects when the guest ends, and with an `aborted` error. */
+  exec(command: readonly string[], options?: ExecOptions & { readonly signal?: AbortSignal }): Promise<ExecResult>;
+  /**
+   * With the option `exec`: has the guest's processes end, unmounts its disk and ends it, all within a few seconds.
+   * Without it, as `stop`.
+   */
+  powerOff(): Promise<BootReport>;
+  /** Of a disk, with the option `readBack`. */
+  readonly disk?: GuestDisk;
   [Symbol.asyncDispose](): Promise<void>;
 };
 
@@ -77,39 +93,71 @@ async function startPlanned(plan: BootPlan, onEvent: (event: BootEvent) => void)
   const { accelerator, why } = capability;
   const how = { kernel: kernel.path, kernelFrom: kernel.from, accelerator, ...(why !== undefined && { why }) };
   onEvent({ type: "boot:prepare", plugin, ...how });
-  const machine = await startMachine(plan);
+  const { machine, disk } = await startMachine(plan);
   const startedAt = performance.now();
   const elapsedMs = (): number => Math.round(performance.now() - startedAt);
   onEvent({ type: "boot:start", plugin, command: machine.command, forwards: machine.forwards });
   const causes = silenceCauses(plan);
   const seen = watchConsole(machine.console, { plugin, elapsedMs, onEvent, causes, accelerator });
   const ended = machine.exited.then(({ exit, problem }) => {
-    const report = {
-      ...seen.end(),
-      exit,
-      ...(exit === "crashed" && { problem: problem ?? "" }),
-      durationMs: elapsedMs(),
-    };
+    const why = exit === "crashed" && { problem: problem ?? "" };
+    const report = { ...seen.end(), exit, ...why, durationMs: elapsedMs() };
     onEvent({ type: "boot:end", plugin, report });
     return report;
   });
-  const { console, command, forwards, accepts, stop } = machine;
+  disk?.endsWith(ended);
+  const { console, command, forwards, forward, accepts, stop } = machine;
   return {
-    ...{ name: plugin, accelerator, silenceCauses: causes, elapsedMs, ended },
-    ...{ console, command, forwards, accepts, stop },
-    [Symbol.asyncDispose]: stop,
+    ...{ name: plugin, accelerator, httpPort: portOf(subject), silenceCauses: causes, elapsedMs, ended },
+    ...{ console, command, forwards, forward, accepts, stop },
+    ...commandsOf(machine, ended, plan.around.signal),
+    ...(disk !== undefined && { disk }),
+    async [Symbol.asyncDispose]() {
+      await stop();
+      await disk?.close();
+    },
   };
 }
 
+function portOf({ manifest }: BootPlan["subject"]): number {
+  return manifest === undefined ? 80 : Number(new URL(manifest.workload.base_url).port || 80);
+}
+
+type Commands = Pick<BootedGuest, "exec" | "powerOff">;
+
+function commandsOf(machine: Machine, ended: Promise<BootReport>, stopped: AbortSignal): Commands {
+  const channel = machine.channel === undefined ? undefined : new ExecChannel(machine.channel, ended);
+  return {
+    async exec(command, { signal = stopped, ...options } = {}) {
+      if (channel !== undefined) return await channel.exec(command, options, AbortSignal.any([signal, stopped]));
+      throw new FledgeError("usage", "the guest has no channel to run programs through", { hint: "boot it with exec" });
+    },
+    async powerOff() {
+      // That the guest ends is no answer.
+      await channel?.run(POWER_OFF, AbortSignal.timeout(POWER_OFF_MS)).catch(() => {});
+      await machine.stop();
+      return await ended;
+    },
+  };
+}
+
+/** A guest that does not answer by then is stopped. */
+const POWER_OFF_MS = 60_000;
+
 /** Whatever was written for it is gone once QEMU has read it, so that not even a kill leaves something behind. */
-async function startMachine(plan: BootPlan): Promise<Machine> {
-  const { hasStage, subject, modules, capability, around } = plan;
-  if (!hasStage) return await qemu.start(specIn("", plan), capability, around);
+async function startMachine(plan: BootPlan): Promise<{ machine: Machine; disk?: DiskCopy }> {
+  const { hasStage, isCopied, subject, capability, around } = plan;
+  if (!hasStage && !isCopied) return { machine: await qemu.start(specIn("", plan), capability, around) };
   const folder = await mkdtemp(join(tmpdir(), "fledge-boot-"));
+  let disk: DiskCopy | undefined;
   try {
     const spec = specIn(folder, plan);
-    await writeInitramfs(spec.initramfs, subject, modules, around);
-    return await qemu.start(spec, capability, around);
+    if (isCopied) disk = await copyDisk(subject.artifact, spec.disk?.path ?? "", around.signal);
+    if (hasStage) await writeInitramfs(spec.initramfs, subject, plan, around);
+    return { machine: await qemu.start(spec, capability, around), ...(disk !== undefined && { disk }) };
+  } catch (error) {
+    await disk?.close();
+    throw error;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -126,8 +174,12 @@ type Watch = {
 /** A kernel has said something by then. */
 const SILENCE_SECONDS = { kvm: 10, tcg: 30 } as const;
 
+/** What the kernel says right before that (init/main.c). */
+const FIRST_PROCESS = /Run \S+ as init process/;
+
 function watchConsole(console: Console, { plugin, elapsedMs, onEvent, causes, accelerator }: Watch) {
   let firstOutputMs: number | undefined;
+  let bootMs: number | undefined;
   let workloadStatus: number | undefined;
   const seconds = SILENCE_SECONDS[accelerator];
   const timer = setTimeout(() => {
@@ -139,6 +191,7 @@ function watchConsole(console: Console, { plugin, elapsedMs, onEvent, causes, ac
       if (!console.isSilent) firstOutputMs ??= elapsedMs();
     }),
     console.onLine((line) => {
+      if (FIRST_PROCESS.test(line)) bootMs ??= elapsedMs();
       workloadStatus = workloadStatusIn(line) ?? workloadStatus;
       onEvent({ type: "boot:console", plugin, line });
     }),
@@ -152,6 +205,7 @@ function watchConsole(console: Console, { plugin, elapsedMs, onEvent, causes, ac
         ...(panic !== undefined && { panic }),
         ...(workloadStatus !== undefined && { workloadStatus }),
         ...(firstOutputMs !== undefined && { firstOutputMs }),
+        ...(bootMs !== undefined && { bootMs }),
       };
     },
   };

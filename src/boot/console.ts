@@ -7,6 +7,9 @@ const MAX_LINES = 100_000;
 /** What the kernel says as its last words (kernel/panic.c). */
 const PANIC = /Kernel panic - not syncing: .*/;
 
+/** A place in what a guest has said: lines since its start, characters in the line. */
+export type ConsolePlace = { readonly line: number; readonly column: number };
+
 type Listener = (line: string) => void;
 
 /** What a guest says on its serial port, as lines without carriage returns and what moves a cursor. */
@@ -42,6 +45,20 @@ export class Console {
   /** The first line that `matches`, a prompt without its line end too. */
   find(matches: (line: string) => boolean): string | undefined {
     return this.#lines.find(matches) ?? [shownLine(this.#rest)].find(matches);
+  }
+
+  /** The first match in a line from a place on, and the place behind it; a line that is not ended counts as well. */
+  match(pattern: RegExp, { line, column }: ConsolePlace): { found: RegExpExecArray; next: ConsolePlace } | undefined {
+    const once = new RegExp(pattern.source, `${pattern.flags.replace(/[gy]/g, "")}g`);
+    const first = Math.max(line, this.#dropped);
+    const candidates = [...this.#lines.slice(first - this.#dropped), shownLine(this.#rest)];
+    for (const [index, text] of candidates.entries()) {
+      once.lastIndex = first + index === line ? column : 0;
+      const found = once.exec(text);
+      if (found === null) continue;
+      return { found, next: { line: first + index, column: found.index + Math.max(1, found[0].length) } };
+    }
+    return undefined;
   }
 
   /** Called with each whole line from now on; returns what ends it. */

@@ -1,3 +1,4 @@
+import type { Duplex } from "node:stream";
 import type { Env } from "../lib/context.ts";
 import type { Console } from "./console.ts";
 
@@ -16,6 +17,8 @@ export type MachineSpec = {
   readonly cpus: number;
   /** Those with host port 0 get a free one. */
   readonly forwards: readonly Forward[];
+  /** Whether the guest gets a serial port of virtio besides its console. */
+  readonly hasChannel: boolean;
 };
 
 /** What runs the guest's instructions: the processor itself, or a program that imitates it. */
@@ -40,6 +43,10 @@ export type Machine = {
   readonly forwards: readonly Forward[];
   /** Never rejects. */
   readonly exited: Promise<{ readonly exit: Exit; readonly problem?: string }>;
+  /** The other end of the guest's serial port of virtio. */
+  readonly channel?: Duplex;
+  /** Forwards a port of the guest that is not forwarded yet; from a free one, unless `hostPort` says which. */
+  forward(guestPort: number, hostPort?: number): Promise<Forward>;
   /** Whether a program of the guest takes connections at a port that is forwarded. */
   accepts(guestPort: number): Promise<boolean>;
   /** Ends the guest as a power cut would, and waits until nothing of it runs. */

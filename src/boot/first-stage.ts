@@ -1,5 +1,6 @@
 import { singleQuoted } from "../rootfs/edit/env.ts";
 import type { Manifest } from "../volant/schema.ts";
+import { responderScript } from "./exec.ts";
 import { GUEST_NETWORK } from "./network.ts";
 
 /** What the scripts of the first stage say on the console begins so. */
@@ -7,6 +8,9 @@ const VOICE = "fledge-boot:";
 
 /** Where the first stage lies in the guest; an initramfs that it hands over to does not see it any more. */
 export const STAGE_FOLDER = "/.fledge";
+
+/** Where what is left of it lies on a disk, which has the agent in its place on Volant. */
+const DISK_FOLDER = "/run/.fledge";
 
 /** The status that a workload ended with, in a line of the console. */
 export function workloadStatusIn(line: string): number | undefined {
@@ -29,7 +33,7 @@ function wordsIn(line: string): string | undefined {
  * What runs before the artifact's own first process: it loads what the kernel has as modules, and gives the network card
  * its address, which a kernel without modules does by itself. Of a disk it does what Volant's agent does.
  */
-export function firstStage(modules: readonly string[], disk?: { readonly filesystem: string }): string {
+export function firstStage(modules: readonly string[], { filesystem, hasChannel = false }: StageOptions = {}): string {
   return script([
     `b=${STAGE_FOLDER}/busybox`,
     fail(),
@@ -38,14 +42,22 @@ export function firstStage(modules: readonly string[], disk?: { readonly filesys
     ),
     "$b ifconfig lo 127.0.0.1 up",
     `$b ifconfig eth0 ${GUEST_NETWORK.address} netmask ${GUEST_NETWORK.mask} up && $b route add default gw ${GUEST_NETWORK.gateway}`,
-    ...(disk === undefined ? intoInitramfs() : intoDisk(disk.filesystem)),
+    ...(filesystem === undefined ? intoInitramfs(hasChannel) : intoDisk(filesystem)),
   ]);
 }
 
-function intoInitramfs(): string[] {
+/** Of a disk its filesystem; and whether programs can be run in the guest. */
+type StageOptions = { readonly filesystem?: string; readonly hasChannel?: boolean };
+
+/** What runs beside the guest's own processes, for `exec`. */
+export function responder(kind: "rootfs" | "initramfs"): string {
+  return script([responderScript(kind === "rootfs" ? DISK_FOLDER : STAGE_FOLDER, VOICE)]);
+}
+
+function intoInitramfs(hasChannel: boolean): string[] {
   return [
     '[ -e /init ] || [ -L /init ] || fail "the artifact has no /init: did the kernel unpack it?"',
-    `$b rm -rf ${STAGE_FOLDER}`,
+    hasChannel ? `$b sh ${STAGE_FOLDER}/answer &` : `$b rm -rf ${STAGE_FOLDER}`,
     "exec /init",
   ];
 }
@@ -64,9 +76,9 @@ function intoDisk(filesystem: string): string[] {
     'put() { $b mkdir -p "/mnt$2"; $b mount -t "$1" -o "$3" "$1" "/mnt$2" || fail "cannot mount $2"; }',
     "put proc /proc rw; put sysfs /sys rw; put devtmpfs /dev rw; put devpts /dev/pts mode=0620,gid=5",
     "put tmpfs /dev/shm mode=1777; put tmpfs /run mode=0755; put tmpfs /tmp mode=1777",
-    "$b mkdir /mnt/run/.fledge",
-    `$b cp $b ${STAGE_FOLDER}/start /mnt/run/.fledge/`,
-    "exec $b switch_root /mnt /run/.fledge/busybox sh /run/.fledge/start",
+    `$b mkdir /mnt${DISK_FOLDER}`,
+    `for f in busybox start answer; do [ ! -e ${STAGE_FOLDER}/$f ] || $b cp ${STAGE_FOLDER}/$f /mnt${DISK_FOLDER}/; done`,
+    `exec $b switch_root /mnt ${DISK_FOLDER}/busybox sh ${DISK_FOLDER}/start`,
   ];
 }
 
@@ -78,8 +90,9 @@ export function startScript({ workload }: Pick<Manifest, "workload">): string {
   const variables = Object.entries(env).map(([name, value]) => singleQuoted(`${name}=${value.trim()}`));
   const folder = singleQuoted(workload.workdir || "/");
   return script([
-    "b=/run/.fledge/busybox",
+    `b=${DISK_FOLDER}/busybox`,
     fail(),
+    `[ ! -e ${DISK_FOLDER}/answer ] || $b sh ${DISK_FOLDER}/answer &`,
     // The agent looks it up before the workload's PATH is set.
     program.includes("/") ? "" : `fail ${singleQuoted(`exec: "${program}": executable file not found in $PATH`)}`,
     `cd ${folder} || fail the working folder ${folder} is not there`,

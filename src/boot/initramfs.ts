@@ -8,7 +8,7 @@ import { readElf } from "../rootfs/elf.ts";
 import { sealTree } from "../rootfs/seal.ts";
 import { RootfsTree } from "../rootfs/tree.ts";
 import type { Surroundings } from "./contract.ts";
-import { firstStage, STAGE_FOLDER, startScript } from "./first-stage.ts";
+import { firstStage, responder, STAGE_FOLDER, startScript } from "./first-stage.ts";
 import type { KernelModule } from "./modules.ts";
 import type { Bootable } from "./subject.ts";
 
@@ -18,18 +18,25 @@ const BUSYBOX: Tool = {
   reason: "do the first steps in the guest, which are the agent's on Volant",
 };
 
+/** What a first stage brings besides itself. */
+export type StageParts = {
+  readonly modules: readonly KernelModule[];
+  /** Whether programs can be run in the guest. */
+  readonly hasChannel: boolean;
+};
+
 /** Whether something has to be done in the guest before the artifact's own first process. */
-export function needsFirstStage({ medium }: Bootable, modules: readonly KernelModule[]): boolean {
-  return medium.kind === "rootfs" || modules.length > 0;
+export function needsFirstStage({ medium }: Bootable, { modules, hasChannel }: StageParts): boolean {
+  return medium.kind === "rootfs" || modules.length > 0 || hasChannel;
 }
 
-/** Throws a `tool` error when the first stage has no BusyBox here that runs without libraries. */
-export function checkBusybox(around: Surroundings): void {
+/** The path of BusyBox. Throws a `tool` error when the first stage has no BusyBox here that runs without libraries. */
+export function checkBusybox(around: Surroundings): string {
   const path = requireTool(BUSYBOX, around.env);
   const tree = new RootfsTree();
   tree.copyFromHost(path, "/busybox");
   const elf = readElf((offset, length) => tree.readRange("/busybox", offset, length));
-  if (elf?.interpreter === undefined) return;
+  if (elf?.interpreter === undefined) return path;
   throw new FledgeError("tool", `${path} needs libraries, which the guest does not have at first`, {
     hint: "sudo apt-get install -y busybox-static",
   });
@@ -41,25 +48,12 @@ export function checkBusybox(around: Surroundings): void {
  */
 export async function writeInitramfs(
   path: string,
-  { medium, artifact, manifest }: Bootable,
-  modules: readonly KernelModule[],
+  subject: Bootable,
+  parts: StageParts,
   around: Surroundings,
 ): Promise<void> {
-  const tree = new RootfsTree();
-  tree.mkdir(`${STAGE_FOLDER}/modules`);
-  tree.copyFromHost(findOnPath(BUSYBOX.name, around.env) ?? "", `${STAGE_FOLDER}/busybox`);
-  tree.chmod(`${STAGE_FOLDER}/busybox`, 0o755);
-  for (const { name, data } of modules) tree.writeFile(`${STAGE_FOLDER}/modules/${name}.ko`, data);
-  const names = modules.map(({ name }) => name);
-  tree.writeFile(`${STAGE_FOLDER}/init`, firstStage(names, medium.kind === "rootfs" ? medium : undefined), {
-    mode: 0o755,
-  });
-  if (medium.kind === "rootfs" && manifest !== undefined) {
-    tree.writeFile(`${STAGE_FOLDER}/start`, startScript(manifest));
-    tree.link(`${STAGE_FOLDER}/init`, "/init"); // without it switch_root does not take this for an initramfs
-    tree.mkdir("/dev");
-    tree.mknod("/dev/console", { type: "char", major: 5, minor: 1, mode: 0o600 });
-  }
+  const { medium, artifact } = subject;
+  const tree = stageTree(subject, parts, findOnPath(BUSYBOX.name, around.env) ?? "");
   const ctx = { signal: around.signal, env: around.env, progress: () => {}, warn: () => {}, log: () => {} };
   const all = async function* (): AsyncGenerator<Uint8Array> {
     yield* archiveBlocks(sealTree(tree.root), ctx);
@@ -70,4 +64,27 @@ export async function writeInitramfs(
   } catch (error) {
     throw ioError(error, "write", path);
   }
+}
+
+function stageTree({ medium, manifest }: Bootable, { modules, hasChannel }: StageParts, busybox: string): RootfsTree {
+  const tree = new RootfsTree();
+  tree.mkdir(`${STAGE_FOLDER}/modules`);
+  tree.copyFromHost(busybox, `${STAGE_FOLDER}/busybox`);
+  tree.chmod(`${STAGE_FOLDER}/busybox`, 0o755);
+  for (const { name, data } of modules) tree.writeFile(`${STAGE_FOLDER}/modules/${name}.ko`, data);
+  const names = modules.map(({ name }) => name);
+  const stage = firstStage(names, { hasChannel, ...(medium.kind === "rootfs" && { filesystem: medium.filesystem }) });
+  tree.writeFile(`${STAGE_FOLDER}/init`, stage, { mode: 0o755 });
+  if (hasChannel) {
+    tree.writeFile(`${STAGE_FOLDER}/answer`, responder(medium.kind));
+    tree.mkdir("/dev");
+    tree.mknod("/dev/null", { type: "char", major: 1, minor: 3, mode: 0o666 }); // a shell wants it for what it leaves running
+  }
+  if (medium.kind === "rootfs" && manifest !== undefined) {
+    tree.writeFile(`${STAGE_FOLDER}/start`, startScript(manifest));
+    tree.link(`${STAGE_FOLDER}/init`, "/init"); // without it switch_root does not take this for an initramfs
+    tree.mkdir("/dev");
+    tree.mknod("/dev/console", { type: "char", major: 5, minor: 1, mode: 0o600 });
+  }
+  return tree;
 }

@@ -22,6 +22,10 @@ export type BootPlanOptions = {
   readonly forward?: Readonly<Record<number, number>>;
   /** Write to the disk itself, instead of to a copy that is thrown away. Default false. */
   readonly keep?: boolean;
+  /** Have programs run in the guest, through a serial port of virtio that `BootedGuest.exec` needs. Default false. */
+  readonly exec?: boolean;
+  /** Boot a copy of the disk, which `BootedGuest.disk` reads once the guest has ended. Default false. */
+  readonly readBack?: boolean;
   /** Stops the guest; what waits for it rejects with an `aborted` error. */
   readonly signal?: AbortSignal;
   /** Default `process.env`. */
@@ -40,6 +44,10 @@ export type BootPlan = {
   readonly machine: Omit<MachineSpec, "initramfs">;
   /** Whether the kernel unpacks a first stage, which is to be written; else an artifact that is one. */
   readonly hasStage: boolean;
+  /** Whether programs can be run in the guest. */
+  readonly hasChannel: boolean;
+  /** Whether the disk is a copy, which is to be made. */
+  readonly isCopied: boolean;
   readonly around: Surroundings;
 };
 
@@ -51,17 +59,23 @@ export async function planBoot(what: BootSubject, options: BootPlanOptions = {})
   const subject = await openSubject(what);
   const kernel = findKernel(options.kernel, env);
   checkCodec(subject.medium, kernel);
-  const modules = await modulesFor(kernel, driversFor(subject.medium), around);
-  const hasStage = needsFirstStage(subject, modules);
+  const { exec: hasChannel = false, readBack = false } = options;
+  const modules = await modulesFor(kernel, driversFor(subject.medium, hasChannel), around);
+  const hasStage = needsFirstStage(subject, { modules, hasChannel });
   if (hasStage) checkBusybox(around);
   const capability = await qemu.probe(kernel.path, around);
   const machine = machineOf(subject, { kernel, hasStage, options });
-  return { subject, kernel, modules, capability, machine, hasStage, around };
+  const isCopied = readBack && machine.disk !== undefined;
+  return { subject, kernel, modules, capability, machine, hasStage, hasChannel, isCopied, around };
 }
 
-/** The machine of a plan whose first stage, if it has one, is in a folder. */
-export function specIn(folder: string, { machine, hasStage, subject }: BootPlan): MachineSpec & { initramfs: string } {
-  return { ...machine, initramfs: hasStage ? join(folder, "initramfs") : subject.artifact };
+/** The machine of a plan whose first stage, if it has one, and whose copy of the disk are in a folder. */
+export function specIn(folder: string, { machine, hasStage, isCopied, subject }: BootPlan) {
+  return {
+    ...machine,
+    initramfs: hasStage ? join(folder, "initramfs") : subject.artifact,
+    ...(isCopied && { disk: { path: join(folder, "disk"), isKept: true } }),
+  } satisfies MachineSpec;
 }
 
 type Parts = { readonly kernel: Kernel; readonly hasStage: boolean; readonly options: BootPlanOptions };
@@ -75,6 +89,7 @@ function machineOf(subject: Bootable, { kernel, hasStage, options }: Parts): Boo
     memoryMb: options.memoryMb ?? manifest?.resources.memory_mb ?? 256,
     cpus: options.cpus ?? manifest?.resources.cpu_cores ?? 1,
     forwards: forwardsOf(options.forward ?? {}),
+    hasChannel: options.exec ?? false,
   };
 }
 
@@ -92,8 +107,8 @@ function forwardsOf(forward: Readonly<Record<number, number>>): Forward[] {
   return Object.entries(forward).map(([guestPort, hostPort]) => ({ hostPort, guestPort: Number(guestPort) }));
 }
 
-function driversFor(medium: Medium): string[] {
-  const devices = ["virtio_pci", "virtio_net"];
+function driversFor(medium: Medium, hasChannel: boolean): string[] {
+  const devices = ["virtio_pci", "virtio_net", ...(hasChannel ? ["virtio_console"] : [])];
   return medium.kind === "rootfs" ? [...devices, "virtio_blk", medium.filesystem] : devices;
 }
 

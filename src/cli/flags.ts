@@ -102,12 +102,27 @@ export const DOCKERFILE_FLAGS = {
 } as const satisfies ArgsDef;
 
 /** How a guest is booted. */
-export const BOOT_FLAGS = {
+const KERNEL_FLAG = {
   kernel: {
     type: "string",
     valueHint: "FILE",
     description: "bzImage or vmlinux (default: FLEDGE_KERNEL, else the newest in /boot that can be read)",
   },
+} as const satisfies ArgsDef;
+
+export const MACHINE_FLAGS = {
+  ...KERNEL_FLAG,
+  forward: {
+    type: "string",
+    valueHint: "HOST:GUEST",
+    description: "Port of 127.0.0.1 that leads to one of the guest's; may be given several times",
+  },
+  memory: { type: "string", valueHint: "MIB", description: "Memory of the guest (default: the manifest's)" },
+  cpus: { type: "string", valueHint: "N", description: "Processors of the guest (default: the manifest's)" },
+} as const satisfies ArgsDef;
+
+export const BOOT_FLAGS = {
+  ...KERNEL_FLAG,
   "skip-build": { type: "boolean", description: "Take what an earlier build has left" },
 } as const satisfies ArgsDef;
 

@@ -1,10 +1,11 @@
-import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { expect, test } from "vitest";
 import { archived } from "../helpers/archived.ts";
 import { type RunningCli, startFledge } from "../helpers/cli.ts";
 
 import { project } from "../helpers/project.ts";
+import { requireBoot } from "../helpers/qemu.ts";
 import { describeWith, requireRoot, requireTools } from "../helpers/requirements.ts";
 
 const IDLE = /(?:built|unchanged|failed|nothing to build).*waiting for changes.*\n/;
@@ -199,3 +200,44 @@ describeWith("where no folder can be watched", [requireRoot(), requireTools("uns
     await expectCleanEnd(dev);
   });
 });
+
+describeWith("fledge dev --boot", [requireBoot(), requireTools("busybox")], () => {
+  const config = (init: string) => ({
+    "fledge.config.mjs": `export default { name: "again", strategy: "initramfs", busybox: { path: "/bin/busybox" },
+      init: { path: "./init.sh" }, manifest: { resources: { memoryMb: 192 } } };`,
+    "init.sh": `#!/bin/sh\n${init}\n`,
+  });
+
+  test("boots what was built, reboots it after a change, and ends with its guest", async () => {
+    const cwd = project(config("echo it is the first; sleep 1000"));
+    const dev = startFledge(["dev", "--boot"], { cwd });
+    await dev.until(IDLE);
+    await dev.until(/it is the first\n/);
+    writeFileSync(join(cwd, "init.sh"), "#!/bin/sh\necho it is the second; sleep 1000\n");
+    await dev.until(IDLE);
+    await dev.until(/the guest was stopped[\s\S]*it is the second\n/);
+    await expectCleanEnd(dev);
+    const running = readdirSync("/proc").filter((pid) => /^\d+$/.test(pid) && commandOf(pid).includes(":again:eth0"));
+    expect(running).toEqual([]);
+  });
+
+  test("goes on after what cannot be booted, and boots one plugin only", async () => {
+    const cwd = project(config("sleep 1000"));
+    const dev = startFledge(["dev", "--boot", "--kernel", "nothing"], { cwd });
+    await dev.until(/name a kernel that is there/);
+    await expectCleanEnd(dev);
+    const each = 'strategy: "initramfs", init: { none: true }';
+    const two = project({ "fledge.config.mjs": `export default [{ name: "a", ${each} }, { name: "b", ${each} }];` });
+    const { code, stderr } = await startFledge(["dev", "--boot"], { cwd: two }).ended;
+    expect(code).toBe(2);
+    expect(stderr).toContain("--boot boots one plugin, and 2 are meant");
+  });
+});
+
+function commandOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8");
+  } catch {
+    return "";
+  }
+}

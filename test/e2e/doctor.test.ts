@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
 import { fledge } from "../helpers/cli.ts";
 import { project } from "../helpers/project.ts";
+import { requireBoot } from "../helpers/qemu.ts";
+import { describeWith, requireTools } from "../helpers/requirements.ts";
 
 const recipe = (more: string) =>
   project({
@@ -39,6 +41,24 @@ test("every feature, where there is no config", async () => {
   expect(code).toBe(0);
   expect(stdout).toContain('archive.compression = "lz4"\n  ✖ lz4');
   expect(stdout).toContain("layers and archives of a source\n");
+  expect(stdout).toMatch(/^fledge boot, fledge test\n {2}✖ qemu-system-x86_64 +to boot the guest/m);
+  expect(stdout).toContain("      sudo apt-get install -y qemu-system-x86\n");
   const here = await fledge(["doctor", "--all"], { cwd: recipe("") });
   expect(here.stdout).toContain('archive.compression = "lz4"\n');
+});
+
+describeWith("booting", [requireBoot(), requireTools("busybox")], () => {
+  test("of a plugin with tests of its boot: program, kernel, BusyBox, and whether KVM works", async () => {
+    const cwd = recipe('test: { boot: [{ until: { exit: "any" } }] }');
+    const { code, stdout } = await fledge(["doctor"], { cwd });
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/ {2}✔ qemu-system-x86_64 +to boot the guest +\/\S+\n/);
+    expect(stdout).toMatch(/ {2}✔ a kernel +to boot the guest with +\/boot\/vmlinuz-/);
+    expect(stdout).toMatch(/ {2}✔ busybox +to load drivers/);
+    expect(stdout).toMatch(/ {2}[✔?] KVM +if it has to run guests at full speed +\S/);
+    const without = await fledge(["doctor"], { cwd, env: { FLEDGE_KERNEL: "/nothing" } });
+    expect(without.code, "a build needs no kernel").toBe(0);
+    expect(without.stdout).toContain("✖ a kernel");
+    expect(without.stdout).not.toContain("KVM");
+  });
 });

@@ -64,7 +64,7 @@ async function whyKvmFails(program: string, kernel: string, { env, signal }: Sur
     clearTimeout(timer);
     signal.removeEventListener("abort", stop);
     qemu.killNow();
-    for (const stream of [qemu.stdout, qemu.qmp]) stream.destroy();
+    for (const stream of [qemu.stdout, qemu.qmp, qemu.channel]) stream.destroy();
   }
 }
 

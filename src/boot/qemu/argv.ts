@@ -3,6 +3,9 @@ import type { Accelerator, MachineSpec } from "../contract.ts";
 /** The descriptor through which QEMU is asked and told things: a socket without a name, so that none is left. */
 export const QMP_FD = 3;
 
+/** That of the guest's serial port of virtio, where it has one. */
+export const CHANNEL_FD = 4;
+
 /**
  * The arguments of QEMU for a guest (qemu-system-x86_64(1)): no device but a serial port, a network card, a disk, and
  * what q35 has. A restart ends it, as it ends the guests of other hypervisors.
@@ -23,8 +26,17 @@ export function qemuArgs(spec: MachineSpec, accelerator: Accelerator): string[] 
     spec.initramfs === undefined ? [] : ["-initrd", spec.initramfs.replaceAll(",", ",,")],
     ["-append", spec.commandLine],
     spec.disk === undefined ? [] : diskArgs(spec.disk),
-    ["-netdev", `user,id=net0${spec.forwards.map(forwardRule).join("")}`],
+    ["-netdev", `user,id=net0${spec.forwards.map((one) => `,hostfwd=${forwardRule(one)}`).join("")}`],
     ["-device", "virtio-net-pci,netdev=net0,romfile="],
+    spec.hasChannel ? channelArgs() : [],
+  ].flat();
+}
+
+function channelArgs(): string[] {
+  return [
+    ["-chardev", `socket,id=channel,fd=${CHANNEL_FD}`],
+    ["-device", "virtio-serial-pci"],
+    ["-device", "virtserialport,chardev=channel,name=fledge"],
   ].flat();
 }
 
@@ -35,6 +47,7 @@ function diskArgs({ path, isKept }: NonNullable<MachineSpec["disk"]>): string[] 
   return ["-drive", drive, "-device", "virtio-blk-pci,drive=disk0"];
 }
 
-function forwardRule({ hostPort, guestPort }: MachineSpec["forwards"][number]): string {
-  return `,hostfwd=tcp:127.0.0.1:${hostPort}-:${guestPort}`;
+/** As `hostfwd` and `hostfwd_add` take it. */
+export function forwardRule({ hostPort, guestPort }: MachineSpec["forwards"][number]): string {
+  return `tcp:127.0.0.1:${hostPort}-:${guestPort}`;
 }

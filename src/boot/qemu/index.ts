@@ -6,12 +6,12 @@ import { requireTool, type Tool } from "../../lib/process/tools.ts";
 import { Console } from "../console.ts";
 import type { Capability, Exit, Forward, Hypervisor, Machine, MachineSpec, Surroundings } from "../contract.ts";
 import { chooseAccelerator } from "./accelerator.ts";
-import { qemuArgs } from "./argv.ts";
+import { forwardRule, qemuArgs } from "./argv.ts";
 import { type QemuProcess, spawnQemu } from "./process.ts";
 import { Qmp } from "./qmp.ts";
 import { parseUsernet } from "./usernet.ts";
 
-const QEMU: Tool = { name: "qemu-system-x86_64", reason: "boot the guest", package: "qemu-system-x86" };
+export const QEMU: Tool = { name: "qemu-system-x86_64", reason: "boot the guest", package: "qemu-system-x86" };
 
 /** Guests for x86-64 under QEMU. */
 export const qemu: Hypervisor = {
@@ -49,7 +49,12 @@ async function start(spec: MachineSpec, capability: Capability, { env, signal }:
     if (signal.aborted) throw abortedError(signal);
     throw notStarted(child.said(), cause);
   });
-  return { command, console, forwards, exited, stop, accepts: (port) => accepts(qmp, forwards, port) };
+  return {
+    ...{ command, console, forwards, exited, stop },
+    ...(spec.hasChannel && { channel: child.channel }),
+    forward: (guestPort, hostPort = 0) => addForward(qmp, forwards, { guestPort, hostPort }),
+    accepts: (port) => accepts(qmp, forwards, port),
+  };
 }
 
 type Ending = {
@@ -73,8 +78,11 @@ async function handshake(qmp: Qmp, child: QemuProcess): Promise<Forward[]> {
   const ended = child.closed.then(({ problem }) => {
     throw new FledgeError("stage", problem ?? "QEMU has ended");
   });
-  const connections = parseUsernet(await Promise.race([answer, ended]));
-  return connections
+  return forwardsIn(await Promise.race([answer, ended]));
+}
+
+function forwardsIn(usernet: string): Forward[] {
+  return parseUsernet(usernet)
     .filter(({ state }) => state === "HOST_FORWARD")
     .map(({ fromPort, toPort }) => ({ hostPort: fromPort, guestPort: toPort }))
     .sort((a, b) => a.guestPort - b.guestPort);
@@ -93,6 +101,16 @@ function notStarted(said: string, cause: unknown): FledgeError {
     hint: "--print shows its command line",
     cause,
   });
+}
+
+async function addForward(qmp: Qmp, forwards: Forward[], { guestPort, hostPort }: Forward): Promise<Forward> {
+  const there = forwards.find((one) => one.guestPort === guestPort);
+  if (there !== undefined) return there;
+  const refused = await qmp.askHuman(`hostfwd_add net0 ${forwardRule({ guestPort, hostPort })}`);
+  const added = forwardsIn(await qmp.askHuman("info usernet")).find((one) => one.guestPort === guestPort);
+  if (added === undefined) throw new FledgeError("stage", `QEMU does not forward port ${guestPort}: ${refused.trim()}`);
+  forwards.push(added);
+  return added;
 }
 
 const ANSWER_MS = 1_000;

@@ -3,7 +3,7 @@ import type { Duplex, Readable } from "node:stream";
 import type { Env } from "../../lib/context.ts";
 import { messageOf } from "../../lib/errors.ts";
 import { findOnPath } from "../../lib/process/tools.ts";
-import { QMP_FD } from "./argv.ts";
+import { CHANNEL_FD, QMP_FD } from "./argv.ts";
 
 /** How long QEMU may take to close a disk that is kept. */
 const GRACE_MS = 3_000;
@@ -14,6 +14,8 @@ const STDERR_TAIL_CHARS = 4096;
 export type QemuProcess = {
   readonly stdout: Readable;
   readonly qmp: Duplex;
+  /** Leads nowhere where the command does not use it. */
+  readonly channel: Duplex;
   /** What it said on stderr, the end of it. */
   said(): string;
   /** Never rejects; with what kept it from being started, if something did. */
@@ -29,7 +31,7 @@ export type QemuProcess = {
 export function spawnQemu(command: readonly string[], env: Env): QemuProcess {
   const [program = "", ...args] = tiedToUs(command, env);
   const child = spawn(program, args, {
-    stdio: ["pipe", "pipe", "pipe", "pipe"],
+    stdio: ["pipe", "pipe", "pipe", "pipe", "pipe"],
     detached: true,
     env: { ...env },
   });
@@ -47,6 +49,7 @@ export function spawnQemu(command: readonly string[], env: Env): QemuProcess {
   return {
     stdout: child.stdout,
     qmp: child.stdio[QMP_FD] as Duplex,
+    channel: (child.stdio[CHANNEL_FD] as Duplex).on("error", () => {}),
     said: () => stderr.trim(),
     closed,
     killNow,

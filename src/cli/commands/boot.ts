@@ -3,7 +3,7 @@ import { abortedError } from "../../lib/context.ts";
 import { FledgeError } from "../../lib/errors.ts";
 import type { BootArgs } from "../boot-options.ts";
 import type { Command } from "../commands.ts";
-import { BOOT_FLAGS, LOCK_FLAGS, READING_FLAGS, RUN_FLAGS } from "../flags.ts";
+import { BOOT_FLAGS, LOCK_FLAGS, MACHINE_FLAGS, READING_FLAGS, RUN_FLAGS } from "../flags.ts";
 
 type Args = BootArgs & { readonly print?: boolean };
 
@@ -19,13 +19,7 @@ export const boot: Command = {
       description: "Plugin, folder or config to build and boot; or an artifact or a manifest to boot as it is",
     },
     ...BOOT_FLAGS,
-    forward: {
-      type: "string",
-      valueHint: "HOST:GUEST",
-      description: "Port of 127.0.0.1 that leads to one of the guest's; may be given several times",
-    },
-    memory: { type: "string", valueHint: "MIB", description: "Memory of the guest (default: the manifest's)" },
-    cpus: { type: "string", valueHint: "N", description: "Processors of the guest (default: the manifest's)" },
+    ...MACHINE_FLAGS,
     keep: { type: "boolean", description: "Write to the disk itself instead of a copy that is thrown away" },
     timeout: { type: "string", valueHint: "TIME", description: "Stop the guest after 90s, 5m, ...; exits 1 then" },
     print: { type: "boolean", description: "Print the command that would run, build and boot nothing" },

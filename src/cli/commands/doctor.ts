@@ -23,10 +23,11 @@ export const doctor: Command = {
 };
 
 async function diagnose(args: DoctorArgs): Promise<number> {
-  const [{ diagnoseAll, diagnosePlan }, { lockStatus }, { diagnosisLines }] = await Promise.all([
+  const [{ diagnoseAll, diagnosePlan }, { lockStatus }, { diagnosisLines }, { diagnoseBoot }] = await Promise.all([
     import("../../pipeline/doctor.ts"),
     import("../../lock/status.ts"),
     import("../render/doctor.ts"),
+    import("../../boot/doctor.ts"),
   ]);
   const machine = { env: process.env, signal: new AbortController().signal };
   const plans = args.all ? undefined : await plansOf(args);
@@ -34,10 +35,13 @@ async function diagnose(args: DoctorArgs): Promise<number> {
   for (const plan of plans ?? []) {
     diagnoses.push({ ...(await diagnosePlan(plan, machine)), lock: await lockStatus(plan.plugin) });
   }
+  const canBuild = diagnoses.every(({ canRun }) => canRun);
+  if (plans === undefined || plans.some(({ plugin }) => plugin.test?.boot !== undefined)) {
+    diagnoses.push(await diagnoseBoot(machine));
+  }
   if (args.json) printJson(diagnoses, 2);
   else print(diagnosisLines(diagnoses));
-  const mustRun = plans !== undefined;
-  return mustRun && diagnoses.some(({ canRun }) => !canRun) ? 3 : 0;
+  return plans !== undefined && !canBuild ? 3 : 0;
 }
 
 /** The plans that the command line means; undefined where it means none and there is no config to read. */

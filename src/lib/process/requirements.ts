@@ -22,7 +22,7 @@ export type ToolRequirement = {
 
 /** What a look at the machine found of one requirement. */
 export type RequirementCheck = {
-  readonly kind: Requirement["kind"];
+  readonly kind: Requirement["kind"] | "kernel" | "acceleration";
   /** "mkfs.xfs", "root", "xfs in the kernel"; of alternatives, "docker, podman or buildah". */
   readonly what: string;
   /** Completes "needed to ...". */

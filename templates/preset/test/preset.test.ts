@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { definePlugin } from "@volantvm/fledge";
-import { buildForTest, imageForTest, testProgram } from "@volantvm/fledge/testing";
+import { definePlugin, diagnoseBoot } from "@volantvm/fledge";
+import { bootForTest, buildForTest, imageForTest, testProgram } from "@volantvm/fledge/testing";
 import preset from "../src/index.ts";
 
 /** A small image in the place of the one that users will have. */
@@ -39,4 +39,26 @@ test("takes a folder, relative to the config", async () => {
 test("refuses what is no option of it", async () => {
   const misspelt = { greting: "Hello" } as Parameters<typeof preset>[0];
   await assert.rejects(buildForTest(recipe(misspelt)), { code: "config" });
+});
+
+/** Booting takes QEMU, a kernel and BusyBox: `npx fledge doctor --all` says what is missing. */
+const { canRun } = await diagnoseBoot();
+
+test("the guest greets", { skip: !canRun }, async () => {
+  const plugin = definePlugin({
+    name: "test",
+    strategy: "initramfs",
+    platform: "linux/amd64",
+    busybox: { path: "/bin/busybox" },
+    init: { path: "/bin/sleep-forever" },
+    hooks: {
+      "rootfs:ready": ({ rootfs }) => {
+        rootfs.writeFile("/bin/sleep-forever", "#!/bin/sh\nsleep 1000000\n", { mode: 0o755 });
+      },
+    },
+    extends: [preset({ greeting: "Hello" })],
+  });
+  await using vm = await bootForTest(plugin);
+  const { stdout } = await vm.exec(["cat", "/etc/motd"]);
+  assert.match(stdout, /^Hello\n/);
 });

@@ -30,3 +30,21 @@ test("a line that never ends takes no more than 16 KiB", () => {
   console.end();
   expect(console.lines[0]?.length).toBe(16 * 1024);
 });
+
+test("matches go on behind the last one, lines that are not ended and that are gone included", () => {
+  const console = new Console();
+  console.write("one two\r\n\x1b[1mtwo\x1b[0m\nlogin: ");
+  const start = { line: 0, column: 0 };
+  const first = console.match(/two/g, start);
+  expect(first?.next).toEqual({ line: 0, column: 7 });
+  const second = console.match(/^two$/, first?.next ?? start);
+  expect(second?.next).toEqual({ line: 1, column: 3 });
+  expect(console.match(/two/, second?.next ?? start)).toBeUndefined();
+  expect(console.match(/^$/, second?.next ?? start)).toBeUndefined();
+  const prompt = console.match(/login:/, second?.next ?? start);
+  expect(prompt?.next).toEqual({ line: 2, column: 6 });
+  console.write("me\n");
+  expect(console.match(/me/, prompt?.next ?? start)?.next).toEqual({ line: 2, column: 9 });
+  for (let i = 0; i < 100_001; i++) console.write(`line ${i}\n`);
+  expect(console.match(/line 100000/, start)?.next.line).toBe(100_003);
+});

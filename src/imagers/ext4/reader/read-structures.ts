@@ -19,6 +19,8 @@ export type Superblock = {
   readonly seed: number;
   readonly uuid: string;
   readonly label: string;
+  /** False while it is mounted, and after a guest that ended without unmounting it. */
+  readonly isClean: boolean;
 };
 
 export type GroupDescriptor = {
@@ -42,6 +44,8 @@ export type DiskInode = {
   readonly links: number;
   readonly sectors: number;
   readonly flags: number;
+  /** fledge writes 0; a kernel does not. */
+  readonly generation: number;
   readonly mtime: Mtime;
   readonly atime: Mtime;
   readonly ctime: Mtime;
@@ -79,6 +83,8 @@ export function parseSuperblock(raw: Buffer): Superblock {
     inodesPerGroup: raw.readUInt32LE(40),
     groups: Math.ceil(blocks / blocksPerGroup),
     seed: crc32c(0xffffffff, uuid),
+    // EXT4_VALID_FS, and no EXT4_FEATURE_INCOMPAT_RECOVER.
+    isClean: (raw.readUInt16LE(58) & 1) === 1 && (raw.readUInt32LE(96) & 4) === 0,
     uuid: uuid.toString("hex").replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5"),
     label: raw.subarray(120, 136).toString("utf8").replace(/\0+$/, ""),
   };
@@ -129,6 +135,7 @@ export function parseInode(raw: Buffer, number: number, seed: number): DiskInode
     links: raw.readUInt16LE(26),
     sectors: raw.readUInt32LE(28) + raw.readUInt16LE(116) * 2 ** 32,
     flags: raw.readUInt32LE(32),
+    generation: raw.readUInt32LE(100),
     atime: parseTime(raw, 8, 140),
     ctime: parseTime(raw, 12, 132),
     mtime: parseTime(raw, 16, 136),

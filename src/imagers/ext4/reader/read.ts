@@ -63,9 +63,9 @@ export class Ext4Reader {
     this.#groups = groups;
   }
 
-  /** Opens an image and checks its superblock and group descriptors. */
-  static open(path: string): Ext4Reader {
-    const fd = openSync(path, "r");
+  /** Opens an image, or takes one that is open, and checks its superblock and group descriptors. */
+  static open(image: string | number): Ext4Reader {
+    const fd = typeof image === "number" ? image : openSync(image, "r");
     try {
       const superblock = parseSuperblock(readExactly(fd, SUPERBLOCK_OFFSET, SUPERBLOCK_BYTES));
       const table = readExactly(fd, BLOCK_BYTES, superblock.groups * DESCRIPTOR_BYTES);
@@ -121,7 +121,7 @@ export class Ext4Reader {
 
   /** The names in a directory, "." and ".." among them. Of a hash tree every block must be in its place. */
   entries(inode: DiskInode): DiskEntry[] {
-    const inodeSeed = seedOfInode(this.superblock.seed, inode.number, 0);
+    const inodeSeed = seedOfInode(this.superblock.seed, inode.number, inode.generation);
     const isIndexed = (inode.flags & EXT4_INDEX_FL) !== 0;
     const entries: DiskEntry[] = [];
     const leaves = new Set<number>();
@@ -223,7 +223,7 @@ export class Ext4Reader {
         continue;
       }
       const child = this.readBlock(node.readUInt16LE(at + 8) * 2 ** 32 + node.readUInt32LE(at + 4));
-      const seed = seedOfInode(this.superblock.seed, inode.number, 0);
+      const seed = seedOfInode(this.superblock.seed, inode.number, inode.generation);
       if (child.readUInt32LE(4092) !== crc32c(seed, child.subarray(0, 4092))) {
         throw damaged("the checksum of a node of its extent tree is wrong");
       }

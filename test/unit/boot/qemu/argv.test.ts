@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { qemuArgs } from "../../../../src/boot/qemu/argv.ts";
 import { parseUsernet } from "../../../../src/boot/qemu/usernet.ts";
 
-const SPEC = { kernel: "/k", commandLine: "console=ttyS0", memoryMb: 256, cpus: 2, forwards: [] };
+const SPEC = { kernel: "/k", commandLine: "console=ttyS0", memoryMb: 256, cpus: 2, forwards: [], hasChannel: false };
 
 test("a guest without disk, initramfs and ports", () => {
   const line = qemuArgs(SPEC, "tcg").join(" ");
