@@ -59,12 +59,13 @@ async function identify(
   };
 }
 
-/** Of what is in the store, and of what the tree holds itself; undefined for a file of the host. */
+/** Of what is in the store, and of what the tree holds itself; undefined for what has to be read. */
 function contentId(
   { content, size }: FileInode,
   storedIn: (path: string | Buffer) => string | undefined,
 ): string | undefined {
   if (content.kind === "inline") return sha256(content.bytes);
+  if (content.kind === "image") return undefined;
   const digest = storedIn(content.kind === "stored" ? content.file : content.path);
   if (digest === undefined) return undefined;
   if (content.kind === "file") return digest;
