@@ -24,6 +24,7 @@ const LAYER: Readonly<Record<string, number>> = {
   presets: 4,
   "build.ts": 5,
   boot: 5,
+  inspect: 5,
   init: 5,
   migrate: 5,
   "dev.ts": 6,
