@@ -66,6 +66,7 @@ export { openImage } from "./inspect/open.ts";
 export type { InstalledPackage } from "./inspect/packages.ts";
 export type { ImageFormat, ImageReader, Loss, OpenOptions } from "./inspect/reader.ts";
 export type { SizedPath } from "./inspect/sizes.ts";
+export { type Explanation, explainPath } from "./inspect/why.ts";
 export type { Warning } from "./lib/context.ts";
 export { type ErrorCode, type ErrorData, FledgeError, isFledgeError, type Problem } from "./lib/errors.ts";
 export type { WatchedPath } from "./lib/files/watched.ts";

@@ -14,6 +14,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   cache: async () => (await import("./commands/cache.ts")).cache,
   cat: async () => (await import("./commands/cat.ts")).cat,
   check: async () => (await import("./commands/check.ts")).check,
+  completion: async () => (await import("./commands/completion.ts")).completion,
   dev: async () => (await import("./commands/dev.ts")).dev,
   diff: async () => (await import("./commands/diff.ts")).diff,
   doctor: async () => (await import("./commands/doctor.ts")).doctor,
@@ -30,4 +31,5 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   test: async () => (await import("./commands/test.ts")).test,
   update: async () => (await import("./commands/update.ts")).update,
   version: async () => (await import("./commands/version.ts")).version,
+  why: async () => (await import("./commands/why.ts")).why,
 };

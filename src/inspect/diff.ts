@@ -19,6 +19,7 @@ export type Difference = {
   readonly sizeB: number;
 };
 
+/** What two images do not agree on; empty where they are the same. */
 export type ImageDiff = {
   readonly a: Pick<ImageReader, "target" | "format" | "facts">;
   readonly b: Pick<ImageReader, "target" | "format" | "facts">;

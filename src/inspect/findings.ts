@@ -11,6 +11,7 @@ import type { SealedEntry, SealedTree } from "../rootfs/seal.ts";
 /** A path that is worth a look, and why. */
 export type ImageFinding = { readonly path: string; readonly what: string };
 
+/** What deserves a look in an image. */
 export type ImageFindings = {
   /** With setuid or setgid bits. */
   readonly setuid: readonly ImageFinding[];

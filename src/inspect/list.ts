@@ -19,6 +19,7 @@ export type ListedEntry = {
   readonly xattrs?: readonly string[];
 };
 
+/** What is listed of an image. */
 export type ListOptions = {
   /** With all that is below. Default false. */
   readonly recursive?: boolean;

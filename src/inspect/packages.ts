@@ -3,6 +3,7 @@ import { readRangeSync } from "../rootfs/content.ts";
 import { lookup } from "../rootfs/lookup.ts";
 import type { DirInode, FileInode, Inode } from "../rootfs/node.ts";
 
+/** A package as the package manager of the guest knows it. */
 export type InstalledPackage = {
   readonly manager: "dpkg" | "apk";
   readonly name: string;

@@ -1,21 +1,22 @@
 import type { ResolvedPlugin } from "../contract/plugin.ts";
 import { inMemory } from "../pipeline/in-memory.ts";
 import { plan } from "../pipeline/plan.ts";
+import type { BuildState } from "../pipeline/planned-stage.ts";
 import { runPlan } from "../pipeline/run.ts";
-import type { RootfsTree } from "../rootfs/tree.ts";
+import { originsIn } from "../pipeline/up-to-date.ts";
 import type { ImageReader, OpenContext } from "./reader.ts";
 
 /** Builds a plugin's tree in memory, hooks and stages included, and renders its manifest; nothing is written. */
 export async function readPlugin(
   plugin: ResolvedPlugin,
   ctx: OpenContext,
-): Promise<Pick<ImageReader, "root" | "facts">> {
-  const trees: RootfsTree[] = [];
+): Promise<Pick<ImageReader, "root" | "facts" | "origins">> {
+  const states: BuildState[] = [];
   const planned = inMemory(plan(plugin));
   const stages = planned.stages.map((stage) => ({
     ...stage,
     run: (...[state, run]: Parameters<typeof stage.run>) => {
-      trees[0] = state.rootfs;
+      states[0] = state;
       return stage.run(state, run);
     },
   }));
@@ -32,12 +33,13 @@ export async function readPlugin(
       },
     },
   );
-  const [tree] = trees;
-  if (tree === undefined) throw new Error("the plan of a plugin has no stage");
+  const [state] = states;
+  if (state === undefined) throw new Error("the plan of a plugin has no stage");
   const { architecture } = plugin.platform;
   const { manifest } = result;
   return {
-    root: tree.root,
+    root: state.rootfs.root,
+    origins: originsIn(state),
     facts: { architecture, ...(manifest !== undefined && { commandLineBytes: manifest.commandLineBytes }) },
   };
 }

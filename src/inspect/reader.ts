@@ -5,6 +5,7 @@ import { FledgeError } from "../lib/errors.ts";
 import { lookup } from "../rootfs/lookup.ts";
 import type { DirInode, Inode } from "../rootfs/node.ts";
 import { type SealedTree, sealTree } from "../rootfs/seal.ts";
+import type { BuildOrigins } from "../store/builds.ts";
 
 /** What can be looked into: a kind of file or folder, an image of a registry, a plugin that is built in memory. */
 export type ImageFormat = "ext4" | "squashfs" | "cpio" | "tar" | "oci" | "folder" | "plugin";
@@ -28,6 +29,8 @@ export type ImageReader = {
     readonly commandLineBytes?: number;
   };
   readonly lacks: readonly Loss[];
+  /** Who put what there, where that is known: of a plugin, and of an artifact that a build of this cache has made. */
+  readonly origins?: BuildOrigins;
   readonly root: DirInode;
   /** Every name, sorted; made when it is first asked for. */
   readonly tree: SealedTree;
@@ -49,7 +52,8 @@ export type OpenOptions = {
 /** What the readers of the formats are handed. */
 export type OpenContext = RunContext & { readonly platform: string | undefined };
 
-type Opened = Pick<ReadImage, "root" | "close"> & Pick<ImageReader, "target" | "format" | "facts" | "lacks">;
+type Opened = Pick<ReadImage, "root" | "close"> &
+  Pick<ImageReader, "target" | "format" | "facts" | "lacks" | "origins">;
 
 export function imageReader(opened: Opened): ImageReader {
   let sealed: SealedTree | undefined;

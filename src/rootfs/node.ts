@@ -53,6 +53,8 @@ export type Metadata = {
   mtime: Mtime;
   /** Replaced, never changed in place. */
   xattrs: Xattrs;
+  /** Who put it there or changed it last: a place in the table of `Origins`. */
+  origin?: number | undefined;
 };
 
 export type FileInode = Metadata & { readonly type: "file"; size: number; content: Content };
