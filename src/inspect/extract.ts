@@ -9,7 +9,7 @@ import { EPOCH_ZERO, NO_XATTRS } from "../rootfs/node.ts";
 import { type SealedTree, sealTree } from "../rootfs/seal.ts";
 import { type ImageReader, inodeAt } from "./reader.ts";
 
-/** What is taken out of an image, and how. */
+/** What to take out of an image, and where to. */
 export type ExtractOptions = {
   /** A folder or file of the image; default all of it. */
   readonly path?: string;

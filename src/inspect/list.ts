@@ -19,7 +19,7 @@ export type ListedEntry = {
   readonly xattrs?: readonly string[];
 };
 
-/** What is listed of an image. */
+/** How a folder of an image is listed. */
 export type ListOptions = {
   /** With all that is below. Default false. */
   readonly recursive?: boolean;
