@@ -41,6 +41,7 @@ const GROUPS = [
   { name: "hook", test: /src\/config\/modules\/(module-hook|module-kind|own-files)\.ts$/ },
   { name: "start", test: /src\/cli\/(run|commands\/[^/]+)\.ts$/ },
   { name: "sdk", test: /src\/(build|config\/[^/]+|config\/(modules|resolve)\/.*|pipeline\/.*)\.ts$/ },
+  { name: "inspect", test: /src\/inspect\/[^/]+\.ts$/ },
 ];
 
 /** As an argument or a property; elsewhere it is in a text or a comment. */

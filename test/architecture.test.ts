@@ -26,6 +26,7 @@ const LAYER: Readonly<Record<string, number>> = {
   "build.ts": 5,
   attest: 5,
   boot: 5,
+  inspect: 5,
   init: 5,
   migrate: 5,
   publish: 5,

@@ -2,7 +2,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import { Ext4Reader } from "../imagers/ext4/reader/read.ts";
 import { findInode, readFileIn } from "../imagers/ext4/reader/read-file.ts";
 import { throwIfAborted } from "../lib/context.ts";
-import { FledgeError } from "../lib/errors.ts";
+import { FledgeError, messageOf } from "../lib/errors.ts";
 import { ioError } from "../lib/files/io-error.ts";
 
 /** The disk of a guest that has ended, as it left it. Symbolic links are followed inside of it. */
@@ -46,11 +46,22 @@ export class DiskCopy implements GuestDisk {
     if (!this.#hasEnded) {
       throw new FledgeError("usage", "the guest still writes to its disk", { hint: "await powerOff() before" });
     }
-    const reader = Ext4Reader.open(this.#handle.fd);
-    if (reader.superblock.isClean) return reader;
+    const reader = this.#openClean();
+    if (reader !== undefined) return reader;
     throw new FledgeError("usage", "the guest has not unmounted its disk, so that what it wrote last is missing", {
       hint: "end it with powerOff(), or by its workload's end",
     });
+  }
+
+  /** Undefined for what was left mounted, which with a journal cannot be opened at all. */
+  #openClean(): Ext4Reader | undefined {
+    try {
+      const reader = Ext4Reader.open(this.#handle.fd);
+      return reader.superblock.isClean ? reader : undefined;
+    } catch (error) {
+      if (messageOf(error).includes("needs_recovery")) return undefined;
+      throw error;
+    }
   }
 }
 

@@ -6,7 +6,7 @@ import type { Command } from "./commands.ts";
 export async function renderOverview(commands: Readonly<Record<string, () => Promise<Command>>>): Promise<string> {
   const rows: string[] = [];
   for (const [name, load] of Object.entries(commands)) {
-    rows.push(`  ${colors.cyan(name.padEnd(9))} ${(await load()).meta.description}`);
+    rows.push(`  ${colors.cyan(name.padEnd(10))} ${(await load()).meta.description}`);
   }
   return `${[
     "fledge builds boot artifacts for Volant plugins: a bootable disk image or an initramfs, and its manifest.",

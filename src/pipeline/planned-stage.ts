@@ -5,6 +5,7 @@ import type { ImageConfig, Pin } from "../contract/source.ts";
 import type { Artifact, Phase } from "../contract/stage.ts";
 import type { MappedFiles } from "../guest/mappings/apply.ts";
 import type { Awaitable, RunContext } from "../lib/context.ts";
+import type { Origins } from "../rootfs/origin.ts";
 import type { SealedTree } from "../rootfs/seal.ts";
 import type { RootfsTree } from "../rootfs/tree.ts";
 import type { BuildIdentity } from "../store/builds.ts";
@@ -17,6 +18,8 @@ import type { Owner } from "./user-failure.ts";
 export type BuildState = {
   readonly plugin: ResolvedPlugin;
   readonly rootfs: RootfsTree;
+  /** Who is at the tree at the moment, and who has been. */
+  readonly origins: Origins;
   /** What code of the user's runs under. */
   readonly guard: BuildGuard;
   /** What inputs are held to. */

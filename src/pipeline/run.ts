@@ -1,9 +1,10 @@
 import { performance } from "node:perf_hooks";
 import type { Locks } from "../contract/lock.ts";
-import { labelOf } from "../contract/plugin.ts";
+import { labelOf, type ResolvedPlugin } from "../contract/plugin.ts";
 import type { BuildResult, StageTiming } from "../contract/result.ts";
 import { type RunContext, throwIfAborted, untilAborted, type Warning } from "../lib/context.ts";
 import { messageOf } from "../lib/errors.ts";
+import { type Origin, Origins } from "../rootfs/origin.ts";
 import { RootfsTree } from "../rootfs/tree.ts";
 import { damageOf } from "../store/damage.ts";
 import type { EventSink } from "./events.ts";
@@ -34,10 +35,10 @@ export async function runPlan(plan: Plan, options: RunOptions): Promise<BuildRes
     onEvent({ type: "warning", plugin: labelOf(plugin), message, hint }),
   );
   const { signal } = guard;
-  const rootfs = new RootfsTree({ sec: options.epoch.stampSec, nsec: 0 }, (warning) =>
-    contextFor("rootfs").warn(warning),
-  );
-  const state: BuildState = { plugin, rootfs, guard, locks: options.locks };
+  const origins = new Origins();
+  const mtime = { sec: options.epoch.stampSec, nsec: 0 };
+  const rootfs = new RootfsTree(mtime, (warning) => contextFor("rootfs").warn(warning), origins);
+  const state: BuildState = { plugin, rootfs, origins, guard, locks: options.locks };
   const contextFor = (stage: string): RunContext => contextOf(labelOf(plugin), stage, { ...options, signal }, said);
   const cleanUp = async (): Promise<void> => {
     const failures = await options.disposer.dispose();
@@ -93,6 +94,7 @@ async function runStage(
   throwIfAborted(signal);
   const started = performance.now();
   onEvent({ type: "stage:start", plugin, stage: stage.name, title: stage.title });
+  state.origins.begin(originOf(stage, state.plugin));
   try {
     const { owner } = stage;
     const running = Promise.resolve(
@@ -111,6 +113,16 @@ async function runStage(
   const durationMs = performance.now() - started;
   onEvent({ type: "stage:done", plugin, stage: stage.name, durationMs });
   return { stage: stage.name, durationMs };
+}
+
+/** Those of fledge's stages that have a kind of their own. */
+const KINDS: ReadonlySet<string> = new Set(["busybox", "agent", "init"] satisfies Origin["kind"][]);
+
+/** Who is at the tree while a stage runs, unless it says more: layers, mappings and hooks do. */
+function originOf({ name, origins }: PlannedStage, { configFile }: ResolvedPlugin): Origin {
+  if (origins === undefined) return { kind: KINDS.has(name) ? (name as Origin["kind"]) : "stage", label: name };
+  const label = `stage "${name}" of ${origins.join(", ")}`;
+  return { kind: "stage", label, ...(configFile !== undefined && { file: configFile }) };
 }
 
 /** The hook's own failure must not hide what it was told of. */

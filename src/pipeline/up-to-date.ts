@@ -15,7 +15,9 @@ import type { FileInode } from "../rootfs/node.ts";
 import type { SealedTree } from "../rootfs/seal.ts";
 import {
   type BuildIdentity,
+  type BuildOrigins,
   type BuildRecord,
+  type NameOrigin,
   readBuild,
   readDigests,
   readNames,
@@ -59,12 +61,13 @@ async function identify(
   };
 }
 
-/** Of what is in the store, and of what the tree holds itself; undefined for a file of the host. */
+/** Of what is in the store, and of what the tree holds itself; undefined for what has to be read. */
 function contentId(
   { content, size }: FileInode,
   storedIn: (path: string | Buffer) => string | undefined,
 ): string | undefined {
   if (content.kind === "inline") return sha256(content.bytes);
+  if (content.kind === "image") return undefined;
   const digest = storedIn(content.kind === "stored" ? content.file : content.path);
   if (digest === undefined) return undefined;
   if (content.kind === "file") return digest;
@@ -173,11 +176,22 @@ export async function remember(state: BuildState, { imager, artifact }: Target, 
     if (stamp === undefined) return;
     const { digest, sizeBytes } = need(state, "artifact");
     const record = { version: 1, artifact, key, digest, sizeBytes, stamp, inputs } as const;
-    await writeBuild(ctx.cacheDir, record, { names, digests });
+    await writeBuild(ctx.cacheDir, record, { names, digests, origins: originsIn(state) });
   } catch (error) {
     throwIfAborted(ctx.signal);
     ctx.log(`the next build will write it again: ${messageOf(error)}`);
   }
+}
+
+/** Who put each name of the sealed tree there. */
+export function originsIn(state: Pick<BuildState, "tree" | "origins">): BuildOrigins {
+  const { table, gone } = state.origins;
+  const names = new Map<string, NameOrigin>();
+  for (const { path, inode } of state.tree?.entries ?? []) {
+    const { node } = inode;
+    names.set(toText(path), { origin: node.origin, bytes: node.type === "file" ? node.size : 0 });
+  }
+  return { table, gone: gone.map((one) => ({ ...one, path: toText(one.path as ByteString) })), names };
 }
 
 /** What of a build is another than in the last one, in words, the most telling first. */

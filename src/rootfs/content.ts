@@ -4,7 +4,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import { errnoOf, FledgeError, isFledgeError } from "../lib/errors.ts";
 import { ioError } from "../lib/files/io-error.ts";
 import { assertAsFound, changed, openFlagsOf } from "./host-file.ts";
-import type { Content, FileInode, Segment } from "./node.ts";
+import type { Content, FileInode, ImageContent, Segment } from "./node.ts";
 import { StoredReader, storedBytesOf, unreadableStored } from "./stored.ts";
 
 /** A run of a file's data; `bytes` is valid until the next one is asked for. */
@@ -36,6 +36,10 @@ export async function* readContent(file: FileInode): AsyncGenerator<Chunk, void,
     if (file.size > 0) yield { at: 0, bytes: content.bytes };
     return;
   }
+  if (content.kind === "image") {
+    yield* readFromImage(content);
+    return;
+  }
   if (content.kind === "stored" && content.segments === undefined && file.size <= SMALL_BYTES) {
     if (file.size > 0) yield { at: 0, bytes: readContentSync(file) };
     return;
@@ -60,6 +64,18 @@ export async function* readContent(file: FileInode): AsyncGenerator<Chunk, void,
     await assertUnchanged(handle, file);
   } finally {
     await handle.close();
+  }
+}
+
+function* readFromImage(content: ImageContent): Generator<Chunk, void, undefined> {
+  for (const { at, length } of content.segments) {
+    const buffer = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, length));
+    for (let done = 0; done < length; ) {
+      const bytes = buffer.subarray(0, Math.min(buffer.length, length - done));
+      content.read(bytes, at + done);
+      yield { at: at + done, bytes };
+      done += bytes.length;
+    }
   }
 }
 
@@ -171,6 +187,7 @@ export function readRangeSync(file: FileInode, offset: number, length: number): 
   const end = Math.min(file.size, offset + length);
   if (content.kind === "inline") return Buffer.from(content.bytes.subarray(offset, end));
   const bytes = Buffer.alloc(Math.max(0, end - offset));
+  if (content.kind === "image") return rangeOfImage(content, bytes, offset);
   let fd: number | undefined;
   try {
     fd = openSync(placeOf(content), openFlagsOf(content));
@@ -188,6 +205,15 @@ export function readRangeSync(file: FileInode, offset: number, length: number): 
     throw isFledgeError(error) ? error : unreadable(content, error);
   } finally {
     if (fd !== undefined) closeSync(fd);
+  }
+  return bytes;
+}
+
+function rangeOfImage(content: ImageContent, bytes: Buffer, offset: number): Buffer {
+  for (const segment of content.segments) {
+    const from = Math.max(segment.at, offset);
+    const to = Math.min(segment.at + segment.length, offset + bytes.length);
+    if (from < to) content.read(bytes.subarray(from - offset, to - offset), from);
   }
   return bytes;
 }
@@ -215,7 +241,7 @@ async function openContent(content: OutsideContent): Promise<FileHandle> {
 }
 
 /** A content that has to be read from a file. */
-type OutsideContent = Exclude<Content, { kind: "inline" }>;
+type OutsideContent = Exclude<Content, { kind: "inline" | "image" }>;
 
 function placeOf(content: OutsideContent): string | Buffer {
   return content.kind === "file" ? content.path : content.file;

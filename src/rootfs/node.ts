@@ -21,7 +21,8 @@ export type Content =
       readonly hasHoles?: boolean;
       readonly segments?: readonly Segment[];
     }
-  | StoredContent;
+  | StoredContent
+  | ImageContent;
 
 /** A range of an uncompressed layer in the store; of a sparse file only the `segments` are there, back to back. */
 export type StoredContent = {
@@ -32,6 +33,14 @@ export type StoredContent = {
   /** What the bytes are checked against as they are read: the checksums from the `first` on. */
   readonly check?: { readonly layer: LayerSums; readonly first: number };
 };
+
+/** A file of an image that is open, as its format keeps it: in blocks here and there, or compressed. */
+export interface ImageContent {
+  readonly kind: "image";
+  readonly segments: readonly Segment[];
+  /** Fills `out` with the bytes from `at` on, all of which are in one segment. Throws where the image is damaged. */
+  read(out: Buffer, at: number): void;
+}
 
 /** Full name (`security.capability`) to raw value, in the encoding of the xattr system calls. */
 export type Xattrs = ReadonlyMap<ByteString, Uint8Array>;
@@ -44,6 +53,8 @@ export type Metadata = {
   mtime: Mtime;
   /** Replaced, never changed in place. */
   xattrs: Xattrs;
+  /** Who put it there or changed it last: a place in the table of `Origins`. */
+  origin?: number | undefined;
 };
 
 export type FileInode = Metadata & { readonly type: "file"; size: number; content: Content };

@@ -6,7 +6,17 @@ import { readContentSync, readRangeSync } from "./content.ts";
 import { globTree } from "./glob.ts";
 import { copyIntoTree } from "./host.ts";
 import { lookup, type Place } from "./lookup.ts";
-import { type DirInode, EPOCH_ZERO, type FileInode, type Inode, type Mtime, NO_XATTRS, type Xattrs } from "./node.ts";
+import {
+  type DirInode,
+  EPOCH_ZERO,
+  type FileInode,
+  type Inode,
+  type Metadata,
+  type Mtime,
+  NO_XATTRS,
+  type Xattrs,
+} from "./node.ts";
+import { Origins } from "./origin.ts";
 import type { Device, GuestPath, Ownership, Stat } from "./stat.ts";
 
 /**
@@ -19,11 +29,20 @@ export class RootfsTree {
   readonly root: DirInode;
   readonly #mtime: Mtime;
   readonly #warn: (warning: Warning) => void;
+  readonly #origins: Origins;
 
-  /** `mtime` stamps all that is added through this object; `warn` hears of what a copy leaves out. */
-  constructor(mtime: Mtime = EPOCH_ZERO, warn: (warning: Warning) => void = () => {}) {
+  /**
+   * `mtime` stamps all that is added through this object; `warn` hears of what a copy leaves out; what is made or changed
+   * is of the current one of `origins`.
+   */
+  constructor(
+    mtime: Mtime = EPOCH_ZERO,
+    warn: (warning: Warning) => void = () => {},
+    origins: Origins = new Origins(),
+  ) {
     this.#mtime = mtime;
     this.#warn = warn;
+    this.#origins = origins;
     this.root = newDir(mtime);
   }
 
@@ -74,10 +93,11 @@ export class RootfsTree {
       return;
     }
     if (place.node.type !== "file") throw failed(path, `is a ${place.node.type}, not a regular file`);
+    this.#origins.lose(plainPath(path), place.node);
     place.node.size = file.size;
     place.node.content = file.content;
     place.node.mtime = this.#mtime;
-    own(place.node, ownership);
+    this.#own(place.node, ownership);
   }
 
   /** Makes a directory and those above it. One that exists is kept, with `ownership` applied to it. */
@@ -88,7 +108,7 @@ export class RootfsTree {
       return;
     }
     if (place.node.type !== "dir") throw failed(path, `is a ${place.node.type}, not a directory`);
-    own(place.node, ownership);
+    if (Object.keys(ownership).length > 0) this.#own(place.node, ownership);
   }
 
   /** Makes a symlink; `target` is data and is not looked up. */
@@ -122,12 +142,12 @@ export class RootfsTree {
 
   /** Sets the permission bits (07777): `chmod("/usr/bin/app", 0o755)`. */
   chmod(path: GuestPath, mode: number): void {
-    own(this.#get(path, true), { mode });
+    this.#own(this.#get(path, true), { mode });
   }
 
   /** Sets the owner by number: names are the guest's own (`addUser` adds one). */
   chown(path: GuestPath, uid: number, gid: number): void {
-    own(this.#get(path, true), { uid, gid });
+    this.#own(this.#get(path, true), { uid, gid });
   }
 
   /** Sets an extended attribute by its full name; `undefined` removes it. */
@@ -138,6 +158,7 @@ export class RootfsTree {
     if (value === undefined) xattrs.delete(key);
     else xattrs.set(key, typeof value === "string" ? Buffer.from(value, "utf8") : Buffer.from(value));
     node.xattrs = xattrs;
+    node.origin = this.#origins.current;
   }
 
   /** Sets file capabilities by text: `cap_net_bind_service+ep`. */
@@ -151,6 +172,7 @@ export class RootfsTree {
     const place = this.#lookup(path, false);
     if (place?.node === undefined) return false;
     if (place.node === this.root || place.name === "") throw failed(path, "cannot be removed");
+    this.#origins.lose(plainPath(path), place.node);
     return place.parent.children.delete(place.name);
   }
 
@@ -239,13 +261,15 @@ export class RootfsTree {
     return { type: "dir", ...this.#metadata(ownership, 0o755), children: new Map() };
   }
 
-  #metadata(
-    ownership: Ownership,
-    mode: number,
-  ): { mode: number; uid: number; gid: number; mtime: Mtime; xattrs: typeof NO_XATTRS } {
-    const metadata = { mode, uid: 0, gid: 0, mtime: this.#mtime, xattrs: NO_XATTRS };
-    own(metadata, ownership);
+  #metadata(ownership: Ownership, mode: number): Metadata {
+    const metadata = { mode, uid: 0, gid: 0, mtime: this.#mtime, xattrs: NO_XATTRS, origin: undefined };
+    this.#own(metadata, ownership);
     return metadata;
+  }
+
+  #own(inode: Metadata, ownership: Ownership): void {
+    own(inode, ownership);
+    inode.origin = this.#origins.current;
   }
 }
 
@@ -267,6 +291,11 @@ function own(inode: { mode: number; uid: number; gid: number }, { mode, uid, gid
 
 function isUint(value: number | undefined, bits: number): value is number {
   return value !== undefined && Number.isInteger(value) && value >= 0 && value < 2 ** bits;
+}
+
+/** As a build record has it: without a leading slash. */
+function plainPath(path: GuestPath): string {
+  return toByteString(path).replace(/^\/+/, "");
 }
 
 function statOf(node: Inode): Stat {

@@ -4,10 +4,12 @@ import { promisify } from "node:util";
 import { gunzip, gzip } from "node:zlib";
 import { type Digest, digestFrom, hexOf, sha256 } from "../lib/digest.ts";
 import { errnoOf } from "../lib/errors.ts";
+import type { GoneFile, Origin } from "../rootfs/origin.ts";
 
 // CACHE/builds/HEX/   what became of the last build of one artifact, HEX being the sha256 of its path
 //   build.json        BuildRecord; written last, so that what is beside it is of the same build
 //   names.gz          a line `CHECKSUM NAME` for each name of its tree, the name in JSON
+//   origins.gz        BuildOrigins: the table and what is gone in one line of JSON, then a line `ORIGIN BYTES NAME` for each name
 //   digests           a line `FILE DIGEST` for each file of the host in it, FILE being what its stat said
 
 /** What is known of the build that made an artifact. */
@@ -31,6 +33,16 @@ export type BuildDetails = {
   readonly names: ReadonlyMap<string, number>;
   readonly digests: ReadonlyMap<string, string>;
 };
+
+/** Who put each name of a tree there, and what is not in it any more. Names are as `toText` has them, without a leading slash. */
+export type BuildOrigins = {
+  readonly table: readonly Origin[];
+  readonly gone: readonly GoneFile[];
+  /** By name, a place in the table (undefined where nobody said), and the bytes of a regular file. */
+  readonly names: ReadonlyMap<string, NameOrigin>;
+};
+
+export type NameOrigin = { readonly origin: number | undefined; readonly bytes: number };
 
 /** What an artifact is made from, as far as its bytes depend on it. */
 export type BuildIdentity = Pick<BuildRecord, "key" | "inputs"> & BuildDetails;
@@ -60,15 +72,58 @@ export async function readDigests(cacheDir: string, artifact: string): Promise<R
   return new Map(linesOf(text));
 }
 
+/** Who put what into the tree of the last build; undefined when that is not known. */
+export async function readOrigins(cacheDir: string, artifact: string): Promise<BuildOrigins | undefined> {
+  const packed = await readFile(join(folderOf(cacheDir, artifact), "origins.gz")).catch(() => undefined);
+  if (packed === undefined) return undefined;
+  try {
+    const text = (await promisify(gunzip)(packed)).toString("utf8");
+    const end = text.indexOf("\n");
+    const names = new Map<string, NameOrigin>();
+    for (const [origin, rest] of linesOf(text.slice(end + 1))) {
+      const space = rest.indexOf(" ");
+      const name = JSON.parse(rest.slice(space + 1)) as string;
+      names.set(name, { origin: origin === "-" ? undefined : Number(origin), bytes: Number(rest.slice(0, space)) });
+    }
+    return { ...(JSON.parse(text.slice(0, end)) as Pick<BuildOrigins, "table" | "gone">), names };
+  } catch {
+    return undefined; // cut short, or of a version to come
+  }
+}
+
+/** The record of a build that has made an artifact of these bytes, wherever it lies now. */
+export async function findBuild(cacheDir: string, digest: Digest): Promise<BuildRecord | undefined> {
+  const folder = join(cacheDir, "builds");
+  for (const name of (await readdir(folder).catch(() => [])).sort()) {
+    const text = await readFile(join(folder, name, "build.json"), "utf8").catch(() => undefined);
+    if (text === undefined || !text.includes(digest)) continue;
+    const record = await readBuild(cacheDir, (JSON.parse(text) as BuildRecord).artifact);
+    if (record?.digest === digest) return record;
+  }
+  return undefined;
+}
+
 /** Keeps what is known of a build. Throws what Node throws when the cache cannot be written to. */
-export async function writeBuild(cacheDir: string, record: BuildRecord, details: BuildDetails): Promise<void> {
+export async function writeBuild(
+  cacheDir: string,
+  record: BuildRecord,
+  details: BuildDetails & { readonly origins?: BuildOrigins },
+): Promise<void> {
   const folder = folderOf(cacheDir, record.artifact);
   await mkdir(folder, { recursive: true });
   await forgetBuild(cacheDir, record.artifact);
   const names = [...details.names].map(([name, sum]) => `${sum} ${JSON.stringify(name)}\n`).join("");
   await put(join(folder, "names.gz"), await promisify(gzip)(names, { level: 1 }));
+  if (details.origins !== undefined) {
+    await put(join(folder, "origins.gz"), await promisify(gzip)(originLines(details.origins), { level: 1 }));
+  }
   await put(join(folder, "digests"), [...details.digests].map(([file, digest]) => `${file} ${digest}\n`).join(""));
   await put(join(folder, "build.json"), `${JSON.stringify(record)}\n`);
+}
+
+function originLines({ table, gone, names }: BuildOrigins): string {
+  const lines = [...names].map(([name, { origin, bytes }]) => `${origin ?? "-"} ${bytes} ${JSON.stringify(name)}\n`);
+  return `${JSON.stringify({ table, gone })}\n${lines.join("")}`;
 }
 
 /** From now on nothing is known of how an artifact was made. */

@@ -8,6 +8,7 @@ import type { BuildResult, Facts } from "../contract/result.ts";
 import { type Env, epochFrom, type Warning } from "../lib/context.ts";
 import { Disposer } from "../lib/dispose.ts";
 import { FledgeError } from "../lib/errors.ts";
+import { inMemory } from "../pipeline/in-memory.ts";
 import { plan } from "../pipeline/plan.ts";
 import type { PlannedStage } from "../pipeline/planned-stage.ts";
 import { preflight } from "../pipeline/preflight.ts";
@@ -15,7 +16,6 @@ import { runPlan } from "../pipeline/run.ts";
 import type { RootfsTree } from "../rootfs/tree.ts";
 import { resolveCacheDir } from "../store/cache-dir.ts";
 import type { Manifest } from "../volant/schema.ts";
-import { inMemory } from "./in-memory.ts";
 
 /** The guest's root filesystem as the build leaves it, to be read. */
 export type TestTree = Pick<

@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** Writes an OCI image layout of these uncompressed layers, bottom first, under the tag `t`. */
-export function writeLayout(folder: string, layers: readonly Buffer[]): void {
+/** Writes an OCI image layout of these uncompressed layers, bottom first, under the tag `t`; `commands` are its history. */
+export function writeLayout(folder: string, layers: readonly Buffer[], commands: readonly string[] = []): void {
   const blobs = join(folder, "blobs", "sha256");
   mkdirSync(blobs, { recursive: true });
   const put = (mediaType: string, bytes: Buffer) => {
@@ -21,7 +21,7 @@ export function writeLayout(folder: string, layers: readonly Buffer[]): void {
       os: "linux",
       config: {},
       rootfs: { type: "layers", diff_ids: descriptors.map(({ digest }) => digest) },
-      history: layers.map(() => ({ created: "2024-01-01T00:00:00Z", created_by: "test" })),
+      history: layers.map((_, i) => ({ created: "2024-01-01T00:00:00Z", created_by: commands[i] ?? "test" })),
     }),
   );
   const mediaType = "application/vnd.oci.image.manifest.v1+json";

@@ -11,6 +11,13 @@ import type { ResolvedMapping } from "./options.ts";
 /** The guest path of each file that was mapped, with the config's key of the mapping that put it there last. */
 export type MappedFiles = ReadonlyMap<string, string>;
 
+export type MappingOptions = {
+  /** What of the host is left out. */
+  readonly omits?: (hostPath: string) => boolean;
+  /** Told of each before it is copied. */
+  readonly onMapping?: (mapping: ResolvedMapping) => void;
+};
+
 /**
  * Copies what the config maps into the tree, in the order given, but what `omits` says of a path on the host. Throws a
  * `config` error for a source that is missing.
@@ -18,11 +25,12 @@ export type MappedFiles = ReadonlyMap<string, string>;
 export function applyMappings(
   rootfs: RootfsTree,
   mappings: readonly ResolvedMapping[],
-  omits?: (hostPath: string) => boolean,
+  { omits, onMapping }: MappingOptions = {},
 ): MappedFiles {
   assertMapped(mappings);
   const files = new Map<string, string>();
   for (const mapping of mappings) {
+    onMapping?.(mapping);
     const { mode, uid, gid } = mapping;
     const owner = { ...(uid !== undefined && { uid }), ...(gid !== undefined && { gid }) };
     const rule: OwnershipRule = (path, entry) => {

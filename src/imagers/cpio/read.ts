@@ -12,25 +12,9 @@ export async function* readArchive(stream: AsyncIterable<Uint8Array>): AsyncGene
   const source = new ByteSource(stream);
   for (;;) {
     const start = source.offset;
-    const fixed = (await source.read(HEADER_BYTES)).toString("latin1");
-    if (!fixed.startsWith(MAGIC)) throw damaged(start, "there is no cpio header");
-    const field = (index: number): number => hexAt(fixed, 6 + index * 8, start);
-    const nameSize = field(11);
-    const name = (await source.read(nameSize)).toString("latin1");
-    if (!name.endsWith("\0")) throw damaged(start, "the name is not terminated");
-    await source.skip(padding(HEADER_BYTES + nameSize));
-    const header: Header = {
-      name: name.slice(0, -1),
-      ino: field(0),
-      mode: field(1),
-      uid: field(2),
-      gid: field(3),
-      nlink: field(4),
-      mtime: field(5),
-      size: field(6),
-      rmajor: field(9),
-      rminor: field(10),
-    };
+    const { nameBytes, ...fields } = parseHeader(await source.read(HEADER_BYTES), start, [MAGIC]);
+    const header: Header = { ...fields, name: parseName(await source.read(nameBytes), start) };
+    await source.skip(padding(HEADER_BYTES + nameBytes));
     if (header.name === TRAILER) {
       for await (const rest of source.rest()) {
         if (rest.some((byte) => byte !== 0)) throw damaged(source.offset, "something follows the end of the archive");
@@ -41,6 +25,34 @@ export async function* readArchive(stream: AsyncIterable<Uint8Array>): AsyncGene
     yield { ...header, data: source.take(header.size) };
     await source.skip(end - source.offset + padding(header.size));
   }
+}
+
+/** The numbers of a record's header, and how long its name is with its NUL. `start` is where it is, for errors. */
+export function parseHeader(
+  bytes: Buffer,
+  start: number,
+  magics: readonly string[],
+): Omit<Header, "name"> & { readonly nameBytes: number } {
+  const fixed = bytes.toString("latin1");
+  if (!magics.includes(fixed.slice(0, MAGIC.length))) throw damaged(start, "there is no cpio header");
+  const field = (index: number): number => hexAt(fixed, 6 + index * 8, start);
+  return {
+    ino: field(0),
+    mode: field(1),
+    uid: field(2),
+    gid: field(3),
+    nlink: field(4),
+    mtime: field(5),
+    size: field(6),
+    rmajor: field(9),
+    rminor: field(10),
+    nameBytes: field(11),
+  };
+}
+
+export function parseName(bytes: Buffer, start: number): string {
+  if (bytes.at(-1) !== 0) throw damaged(start, "the name is not terminated");
+  return bytes.toString("latin1", 0, bytes.length - 1);
 }
 
 /** Takes exact numbers of bytes from a stream of chunks. */
@@ -94,6 +106,6 @@ function hexAt(text: string, at: number, start: number): number {
   return Number.parseInt(digits, 16);
 }
 
-function damaged(offset: number, what: string): FledgeError {
+export function damaged(offset: number, what: string): FledgeError {
   return new FledgeError("verify", `the cpio archive is damaged at byte ${offset}: ${what}`);
 }

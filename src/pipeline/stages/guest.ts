@@ -60,7 +60,7 @@ export function initStage(plugin: ResolvedPlugin): PlannedStage | undefined {
   };
 }
 
-export function mappingsStage({ mappings }: ResolvedPlugin, outputs: Outputs): PlannedStage | undefined {
+export function mappingsStage({ mappings, configFile }: ResolvedPlugin, outputs: Outputs): PlannedStage | undefined {
   if (mappings.length === 0) return undefined;
   return {
     name: "mappings",
@@ -68,7 +68,11 @@ export function mappingsStage({ mappings }: ResolvedPlugin, outputs: Outputs): P
     kind: "stage",
     title: `Copy ${mappings.length} mapped ${mappings.length === 1 ? "path" : "paths"} into the guest`,
     run: (state) => {
-      state.mapped = applyMappings(state.rootfs, mappings, isMadeBy(outputs));
+      const file = configFile === undefined ? {} : { file: configFile };
+      state.mapped = applyMappings(state.rootfs, mappings, {
+        omits: isMadeBy(outputs),
+        onMapping: ({ key }) => state.origins.begin({ kind: "mapping", label: key, ...file }),
+      });
     },
   };
 }

@@ -26,7 +26,10 @@ export function hooksStage(
       const { guard } = state;
       if (name === "manifest:ready") return await fire(name, { layers, guard, ...manifestOf(state) }, ctx);
       // The phase and the name say the same of what there is.
-      const contextFor = (call: Call) => contextOf(name, phase, state, call) as HookContext<typeof name>;
+      const contextFor = (call: Call) => {
+        state.origins.begin({ kind: "hook", label: call.owner.who });
+        return contextOf(name, phase, state, call) as HookContext<typeof name>;
+      };
       await fire(name, { layers, guard, contextFor }, ctx);
     },
   };

@@ -79,3 +79,20 @@ function badClause(text: string, clause: string): FledgeError {
     hint: 'write it like "cap_net_bind_service+ep"',
   });
 }
+
+/** The text of a `security.capability`, as getcap prints it; its bytes in hex where it is none that Linux would take. */
+export function decodeCapability(raw: Uint8Array): string {
+  const value = Buffer.from(raw);
+  if (value.length < 20) return `0x${value.toString("hex")}`;
+  const half = (at: number): bigint => BigInt(value.readUInt32LE(at)) | (BigInt(value.readUInt32LE(at + 8)) << 32n);
+  const [permitted, inheritable] = [half(4), half(8)];
+  const effective = (value.readUInt32LE(0) & VFS_CAP_FLAGS_EFFECTIVE) !== 0 ? "e" : "";
+  const clauses = new Map<string, string[]>();
+  for (let bit = 0n; bit < 64n; bit++) {
+    const flags = `${(inheritable >> bit) & 1n ? "i" : ""}${(permitted >> bit) & 1n ? "p" : ""}`;
+    if (flags === "") continue;
+    const name = NAMES[Number(bit)];
+    clauses.set(flags, [...(clauses.get(flags) ?? []), name === undefined ? String(bit) : `cap_${name}`]);
+  }
+  return [...clauses].map(([flags, names]) => `${names.join(",")}=${effective}${flags}`).join(" ");
+}

@@ -10,6 +10,7 @@ import { type LayerLimits, LimitCounter } from "../limits.ts";
 import { lookup, type Place } from "../lookup.ts";
 import type { DirInode, Inode, Metadata } from "../node.ts";
 import { Notes } from "../notes.ts";
+import type { Origins } from "../origin.ts";
 import { isAufsLink, meaningOf, namesOf, WHITEOUT } from "./layer-path.ts";
 import { Placer } from "./placer.ts";
 import { applyWhiteouts, type Whiteout } from "./whiteouts.ts";
@@ -18,6 +19,8 @@ export type ApplyOptions = {
   readonly limits?: Partial<LayerLimits> | undefined;
   readonly warn?: ((warning: Warning) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** What the layer brings is of the current one, which hears of what it hides. */
+  readonly origins?: Origins | undefined;
 };
 
 /**
@@ -34,9 +37,10 @@ export async function applyLayer(root: DirInode, layer: Layer, options: ApplyOpt
   await pause.take();
   const { entries, whiteouts, aufsLinks } = await sortOut(layer, { hasWhiteouts, counter, pause });
   const replaced = memoize(() => replacedPaths(entries, whiteouts));
-  await applyWhiteouts(root, whiteouts, { replaced, counter, pause });
-  const placer = new Placer(root, counter);
-  const scope: Scope = { label, root, placer, counter, aufsLinks, notes: new Notes(), acls: new TextAcls() };
+  const { origins } = options;
+  await applyWhiteouts(root, whiteouts, { replaced, counter, pause, origins });
+  const placer = new Placer(root, counter, origins);
+  const scope: Scope = { label, root, placer, counter, aufsLinks, origins, notes: new Notes(), acls: new TextAcls() };
   for (const entry of entries) {
     applyEntry(entry, scope);
     if (pause.isDue()) await pause.take();
@@ -53,6 +57,7 @@ type Scope = {
   readonly notes: Notes;
   readonly acls: TextAcls;
   readonly aufsLinks: AufsLinks;
+  readonly origins: Origins | undefined;
 };
 
 /** By their paths, the files that AUFS keeps for its hard links; the first link makes the inode that all share. */
@@ -132,6 +137,7 @@ function applyEntry(entry: LayerEntry, scope: Scope): void {
   } else if (node === scope.root) {
     throw failed(scope.label, entry, `would make the root a ${entry.type}`);
   } else {
+    if (node !== undefined) scope.origins?.lose(namesOf(entry.path).join("/"), node);
     scope.placer.put(place, linked ?? inodeOf(entry, scope));
   }
 }
@@ -205,6 +211,7 @@ function metadataOf(entry: LayerEntry, scope: Scope): Metadata {
     uid: metadata.uid,
     gid: metadata.gid,
     mtime: metadata.mtime,
+    origin: scope.origins?.current,
     xattrs: guestXattrs(metadata.xattrs, (name) =>
       scope.notes.add(
         "left out, being an extended attribute that Linux cannot store",

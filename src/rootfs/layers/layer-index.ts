@@ -146,7 +146,8 @@ function writeContent(out: ByteWriter, content: Content): void {
       out.blob(content.bytes);
       return;
     case "file":
-      throw new FledgeError("internal", `a layer of the store points at the host's file ${content.path}`);
+    case "image":
+      throw new FledgeError("internal", "a layer of the store points at a file that is not in it");
     default:
       assertNever(content);
   }

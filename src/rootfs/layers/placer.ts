@@ -2,6 +2,7 @@ import type { ByteString } from "../../lib/bytes.ts";
 import type { LimitCounter } from "../limits.ts";
 import { lookup, type Place } from "../lookup.ts";
 import { type DirInode, EPOCH_ZERO, type Inode, NO_XATTRS } from "../node.ts";
+import type { Origins } from "../origin.ts";
 import { namesOf } from "./layer-path.ts";
 
 /**
@@ -12,13 +13,15 @@ import { namesOf } from "./layer-path.ts";
 export class Placer {
   readonly #root: DirInode;
   readonly #counter: LimitCounter;
+  readonly #origins: Origins | undefined;
   #folder: string | undefined;
   #dir: DirInode;
 
   /** `counter` hears of the folders that are made and the links that are followed. */
-  constructor(root: DirInode, counter: LimitCounter) {
+  constructor(root: DirInode, counter: LimitCounter, origins?: Origins) {
     this.#root = root;
     this.#counter = counter;
+    this.#origins = origins;
     this.#dir = root;
   }
 
@@ -41,7 +44,7 @@ export class Placer {
       onDir: (bytes) => this.#counter.checkResolved(bytes),
       makeDir: (parent, name) => {
         this.#counter.addName();
-        return makeParent(parent, name);
+        return makeParent(parent, name, this.#origins?.current);
       },
     }) as Place;
     this.#folder = folder;
@@ -56,8 +59,8 @@ export class Placer {
 }
 
 /** A directory that no layer lists: root's, 0755, without a time. */
-function makeParent(parent: DirInode, name: ByteString): DirInode {
-  const owner = { mode: 0o755, uid: 0, gid: 0, mtime: EPOCH_ZERO, xattrs: NO_XATTRS };
+function makeParent(parent: DirInode, name: ByteString, origin: number | undefined): DirInode {
+  const owner = { mode: 0o755, uid: 0, gid: 0, mtime: EPOCH_ZERO, xattrs: NO_XATTRS, origin };
   const dir: DirInode = { type: "dir", ...owner, children: new Map() };
   parent.children.set(name, dir);
   return dir;

@@ -4,6 +4,7 @@ import type { Pause } from "../../lib/pause.ts";
 import type { LimitCounter } from "../limits.ts";
 import { lookup } from "../lookup.ts";
 import type { DirInode, Inode } from "../node.ts";
+import type { Origins } from "../origin.ts";
 
 /** `name` undefined: an opaque marker, which hides all that lower layers have in `folder`. */
 export type Whiteout = { readonly folder: readonly ByteString[]; readonly name: ByteString | undefined };
@@ -16,6 +17,8 @@ export type WhiteoutWork = {
   readonly replaced: () => ReadonlySet<string>;
   readonly counter: LimitCounter;
   readonly pause: Pause;
+  /** Hears of what is hidden. */
+  readonly origins?: Origins | undefined;
 };
 
 /**
@@ -27,15 +30,18 @@ export async function applyWhiteouts(
   whiteouts: readonly Whiteout[],
   work: WhiteoutWork,
 ): Promise<void> {
-  const hidden: { readonly dir: DirInode; readonly name: ByteString | undefined }[] = [];
+  const hidden: (Whiteout & { readonly dir: DirInode })[] = [];
   for (const { folder, name } of whiteouts) {
     const dir = findFolder(root, folder, work);
-    if (dir !== undefined) hidden.push({ dir, name });
+    if (dir !== undefined) hidden.push({ dir, folder, name });
     if (work.pause.isDue()) await work.pause.take();
   }
-  for (const { dir, name } of hidden) {
-    if (name === undefined) dir.children.clear();
-    else dir.children.delete(name);
+  for (const { dir, folder, name } of hidden) {
+    const lost = name === undefined ? [...dir.children] : [[name, dir.children.get(name)] as const];
+    for (const [child, node] of lost) {
+      if (node !== undefined) work.origins?.lose([...folder, child].join("/"), node);
+      dir.children.delete(child);
+    }
   }
 }
 

@@ -1,41 +1,13 @@
 import type { ByteString } from "../../../lib/bytes.ts";
-import { FledgeError } from "../../../lib/errors.ts";
 import type { Mtime } from "../../../rootfs/node.ts";
-import { BLOCK_BYTES, INODE_BYTES, SUPER_MAGIC, XATTR_MAGIC } from "../structures/constants.ts";
+import { BLOCK_BYTES, GOOD_OLD_INODE_BYTES, XATTR_MAGIC } from "../structures/constants.ts";
 import { crc32c } from "../structures/crc32c.ts";
-
-/**
- * The reading side of the structures, written from the kernel's documentation and not from the writer: what it shares
- * with that is numbers and the checksum function.
- */
-export type Superblock = {
-  readonly blocks: number;
-  readonly inodes: number;
-  readonly freeBlocks: number;
-  readonly freeInodes: number;
-  readonly blocksPerGroup: number;
-  readonly inodesPerGroup: number;
-  readonly groups: number;
-  readonly seed: number;
-  readonly uuid: string;
-  readonly label: string;
-  /** False while it is mounted, and after a guest that ended without unmounting it. */
-  readonly isClean: boolean;
-};
-
-export type GroupDescriptor = {
-  readonly blockBitmap: number;
-  readonly inodeBitmap: number;
-  readonly inodeTable: number;
-  readonly freeBlocks: number;
-  readonly freeInodes: number;
-  readonly blockBitmapChecksum: number;
-  readonly inodeBitmapChecksum: number;
-};
+import { damaged, type Superblock } from "./superblock.ts";
 
 /** An inode as it is on disk, its i_block still raw. */
 export type DiskInode = {
   readonly number: number;
+  readonly generation: number;
   /** Type bits and 07777. */
   readonly mode: number;
   readonly uid: number;
@@ -44,8 +16,6 @@ export type DiskInode = {
   readonly links: number;
   readonly sectors: number;
   readonly flags: number;
-  /** fledge writes 0; a kernel does not. */
-  readonly generation: number;
   readonly mtime: Mtime;
   readonly atime: Mtime;
   readonly ctime: Mtime;
@@ -58,56 +28,6 @@ export type DiskInode = {
 
 export type DiskEntry = { readonly name: ByteString; readonly inodeNumber: number; readonly fileType: number };
 
-/** A `verify` error; the caller that knows a path puts it in front. */
-export function damaged(what: string): FledgeError {
-  return new FledgeError("verify", what);
-}
-
-/** Parses the 1024 bytes of a superblock and checks magic, checksum and block size. */
-export function parseSuperblock(raw: Buffer): Superblock {
-  if (raw.readUInt16LE(56) !== SUPER_MAGIC) throw damaged("the superblock has no ext4 magic number");
-  if (raw.readUInt32LE(1020) !== crc32c(0xffffffff, raw.subarray(0, 1020))) {
-    throw damaged("the checksum of the superblock is wrong");
-  }
-  if (1024 << raw.readUInt32LE(24) !== BLOCK_BYTES) throw damaged("the block size is not 4096");
-  if (raw.readUInt16LE(88) !== INODE_BYTES) throw damaged("the inode size is not 256");
-  const uuid = raw.subarray(104, 120);
-  const blocks = raw.readUInt32LE(4);
-  const blocksPerGroup = raw.readUInt32LE(32);
-  return {
-    blocks,
-    inodes: raw.readUInt32LE(0),
-    freeBlocks: raw.readUInt32LE(12),
-    freeInodes: raw.readUInt32LE(16),
-    blocksPerGroup,
-    inodesPerGroup: raw.readUInt32LE(40),
-    groups: Math.ceil(blocks / blocksPerGroup),
-    seed: crc32c(0xffffffff, uuid),
-    // EXT4_VALID_FS, and no EXT4_FEATURE_INCOMPAT_RECOVER.
-    isClean: (raw.readUInt16LE(58) & 1) === 1 && (raw.readUInt32LE(96) & 4) === 0,
-    uuid: uuid.toString("hex").replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5"),
-    label: raw.subarray(120, 136).toString("utf8").replace(/\0+$/, ""),
-  };
-}
-
-export function parseDescriptor(raw: Buffer, group: number, seed: number): GroupDescriptor {
-  const number = Buffer.alloc(4);
-  number.writeUInt32LE(group);
-  const zeroed = Buffer.concat([number, raw.subarray(0, 30), Buffer.alloc(2)]);
-  if (raw.readUInt16LE(30) !== (crc32c(seed, zeroed) & 0xffff)) {
-    throw damaged(`the checksum of the descriptor of group ${group} is wrong`);
-  }
-  return {
-    blockBitmap: raw.readUInt32LE(0),
-    inodeBitmap: raw.readUInt32LE(4),
-    inodeTable: raw.readUInt32LE(8),
-    freeBlocks: raw.readUInt16LE(12),
-    freeInodes: raw.readUInt16LE(14),
-    blockBitmapChecksum: raw.readUInt16LE(24),
-    inodeBitmapChecksum: raw.readUInt16LE(26),
-  };
-}
-
 /** The seed of what belongs to an inode: its number and its generation. */
 export function seedOfInode(seed: number, inodeNumber: number, generation: number): number {
   const words = Buffer.alloc(8);
@@ -116,45 +36,86 @@ export function seedOfInode(seed: number, inodeNumber: number, generation: numbe
   return crc32c(seed, words);
 }
 
-export function parseInode(raw: Buffer, number: number, seed: number): DiskInode {
-  const zeroed = Buffer.from(raw);
-  zeroed.writeUInt16LE(0, 124);
-  zeroed.writeUInt16LE(0, 130);
-  const checksum = crc32c(seedOfInode(seed, number, raw.readUInt32LE(100)), zeroed);
-  // An unused inode has no extra fields, and so no place for the upper half.
-  const upper = raw.readUInt16LE(128) === 0 ? 0 : checksum >>> 16;
-  if (raw.readUInt16LE(124) !== (checksum & 0xffff) || raw.readUInt16LE(130) !== upper) {
-    throw damaged(`the checksum of inode ${number} is wrong`);
-  }
+/** Parses an inode of any size and checks its checksum where it has one. */
+export function parseInode(raw: Buffer, number: number, { seed, hasChecksums }: Superblock): DiskInode {
+  const generation = raw.readUInt32LE(100);
+  const extraBytes = raw.length > GOOD_OLD_INODE_BYTES ? raw.readUInt16LE(128) : 0;
+  if (hasChecksums) checkInode(raw, number, seedOfInode(seed, number, generation));
+  if (GOOD_OLD_INODE_BYTES + extraBytes > raw.length) throw damaged(`inode ${number} has more fields than room`);
+  const isRegular = (raw.readUInt16LE(0) & 0o170000) === 0o100000;
+  const time = (secondsAt: number, extraAt: number): Mtime => parseTime(raw, secondsAt, extraAt, extraBytes);
   return {
     number,
+    generation,
     mode: raw.readUInt16LE(0),
     uid: raw.readUInt16LE(2) + raw.readUInt16LE(120) * 65536,
     gid: raw.readUInt16LE(24) + raw.readUInt16LE(122) * 65536,
-    size: raw.readUInt32LE(4) + raw.readUInt32LE(108) * 2 ** 32,
+    // Of a folder the upper half was once an address of attributes.
+    size: raw.readUInt32LE(4) + (isRegular ? raw.readUInt32LE(108) * 2 ** 32 : 0),
     links: raw.readUInt16LE(26),
     sectors: raw.readUInt32LE(28) + raw.readUInt16LE(116) * 2 ** 32,
     flags: raw.readUInt32LE(32),
-    generation: raw.readUInt32LE(100),
-    atime: parseTime(raw, 8, 140),
-    ctime: parseTime(raw, 12, 132),
-    mtime: parseTime(raw, 16, 136),
-    crtime: parseTime(raw, 144, 148),
-    iBlock: raw.subarray(40, 100),
+    atime: time(8, 140),
+    ctime: time(12, 132),
+    mtime: time(16, 136),
+    crtime: extraBytes >= 20 ? time(144, 148) : { sec: 0, nsec: 0 },
+    // A copy: the block that it was read with would stay in memory for as long as the inode.
+    iBlock: Buffer.from(raw.subarray(40, 100)),
     xattrBlock: raw.readUInt32LE(104) + raw.readUInt16LE(118) * 2 ** 32,
-    tail: raw.subarray(128 + raw.readUInt16LE(128)),
+    tail: raw.subarray(GOOD_OLD_INODE_BYTES + extraBytes),
   };
+}
+
+function checkInode(raw: Buffer, number: number, inodeSeed: number): void {
+  const zeroed = Buffer.from(raw);
+  zeroed.writeUInt16LE(0, 124);
+  // An unused inode, and one of 128 bytes, has no extra fields, and so no place for the upper half.
+  const hasUpper = raw.length > GOOD_OLD_INODE_BYTES && raw.readUInt16LE(128) !== 0;
+  if (hasUpper) zeroed.writeUInt16LE(0, 130);
+  const checksum = crc32c(inodeSeed, zeroed);
+  const isSame =
+    raw.readUInt16LE(124) === (checksum & 0xffff) && (!hasUpper || raw.readUInt16LE(130) === checksum >>> 16);
+  if (!isSame) throw damaged(`the checksum of inode ${number} is wrong`);
+}
+
+/** The numbers of a device node: in one of two encodings, by which of the first two words is used. */
+export function deviceNumbers({ iBlock }: DiskInode): { readonly major: number; readonly minor: number } {
+  const old = iBlock.readUInt32LE(0);
+  if (old !== 0) return { major: (old >>> 8) & 0xff, minor: old & 0xff };
+  const wide = iBlock.readUInt32LE(4);
+  return { major: (wide >>> 8) & 0xfff, minor: ((wide >>> 20) << 8) | (wide & 0xff) };
 }
 
 /** The entries of a directory block, without those that are unused. Its tail must be there, and its checksum right. */
 export function parseDirBlock(block: Buffer, inodeSeed: number, where: string): DiskEntry[] {
-  const tail = BLOCK_BYTES - 12;
-  const hasTail =
-    block.readUInt32LE(tail) === 0 && block.readUInt16LE(tail + 4) === 12 && block.readUInt16LE(tail + 6) === 0xde00;
-  if (!hasTail || block.readUInt32LE(tail + 8) !== crc32c(inodeSeed, block, 0, tail)) {
+  const tail = block.length - 12;
+  if (!hasDirTail(block) || block.readUInt32LE(tail + 8) !== crc32c(inodeSeed, block, 0, tail)) {
     throw damaged(`the checksum of ${where} is wrong`);
   }
   return parseEntries(block, tail, where);
+}
+
+function hasDirTail(block: Buffer): boolean {
+  const tail = block.length - 12;
+  return (
+    block.readUInt32LE(tail) === 0 && block.readUInt16LE(tail + 4) === 12 && block.readUInt16LE(tail + 6) === 0xde00
+  );
+}
+
+/**
+ * The entries of any block of a directory, as those that know no hash trees see it: an inner block of one is empty but for
+ * "." and "..". The checksum is compared where there is one; that of an inner block is not.
+ */
+export function parseAnyDirBlock(block: Buffer, inodeSeed: number | undefined, where: string): DiskEntry[] {
+  if (inodeSeed !== undefined && hasDirTail(block)) return parseDirBlock(block, inodeSeed, where);
+  return parseEntries(block, block.length, where);
+}
+
+/** The entries of a directory that is kept in its inode: after the number of its parent, and on in an attribute. */
+export function parseInlineDir(data: Buffer, inBlock: number, where: string): DiskEntry[] {
+  const first = data.subarray(4, Math.min(inBlock, data.length));
+  const rest = data.subarray(Math.min(inBlock, data.length));
+  return [first, rest].flatMap((part) => parseEntries(part, part.length, where));
 }
 
 /** An inner block of a hash tree: the names in it ("." and ".." in the root) and the logical blocks that it points at. */
@@ -191,7 +152,8 @@ export function parseIndexBlock(block: Buffer, inodeSeed: number, at: { isRoot: 
 function parseEntries(block: Buffer, end: number, where: string): DiskEntry[] {
   const entries: DiskEntry[] = [];
   for (let at = 0; at < end; ) {
-    const length = block.readUInt16LE(at + 4);
+    if (at + 8 > end) throw damaged(`${where} ends within an entry`);
+    const length = recordBytes(block.readUInt16LE(at + 4), end);
     const nameLength = block.readUInt8(at + 6);
     if (length < 8 + nameLength || length % 4 !== 0 || at + length > end) {
       throw damaged(`${where} has an entry of ${length} bytes at ${at}`);
@@ -204,6 +166,11 @@ function parseEntries(block: Buffer, end: number, where: string): DiskEntry[] {
   return entries;
 }
 
+/** In blocks of 64 KiB, which 16 bits cannot count, a record that takes a whole one says 0 or 65535. */
+function recordBytes(written: number, end: number): number {
+  return end > 65_535 && (written === 0 || written === 65_535) ? 65_536 : written;
+}
+
 export type RawXattr = { readonly index: number; readonly name: ByteString; readonly value: Buffer };
 
 /** The attributes behind an inode's fields. */
@@ -212,13 +179,14 @@ export function parseInodeXattrs(tail: Buffer): RawXattr[] {
   return parseXattrs(tail.subarray(4), 0);
 }
 
-/** The attributes of a block; checks its checksum, which covers where it lies. */
-export function parseXattrBlock(block: Buffer, address: number, seed: number): RawXattr[] {
+/** The attributes of a block; checks its checksum, which covers where it lies, unless there is no `seed`. */
+export function parseXattrBlock(block: Buffer, address: number, seed: number | undefined): RawXattr[] {
   const number = Buffer.alloc(8);
   number.writeBigUInt64LE(BigInt(address));
   const zeroed = Buffer.from(block);
   zeroed.writeUInt32LE(0, 16);
-  if (block.readUInt32LE(0) !== XATTR_MAGIC || block.readUInt32LE(16) !== crc32c(crc32c(seed, number), zeroed)) {
+  if (block.readUInt32LE(0) !== XATTR_MAGIC) throw damaged(`its attribute block ${address} is none`);
+  if (seed !== undefined && block.readUInt32LE(16) !== crc32c(crc32c(seed, number), zeroed)) {
     throw damaged(`the checksum of its attribute block ${address} is wrong`);
   }
   return parseXattrs(block, 32);
@@ -228,6 +196,8 @@ function parseXattrs(area: Buffer, first: number): RawXattr[] {
   const xattrs: RawXattr[] = [];
   for (let at = first; at + 16 <= area.length && area.readUInt32LE(at) !== 0; ) {
     const nameLength = area.readUInt8(at);
+    if (at + 16 + nameLength > area.length) throw damaged("the name of an extended attribute does not end");
+    if (area.readUInt32LE(at + 4) !== 0) throw damaged("it keeps an extended attribute in another inode (ea_inode)");
     const from = area.readUInt16LE(at + 2);
     const to = from + area.readUInt32LE(at + 8);
     if (to > area.length) throw damaged("an extended attribute points past its area");
@@ -238,7 +208,9 @@ function parseXattrs(area: Buffer, first: number): RawXattr[] {
   return xattrs;
 }
 
-function parseTime(raw: Buffer, secondsAt: number, extraAt: number): Mtime {
+/** What is behind the first 128 bytes of an inode may be there or not. */
+function parseTime(raw: Buffer, secondsAt: number, extraAt: number, extraBytes: number): Mtime {
+  if (extraAt + 4 > GOOD_OLD_INODE_BYTES + extraBytes) return { sec: raw.readInt32LE(secondsAt), nsec: 0 };
   const extra = raw.readUInt32LE(extraAt);
   return { sec: raw.readInt32LE(secondsAt) + (extra % 4) * 2 ** 32, nsec: Math.floor(extra / 4) };
 }

@@ -1,13 +1,10 @@
-import { closeSync, openSync, readSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import type { ByteString } from "../../../lib/bytes.ts";
 import { aclFromDisk } from "../structures/acl.ts";
 import {
   BLOCK_BYTES,
-  DESCRIPTOR_BYTES,
   EXT4_EXTENTS_FL,
   EXT4_INDEX_FL,
-  EXTENT_MAGIC,
-  INODE_BYTES,
   ROOT_INODE,
   S_IFDIR,
   SUPERBLOCK_BYTES,
@@ -19,37 +16,39 @@ import {
   XATTR_USER,
 } from "../structures/constants.ts";
 import { crc32c } from "../structures/crc32c.ts";
+import { extentRuns, indirectRuns, type MappedRun } from "./block-map.ts";
 import {
   type DiskEntry,
   type DiskInode,
-  damaged,
-  type GroupDescriptor,
-  parseDescriptor,
+  parseAnyDirBlock,
   parseDirBlock,
   parseIndexBlock,
+  parseInlineDir,
   parseInode,
   parseInodeXattrs,
-  parseSuperblock,
   parseXattrBlock,
   type RawXattr,
-  type Superblock,
   seedOfInode,
 } from "./read-structures.ts";
+import { damaged, type GroupDescriptor, parseDescriptor, parseSuperblock, type Superblock } from "./superblock.ts";
 
-export type { DiskEntry, DiskInode, Superblock } from "./read-structures.ts";
-
-/** `count` blocks of a file from block `logical` on are at block `physical` of the image. */
-export type MappedRun = { readonly logical: number; readonly physical: number; readonly count: number };
+export type { MappedRun } from "./block-map.ts";
+export type { DiskEntry, DiskInode } from "./read-structures.ts";
 
 /** A name in the image; `path` has no leading slash and the root's is empty. */
 export type ImageEntry = { readonly path: string; readonly inode: DiskInode };
 
 const TYPE_MASK = 0o170000;
+/** i_flags, and how many bytes of an inode are a map or the data itself. */
+const INLINE_DATA_FL = 0x10000000;
+const INLINE_BYTES = 60;
+const XATTR_SYSTEM = 7;
 const TABLE_BLOCKS_READ = 16;
 
 /**
  * An open ext4 image. Everything read is checked against its metadata checksum; a mismatch and a structure that makes no
- * sense throw a `verify` error. Reads are synchronous: nearly all are of one block. Understands what fledge writes: 4 KiB blocks, extents, 32-byte descriptors.
+ * sense throw a `verify` error. Reads are synchronous: nearly all are of one block. `names` and `map` read any ext4;
+ * `entries` and `runs` what fledge writes, and are as strict as `--verify` is.
  */
 export class Ext4Reader {
   readonly superblock: Superblock;
@@ -68,13 +67,11 @@ export class Ext4Reader {
     const fd = typeof image === "number" ? image : openSync(image, "r");
     try {
       const superblock = parseSuperblock(readExactly(fd, SUPERBLOCK_OFFSET, SUPERBLOCK_BYTES));
-      const table = readExactly(fd, BLOCK_BYTES, superblock.groups * DESCRIPTOR_BYTES);
-      const groups = Array.from({ length: superblock.groups }, (_, group) =>
-        parseDescriptor(
-          table.subarray(group * DESCRIPTOR_BYTES, (group + 1) * DESCRIPTOR_BYTES),
-          group,
-          superblock.seed,
-        ),
+      const { groups: count, descriptorBytes, firstBlock, blockBytes, blocks } = superblock;
+      if (fstatSync(fd).size < blocks * blockBytes) throw damaged(`the image ends before byte ${blocks * blockBytes}`);
+      const table = readExactly(fd, (firstBlock + 1) * blockBytes, count * descriptorBytes);
+      const groups = Array.from({ length: count }, (_, group) =>
+        parseDescriptor(table.subarray(group * descriptorBytes, (group + 1) * descriptorBytes), group, superblock),
       );
       return new Ext4Reader(fd, superblock, groups);
     } catch (error) {
@@ -111,17 +108,18 @@ export class Ext4Reader {
   }
 
   inode(number: number): DiskInode {
-    const { inodes, inodesPerGroup, seed } = this.superblock;
+    const { inodes, inodesPerGroup, inodeBytes, blockBytes } = this.superblock;
     if (number < 1 || number > inodes) throw damaged(`there is no inode ${number}`);
     const group = this.#groups[Math.floor((number - 1) / inodesPerGroup)] as GroupDescriptor;
-    const offset = ((number - 1) % inodesPerGroup) * INODE_BYTES;
-    const block = this.#tableBlock(group.inodeTable + Math.floor(offset / BLOCK_BYTES));
-    return parseInode(block.subarray(offset % BLOCK_BYTES, (offset % BLOCK_BYTES) + INODE_BYTES), number, seed);
+    const offset = ((number - 1) % inodesPerGroup) * inodeBytes;
+    const block = this.#tableBlock(group.inodeTable + Math.floor(offset / blockBytes));
+    const at = offset % blockBytes;
+    return parseInode(block.subarray(at, at + inodeBytes), number, this.superblock);
   }
 
   /** The names in a directory, "." and ".." among them. Of a hash tree every block must be in its place. */
   entries(inode: DiskInode): DiskEntry[] {
-    const inodeSeed = seedOfInode(this.superblock.seed, inode.number, inode.generation);
+    const inodeSeed = seedOfInode(this.superblock.seed, inode.number, 0);
     const isIndexed = (inode.flags & EXT4_INDEX_FL) !== 0;
     const entries: DiskEntry[] = [];
     const leaves = new Set<number>();
@@ -151,32 +149,58 @@ export class Ext4Reader {
     return entries;
   }
 
-  /** The extents of an inode in order, those of the whole tree. */
-  runs(inode: DiskInode): MappedRun[] {
-    if ((inode.flags & EXT4_EXTENTS_FL) === 0) return [];
-    const runs: MappedRun[] = [];
-    this.#walkExtents(inode.iBlock, inode, runs);
-    for (const [i, run] of runs.entries()) {
-      const before = runs[i - 1];
-      if (before && before.logical + before.count > run.logical) throw damaged("its extents overlap");
-      if (run.physical + run.count > this.superblock.blocks) throw damaged("an extent of it lies past the end");
+  /** What a directory of any ext4 has, "." and ".." among it, its hash tree being taken for the blocks that it is in. */
+  names(inode: DiskInode): DiskEntry[] {
+    const { seed, hasChecksums, blockBytes } = this.superblock;
+    if ((inode.flags & INLINE_DATA_FL) !== 0) {
+      return parseInlineDir(this.inlineData(inode), INLINE_BYTES, "its inode");
     }
-    return runs;
+    const inodeSeed = hasChecksums ? seedOfInode(seed, inode.number, inode.generation) : undefined;
+    const entries: DiskEntry[] = [];
+    for (const run of this.map(inode)) {
+      for (let i = 0; i < run.count && (run.logical + i) * blockBytes < inode.size; i++) {
+        const where = `its directory block ${run.logical + i}`;
+        for (const entry of parseAnyDirBlock(this.readBlock(run.physical + i), inodeSeed, where)) entries.push(entry);
+      }
+    }
+    return entries;
+  }
+
+  /** The extents of an inode in order, those of the whole tree; one that is unwritten, as fledge writes none, is refused. */
+  runs(inode: DiskInode): MappedRun[] {
+    return (inode.flags & EXT4_EXTENTS_FL) === 0 ? [] : extentRuns(this, inode, "refused");
+  }
+
+  /** Where the bytes of a file of any ext4 are, whatever its inode has for a map; what is left out are zeros. */
+  map(inode: DiskInode): MappedRun[] {
+    if ((inode.flags & EXT4_EXTENTS_FL) !== 0) return extentRuns(this, inode, "skipped");
+    return indirectRuns(this, inode);
+  }
+
+  /** The bytes that a small file has in its inode (`inline_data`): first in its map's place, then in an attribute. */
+  inlineData(inode: DiskInode): Buffer {
+    const rest = parseInodeXattrs(inode.tail).find(isInlineData)?.value ?? Buffer.alloc(0);
+    return Buffer.concat([inode.iBlock, rest]).subarray(0, inode.size);
   }
 
   /** Extended attributes by full name, ACLs in the form of the system calls. */
   xattrs(inode: DiskInode): Map<ByteString, Buffer> {
     const raw = parseInodeXattrs(inode.tail);
     if (inode.xattrBlock !== 0) {
-      raw.push(...parseXattrBlock(this.readBlock(inode.xattrBlock), inode.xattrBlock, this.superblock.seed));
+      const { seed, hasChecksums } = this.superblock;
+      const block = this.readBlock(inode.xattrBlock);
+      raw.push(...parseXattrBlock(block, inode.xattrBlock, hasChecksums ? seed : undefined));
     }
-    return new Map(raw.map(toXattr));
+    return new Map(raw.filter((xattr) => !isInlineData(xattr)).map(toXattr));
   }
 
   symlinkTarget(inode: DiskInode): string {
-    if ((inode.flags & EXT4_EXTENTS_FL) === 0) return inode.iBlock.toString("latin1", 0, inode.size);
-    const [run] = this.runs(inode);
-    if (!run || inode.size >= BLOCK_BYTES) throw damaged("its target is nowhere");
+    if ((inode.flags & INLINE_DATA_FL) !== 0) return this.inlineData(inode).toString("latin1");
+    if ((inode.flags & EXT4_EXTENTS_FL) === 0 && inode.size <= inode.iBlock.length) {
+      return inode.iBlock.toString("latin1", 0, inode.size);
+    }
+    const [run] = this.map(inode);
+    if (!run || inode.size >= this.superblock.blockBytes) throw damaged("its target is nowhere");
     const block = this.readBlock(run.physical);
     if (!isZero(block, inode.size)) throw damaged("its target does not end where its size says");
     return block.toString("latin1", 0, inode.size);
@@ -187,7 +211,14 @@ export class Ext4Reader {
   }
 
   readBlocks(block: number, count: number): Buffer {
-    return readExactly(this.#fd, block * BLOCK_BYTES, count * BLOCK_BYTES);
+    const { blocks, blockBytes } = this.superblock;
+    if (block + count > blocks) throw damaged(`it points at block ${block + count - 1}, past the end`);
+    return readExactly(this.#fd, block * blockBytes, count * blockBytes);
+  }
+
+  /** Fills `out` with bytes of the image. */
+  readInto(out: Buffer, position: number): void {
+    fill(this.#fd, out, position);
   }
 
   /** Every name in the image in preorder, siblings as the directories have them. */
@@ -204,43 +235,16 @@ export class Ext4Reader {
     }
   }
 
-  #walkExtents(node: Buffer, inode: DiskInode, runs: MappedRun[]): void {
-    if (node.readUInt16LE(0) !== EXTENT_MAGIC) throw damaged("a node of its extent tree has no magic number");
-    const count = node.readUInt16LE(2);
-    const depth = node.readUInt16LE(6);
-    if (count > node.readUInt16LE(4) || 12 + count * 12 > node.length)
-      throw damaged("a node of its extent tree is too full");
-    for (let at = 12; at < 12 + count * 12; at += 12) {
-      const logical = node.readUInt32LE(at);
-      if (depth === 0) {
-        const length = node.readUInt16LE(at + 4);
-        if (length === 0 || length > 32_768) throw damaged("an extent of it is empty or unwritten");
-        runs.push({
-          logical,
-          count: length,
-          physical: node.readUInt16LE(at + 6) * 2 ** 32 + node.readUInt32LE(at + 8),
-        });
-        continue;
-      }
-      const child = this.readBlock(node.readUInt16LE(at + 8) * 2 ** 32 + node.readUInt32LE(at + 4));
-      const seed = seedOfInode(this.superblock.seed, inode.number, inode.generation);
-      if (child.readUInt32LE(4092) !== crc32c(seed, child.subarray(0, 4092))) {
-        throw damaged("the checksum of a node of its extent tree is wrong");
-      }
-      if (child.readUInt16LE(6) !== depth - 1) throw damaged("its extent tree has the wrong depth");
-      this.#walkExtents(child, inode, runs);
-    }
-  }
-
   /** Inodes are asked for in order; one read serves many. */
   #tableBlock(block: number): Buffer {
+    const { blocks, blockBytes } = this.superblock;
     const { first, bytes } = this.#tableCache;
-    if (first === -1 || block < first || (block - first) * BLOCK_BYTES >= bytes.length) {
-      const count = Math.min(TABLE_BLOCKS_READ, this.superblock.blocks - block);
+    if (first === -1 || block < first || (block - first) * blockBytes >= bytes.length) {
+      const count = Math.max(1, Math.min(TABLE_BLOCKS_READ, blocks - block));
       this.#tableCache = { first: block, bytes: this.readBlocks(block, count) };
     }
-    const at = (block - this.#tableCache.first) * BLOCK_BYTES;
-    return this.#tableCache.bytes.subarray(at, at + BLOCK_BYTES);
+    const at = (block - this.#tableCache.first) * blockBytes;
+    return this.#tableCache.bytes.subarray(at, at + blockBytes);
   }
 }
 
@@ -248,7 +252,12 @@ const NAMESPACES: ReadonlyMap<number, string> = new Map([
   [XATTR_USER, "user."],
   [XATTR_TRUSTED, "trusted."],
   [XATTR_SECURITY, "security."],
+  [XATTR_SYSTEM, "system."],
 ]);
+
+function isInlineData({ index, name }: RawXattr): boolean {
+  return index === XATTR_SYSTEM && name === "data";
+}
 
 function toXattr({ index, name, value }: RawXattr): [ByteString, Buffer] {
   if (index === XATTR_ACL_ACCESS) return ["system.posix_acl_access" as ByteString, aclFromDisk(value, "its ACL")];
@@ -261,12 +270,16 @@ function toXattr({ index, name, value }: RawXattr): [ByteString, Buffer] {
 
 function readExactly(fd: number, position: number, length: number): Buffer {
   const out = Buffer.allocUnsafe(length);
-  for (let done = 0; done < length; ) {
-    const bytesRead = readSync(fd, out, done, length - done, position + done);
-    if (bytesRead === 0) throw damaged(`the image ends before byte ${position + length}`);
+  fill(fd, out, position);
+  return out;
+}
+
+function fill(fd: number, out: Buffer, position: number): void {
+  for (let done = 0; done < out.length; ) {
+    const bytesRead = readSync(fd, out, done, out.length - done, position + done);
+    if (bytesRead === 0) throw damaged(`the image ends before byte ${position + out.length}`);
     done += bytesRead;
   }
-  return out;
 }
 
 function zeroBits(bitmap: Buffer, count: number): number {

@@ -3,13 +3,14 @@ import {
   BLOCK_BYTES,
   DESCRIPTOR_BYTES,
   FIRST_INODE,
+  INODE_BYTES,
   JOURNAL_INODE,
   ROOT_INODE,
   SUPERBLOCK_BYTES,
 } from "../structures/constants.ts";
 import { crc32c } from "../structures/crc32c.ts";
 import { type Ext4Reader, isZero } from "./read.ts";
-import { damaged } from "./read-structures.ts";
+import { damaged } from "./superblock.ts";
 
 const SUPERBLOCK_AT = 1024;
 const GROUP_NUMBER_AT = 90;
@@ -22,6 +23,10 @@ const LOST_FOUND = "lost+found" as ByteString;
  * inodes and the journal. All that a kernel or e2fsck would check of it, and the padding. Throws a `verify` error.
  */
 export function checkMetadata(reader: Ext4Reader): void {
+  const { blockBytes, inodeBytes, descriptorBytes, hasChecksums } = reader.superblock;
+  if (blockBytes !== BLOCK_BYTES) throw damaged("the block size is not 4096");
+  if (inodeBytes !== INODE_BYTES) throw damaged("the inode size is not 256");
+  if (!hasChecksums || descriptorBytes !== DESCRIPTOR_BYTES) throw damaged("its features are not those of fledge's");
   reader.checkBitmaps();
   checkCopies(reader);
   for (let number = 1; number < FIRST_INODE; number++) {

@@ -7,6 +7,7 @@ import type { FileInode, InodeType } from "../../../rootfs/node.ts";
 import type { SealedEntry, SealedInode, SealedTree } from "../../../rootfs/seal.ts";
 import { BLOCK_BYTES } from "../structures/constants.ts";
 import { type DiskEntry, type DiskInode, Ext4Reader, type MappedRun } from "./read.ts";
+import { deviceNumbers } from "./read-structures.ts";
 import { checkLostFound, checkMetadata } from "./verify-metadata.ts";
 
 const LOST_FOUND = "lost+found" as ByteString;
@@ -65,6 +66,7 @@ type Links = { readonly numbers: Uint32Array; readonly parents: Uint32Array; rea
 async function compareInode(reader: Ext4Reader, { inode }: SealedEntry, links: Links): Promise<void> {
   const { node, mtime } = inode;
   const disk = reader.inode(links.numbers[inode.index] as number);
+  expectSame("generation", disk.generation, 0);
   expectSame("type", typeOf(disk), FILE_TYPES[node.type].mode.toString(8));
   expectSame("mode", (disk.mode & 0o7777).toString(8), (node.mode & 0o7777).toString(8));
   expectSame("owner", `${disk.uid}:${disk.gid}`, `${node.uid}:${node.gid}`);
@@ -226,11 +228,9 @@ function typeOf(disk: DiskInode): string {
   return (disk.mode & 0o170000).toString(8);
 }
 
-function deviceOf({ iBlock }: DiskInode): string {
-  const old = iBlock.readUInt32LE(0);
-  if (old !== 0) return `${old >>> 8}:${old & 0xff}`;
-  const wide = iBlock.readUInt32LE(4);
-  return `${(wide >>> 8) & 0xfff}:${((wide >>> 20) << 8) | (wide & 0xff)}`;
+function deviceOf(disk: DiskInode): string {
+  const { major, minor } = deviceNumbers(disk);
+  return `${major}:${minor}`;
 }
 
 function named<T>(where: string, compare: () => T): T {

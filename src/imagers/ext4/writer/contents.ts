@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, openSync, read, readSync } from "node:fs";
-import { segmentsOf, unreadable } from "../../../rootfs/content.ts";
+import { readRangeSync, segmentsOf, unreadable } from "../../../rootfs/content.ts";
 import { assertAsFound, changed, openFlagsOf } from "../../../rootfs/host-file.ts";
 import type { Content, FileInode } from "../../../rootfs/node.ts";
 import { ASYNC_BYTES, StoredReader, storedBytesOf } from "../../../rootfs/stored.ts";
@@ -24,6 +24,9 @@ export class ContentReader {
     const length = Math.max(0, Math.min(out.length, file.size - at));
     if (length < out.length) out.fill(0, Math.max(0, length));
     switch (content.kind) {
+      case "image":
+        readRangeSync(file, at, length).copy(out);
+        return undefined;
       case "inline":
         out.set(content.bytes.subarray(at, at + out.length));
         return undefined;

@@ -1,7 +1,7 @@
 import { sha256 } from "../lib/digest.ts";
-import type { Plan } from "../pipeline/plan.ts";
-import { need, type PlannedStage } from "../pipeline/planned-stage.ts";
 import { sealManifest } from "../volant/write.ts";
+import type { Plan } from "./plan.ts";
+import { need, type PlannedStage } from "./planned-stage.ts";
 
 /** A plan without what reads or writes the artifact: the tree is made and checked, the manifest rendered and checked. */
 export function inMemory(plan: Plan): Plan {

@@ -1,0 +1,34 @@
+import type { Command } from "../commands.ts";
+import { LOOKING_FLAGS, type LookingArgs, TARGET, withImage, wordsOf } from "../inspect-targets.ts";
+import { print, printJson } from "../terminal.ts";
+
+export const diff: Command = {
+  meta: { name: "diff", description: "Say how two artifacts, images or plugins differ" },
+  args: {
+    a: TARGET,
+    b: { ...TARGET, valueHint: "TARGET", description: "What to compare it with" },
+    ...LOOKING_FLAGS,
+  },
+  examples: [
+    ["old.img new.img", "exits 1 when they differ"],
+    ["web nginx:alpine", "what a recipe adds to its image"],
+    ["old.img new.img --json | jq '.differences[].path'", "for scripts"],
+  ],
+  run: ({ args }) => compare(args as unknown as LookingArgs),
+};
+
+async function compare(args: LookingArgs): Promise<number> {
+  const [one = "", other = ""] = wordsOf(args, "diff TARGET TARGET", { least: 2, most: 2 });
+  const [{ diffImages }, { diffLines }] = await Promise.all([
+    import("../../inspect/diff.ts"),
+    import("../render/inspect.ts"),
+  ]);
+  return await withImage(one, args, (a) =>
+    withImage(other, args, async (b, signal) => {
+      const found = await diffImages(a, b, { signal });
+      if (args.json) printJson(found, 2);
+      else print(diffLines(found));
+      return found.isSame ? 0 : 1;
+    }),
+  );
+}
