@@ -1,2 +1,2 @@
-export { type Pulled, type PullOptions, pullPlugin } from "./pull.ts";
-export { type Built, type Pushed, pushPlugin } from "./push.ts";
+export { type Pulled, pullPlugin } from "./pull.ts";
+export { type Pushed, pushPlugin } from "./push.ts";

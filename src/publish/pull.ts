@@ -22,7 +22,7 @@ import type { Manifest } from "../volant/schema.ts";
 import { type PushedPlugin, pluginIn } from "./format.ts";
 
 /** Which plugin to pull, and where to. */
-export type PullOptions = {
+type PullOptions = {
   /** Absolute; made when it is not there. */
   readonly outDir: string;
   /** Default the host's. */

@@ -26,7 +26,7 @@ import {
 } from "./format.ts";
 
 /** A build and the plugin that it is of. */
-export type Built = { readonly plugin: ResolvedPlugin; readonly result: BuildResult };
+type Built = { readonly plugin: ResolvedPlugin; readonly result: BuildResult };
 
 /** What a push left in the registry. Sizes in bytes. */
 export type Pushed = {
