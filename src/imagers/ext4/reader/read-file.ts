@@ -37,7 +37,7 @@ export function readFileIn(reader: Ext4Reader, path: string): Buffer | undefined
   const inode = findInode(reader, path);
   if (inode === undefined || (inode.mode & TYPE_MASK) !== S_IFREG) return undefined;
   const bytes = Buffer.alloc(inode.size);
-  for (const { logical, physical, count } of reader.runs(inode)) {
+  for (const { logical, physical, count } of reader.map(inode)) {
     const used = Math.min(count, Math.ceil(inode.size / BLOCK_BYTES) - logical);
     if (used > 0) reader.readBlocks(physical, used).copy(bytes, logical * BLOCK_BYTES);
   }
@@ -46,7 +46,7 @@ export function readFileIn(reader: Ext4Reader, path: string): Buffer | undefined
 
 function childOf(reader: Ext4Reader, folder: DiskInode, name: ByteString): DiskInode | undefined {
   if ((folder.mode & TYPE_MASK) !== S_IFDIR) return undefined;
-  const entry = reader.entries(folder).find((one) => one.name === name);
+  const entry = reader.names(folder).find((one) => one.name === name);
   return entry === undefined ? undefined : reader.inode(entry.inodeNumber);
 }
 
