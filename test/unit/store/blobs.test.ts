@@ -129,7 +129,7 @@ describe("blobs", () => {
 
 describe("several processes", () => {
   const program = (url: string) => `
-    import { download } from "./src/lib/download.ts";
+    import { download } from "./src/lib/network/download.ts";
     import { ensureBlob } from "./src/store/blobs.ts";
     import { testContext } from "./test/helpers/context.ts";
     const signal = new AbortController().signal;

@@ -160,7 +160,10 @@ export class Ext4Reader {
     for (const run of this.map(inode)) {
       for (let i = 0; i < run.count && (run.logical + i) * blockBytes < inode.size; i++) {
         const where = `its directory block ${run.logical + i}`;
-        for (const entry of parseAnyDirBlock(this.readBlock(run.physical + i), inodeSeed, where)) entries.push(entry);
+        // The root of a hash tree still has the tail of the block that it was before, with a checksum of its own in it.
+        const isRoot = run.logical + i === 0 && (inode.flags & EXT4_INDEX_FL) !== 0;
+        const blockSeed = isRoot ? undefined : inodeSeed;
+        for (const entry of parseAnyDirBlock(this.readBlock(run.physical + i), blockSeed, where)) entries.push(entry);
       }
     }
     return entries;
