@@ -7,7 +7,7 @@ import { describeWith, requireRoot, requireTools, unmet } from "../helpers/requi
 describe("qemuArgs", () => {
   it("has no devices but the serial port unless asked", () => {
     expect(qemuArgs({ initrd: "i" }, "k").join(" ")).toBe(
-      "-accel tcg -cpu max -m 256 -nodefaults -display none -serial stdio -no-reboot -kernel k -initrd i -append console=ttyS0 panic=-1",
+      "-accel tcg -cpu max -m 256 -nodefaults -display none -serial stdio -no-reboot -kernel k -initrd i -append console=ttyS0 panic=-1 no_timer_check",
     );
   });
 
@@ -15,7 +15,7 @@ describe("qemuArgs", () => {
     const drives = [{ path: "/a,b", format: "raw", readonly: true } as const];
     const args = qemuArgs({ initrd: "i", append: "quiet", drives, forwards: [{ hostPort: 8080, guestPort: 80 }] }, "k");
     expect(args.slice(args.indexOf("-append"))).toEqual([
-      ...["-append", "console=ttyS0 panic=-1 quiet"],
+      ...["-append", "console=ttyS0 panic=-1 no_timer_check quiet"],
       ...["-drive", "if=virtio,file=/a,,b,format=raw,readonly=on"],
       ...["-netdev", "user,id=net0,hostfwd=tcp:127.0.0.1:8080-:80", "-device", "virtio-net-pci,netdev=net0"],
     ]);

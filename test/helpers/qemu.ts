@@ -10,7 +10,7 @@ export type BootOptions = {
   readonly initrd: string;
   /** A bzImage; by default the newest of the cloud kernels that test/setup.sh installs. */
   readonly kernel?: string;
-  /** Words for the guest's command line, after `console=ttyS0 panic=-1`. */
+  /** Words for the guest's command line, after `console=ttyS0 panic=-1 no_timer_check`. */
   readonly append?: string;
   /**
    * Virtio disks, in order. The cloud kernels have virtio as modules, so that the guest's initramfs has to load
@@ -76,7 +76,7 @@ export function qemuArgs(options: BootOptions, kernel: string): string[] {
     ["-nodefaults", "-display", "none", "-serial", "stdio", "-no-reboot"],
     ["-kernel", kernel],
     ["-initrd", options.initrd],
-    ["-append", `console=ttyS0 panic=-1 ${options.append ?? ""}`.trim()],
+    ["-append", `console=ttyS0 panic=-1 no_timer_check ${options.append ?? ""}`.trim()],
     ...(options.drives ?? []).map(driveArgs),
     options.forwards === undefined ? [] : networkArgs(options.forwards),
   ].flat();

@@ -7,7 +7,7 @@ const SPEC = { kernel: "/k", commandLine: "console=ttyS0", memoryMb: 256, cpus: 
 test("a guest without disk, initramfs and ports", () => {
   const line = qemuArgs(SPEC, "tcg").join(" ");
   expect(line).toContain("-machine q35 -accel tcg -cpu max -m 256 -smp 2 ");
-  expect(line).toContain("-kernel /k -append console=ttyS0 -netdev user,id=net0 ");
+  expect(line).toContain("-kernel /k -append console=ttyS0 no_timer_check -netdev user,id=net0 ");
   expect(line).not.toMatch(/-initrd|-drive/);
 });
 
@@ -16,6 +16,7 @@ test("the disk is written to only when it is kept, and commas in names are no op
   expect(disk(false)).toContain("file=/a,,b.img,snapshot=on -device virtio-blk-pci");
   expect(disk(true)).toContain("snapshot=off");
   expect(disk(true)).toContain("-accel kvm -cpu host");
+  expect(disk(true)).not.toContain("no_timer_check");
 });
 
 test("ports are forwarded from 127.0.0.1 alone", () => {
