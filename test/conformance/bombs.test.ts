@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { beforeAll, expect, test } from "vitest";
 import { BOMBS, type Bomb, harmless, PACKED } from "../helpers/bombs.ts";
+import { bundled } from "../helpers/bundled.ts";
 import { describeWith, requireTools } from "../helpers/requirements.ts";
 
 // Small layers made to do harm, each read by a process of its own, beside a harmless layer of the same size. The multiples
@@ -27,14 +28,14 @@ type Took = {
   readonly outcome: string;
 };
 
-const CHILD = fileURLToPath(new URL("../helpers/bomb-child.ts", import.meta.url));
+const child = await bundled(fileURLToPath(new URL("../helpers/bomb-child.ts", import.meta.url)));
 
 function read(blob: Buffer, limits: Bomb["limits"] = {}): Took {
   const dir = mkdtempSync(join(tmpdir(), "fledge-test-"));
   try {
     const path = join(dir, "blob");
     writeFileSync(path, blob);
-    const argv = ["--import", "tsx", CHILD, join(dir, "cache"), path, JSON.stringify(limits)];
+    const argv = [child, join(dir, "cache"), path, JSON.stringify(limits)];
     const { stdout, stderr } = spawnSync(process.execPath, argv, { encoding: "utf8", timeout: 240_000 });
     if (stdout === "") throw new Error(`it said nothing: ${stderr.slice(0, 2000)}`);
     return JSON.parse(stdout) as Took;

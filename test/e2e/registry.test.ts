@@ -8,6 +8,7 @@ import { isFledgeError } from "../../src/lib/errors.ts";
 import type { RegistriesOptions } from "../../src/registry/options.ts";
 import { openSource } from "../../src/sources/index.ts";
 import { pruneCache, verifyCache } from "../../src/store/manage.ts";
+import { bundled } from "../helpers/bundled.ts";
 import { noise } from "../helpers/http-server.ts";
 import { makeImage, makeIndex, sampleLayers, writeImages } from "../helpers/images.ts";
 import { pull, pullContext } from "../helpers/pull.ts";
@@ -41,6 +42,8 @@ async function failure(promise: Promise<unknown>) {
   if (!isFledgeError(error)) throw error ?? new Error("it did not fail");
   return error;
 }
+
+const pullChild = await bundled(fileURLToPath(new URL("../helpers/pull-child.ts", import.meta.url)));
 
 describeWith("a plain registry on localhost", [needsRegistry()], () => {
   let registry: Registry;
@@ -119,8 +122,7 @@ describeWith("several builds of one image", [needsRegistry()], () => {
   afterAll(() => registry.stop());
 
   const start = (cacheDir: string) => {
-    const script = fileURLToPath(new URL("../helpers/pull-child.ts", import.meta.url));
-    const args = ["--import", "tsx", script, cacheDir, `${registry.host}/team/big:v1`];
+    const args = [pullChild, cacheDir, `${registry.host}/team/big:v1`];
     const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
     const chunks: Buffer[] = [];
     child.stdout.on("data", (chunk: Buffer) => chunks.push(chunk));

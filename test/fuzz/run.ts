@@ -1,12 +1,12 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
+import { isMainThread, parentPort, Worker } from "node:worker_threads";
 import { isFledgeError } from "../../src/lib/errors.ts";
 import { MAX_INPUT_BYTES, mutate, randomFrom } from "./random.ts";
 import { corpusOf, READERS } from "./readers.ts";
 
-// npm run fuzz NAME [-- --minutes N | --seconds N] [--seed N]: feeds a reader changed inputs. A finding is what is thrown
+// npm run fuzz NAME... [-- --minutes N | --seconds N] [--seed N]: feeds readers changed inputs. A finding is what is thrown
 // that is no FledgeError, an input that takes too long, and memory that does not come back; its input is kept in
 // test/fuzz/crashes, from where it goes into test/fuzz/corpus as NAME-WHAT once it is mended.
 
@@ -21,42 +21,52 @@ const MEMORY_BYTES = 1024 * 2 ** 20;
 const HEAD_BYTES = 8;
 
 if (isMainThread) await main();
-else parentPort?.postMessage(await hunt(workerData as Job));
+else parentPort?.on("message", async (job: Job) => parentPort?.postMessage(await hunt(job)));
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: { minutes: { type: "string" }, seconds: { type: "string" }, seed: { type: "string" } },
   });
-  const [name = ""] = positionals;
-  if (READERS[name] === undefined) {
+  if (positionals.length === 0 || positionals.some((name) => READERS[name] === undefined)) {
     process.stderr.write(
-      `usage: npm run fuzz NAME -- [--minutes N] [--seed N]\nNAME is one of ${Object.keys(READERS).join(", ")}\n`,
+      `usage: npm run fuzz NAME... -- [--minutes N] [--seed N]\nNAME is one of ${Object.keys(READERS).join(", ")}\n`,
     );
     process.exitCode = 2;
     return;
   }
   const ms = values.seconds === undefined ? Number(values.minutes ?? 1) * 60_000 : Number(values.seconds) * 1000;
   const seed = Number(values.seed ?? Date.now() % 2 ** 31);
+  // A thread, which can be ended when it hangs, and on which tsx has to be asked for anew.
+  const start = `import("tsx/esm/api").then(({ register }) => (register(), import(${JSON.stringify(import.meta.url)})))`;
+  const worker = new Worker(start, { eval: true });
+  try {
+    for (const name of positionals) if (!(await isSound(worker, { name, seed, ms }))) return;
+  } finally {
+    await worker.terminate();
+  }
+}
+
+/** Whether a hunt finds nothing; what it finds is told and kept. */
+async function isSound(worker: Worker, job: Omit<Job, "shared">): Promise<boolean> {
+  const { name, seed } = job;
   process.stdout.write(`${name}: seed ${seed}\n`);
   const shared = new SharedArrayBuffer(HEAD_BYTES + MAX_INPUT_BYTES);
-  const { inputs, finding } = await watch({ name, seed, ms, shared });
+  const { inputs, finding } = await watch(worker, { ...job, shared });
   process.stdout.write(`${name}: ${inputs} inputs\n`);
-  if (finding === undefined) return;
+  if (finding === undefined) return true;
   mkdirSync(CRASHES, { recursive: true });
   const [, length = 0] = new Uint32Array(shared, 0, 2);
   const file = `${CRASHES}${name}-${seed}-${inputs}`;
   writeFileSync(file, Buffer.from(new Uint8Array(shared, HEAD_BYTES, length)));
   process.stderr.write(`${finding}\nits input is kept in ${file}\n`);
   process.exitCode = 1;
+  return false;
 }
 
-/** Runs the hunt on a thread, which can be ended when it hangs. */
-function watch(job: Job): Promise<Report> {
+function watch(worker: Worker, job: Job): Promise<Report> {
   const counts = new Uint32Array(job.shared, 0, 2);
-  // On a thread tsx has to be asked for anew.
-  const start = `import("tsx/esm/api").then(({ register }) => (register(), import(${JSON.stringify(import.meta.url)})))`;
-  const worker = new Worker(start, { eval: true, workerData: job });
+  worker.postMessage(job);
   return new Promise((resolve, reject) => {
     let seen = -1;
     const timer = setInterval(() => {
@@ -66,11 +76,11 @@ function watch(job: Job): Promise<Report> {
     }, HANG_MS);
     const end = (report: Report): void => {
       clearInterval(timer);
+      worker.removeAllListeners();
       resolve(report);
-      void worker.terminate();
     };
-    worker.on("message", end);
-    worker.on("error", (error) => {
+    worker.once("message", end);
+    worker.once("error", (error) => {
       clearInterval(timer);
       reject(error);
     });

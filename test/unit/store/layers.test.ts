@@ -10,6 +10,7 @@ import type { LayerEntry } from "../../../src/rootfs/layer.ts";
 import { INDEX, layerFolder, RECORD, TAR, writeRecord } from "../../../src/store/layer-entry.ts";
 import { openLayer, type StoredLayer, type WantedLayer } from "../../../src/store/layers.ts";
 import { listCache, pruneCache, verifyCache } from "../../../src/store/manage.ts";
+import { bundled } from "../../helpers/bundled.ts";
 import type { TestContext } from "../../helpers/context.ts";
 import { noise } from "../../helpers/http-server.ts";
 import { pullContext } from "../../helpers/pull.ts";
@@ -312,11 +313,12 @@ describe("the cache", () => {
   });
 });
 
+const storeChild = await bundled(fileURLToPath(new URL("../../helpers/store-child.ts", import.meta.url)));
+
 type ChildRun = { child: ChildProcess; output: Promise<string>; saw(text: string): Promise<void> };
 
 function runChild(args: string[]): ChildRun {
-  const script = fileURLToPath(new URL("../../helpers/store-child.ts", import.meta.url));
-  const child = spawn(process.execPath, ["--import", "tsx", script, ...args], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, [storeChild, ...args], { stdio: ["ignore", "pipe", "inherit"] });
   let text = "";
   child.stdout.on("data", (chunk: Buffer) => {
     text += chunk.toString();
