@@ -27,6 +27,8 @@ export type BuildOptions = {
   readonly verify?: boolean;
   /** Write the artifact also when it is there already, the same to the byte. Default false. */
   readonly force?: boolean;
+  /** What is built is to be the new baseline of the budget: `budgets.growth` is not asked. Default false. */
+  readonly baseline?: boolean;
   /**
    * Whether fledge.lock has to hold all that is fetched: what is missing in it, or stale, is an error before any work.
    * Default true when CI is set in `env` and there is a lock.

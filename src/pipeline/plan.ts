@@ -16,6 +16,7 @@ import { assertEntrypoint } from "./manifest-input.ts";
 import { namingWarnings, type Outputs, outputsOf } from "./outputs.ts";
 import type { PlannedStage } from "./planned-stage.ts";
 import { manifestStage, publishStage } from "./stages/artifact.ts";
+import { budgetStage } from "./stages/budget.ts";
 import { checkStage } from "./stages/check.ts";
 import { agentStage, busyboxStage, initStage, mappingsStage, skeletonStage } from "./stages/guest.ts";
 import { hooksStage } from "./stages/hooks.ts";
@@ -28,6 +29,8 @@ export type PlanOptions = {
   readonly verify?: boolean;
   /** Write the artifact also when it is there already, the same to the byte. Default false. */
   readonly force?: boolean;
+  /** What is built is to be the new baseline of the budget: `budgets.growth` is not asked. Default false. */
+  readonly baseline?: boolean;
 };
 
 /** What a build will do, as data: nothing has been fetched, run or written to find it out. */
@@ -112,6 +115,7 @@ function builtinStages(plugin: ResolvedPlugin, { source, imager, outputs, option
     options.verify ? verifyStage(imager) : undefined,
     hooks("image:written", "artifact"),
     ...(imager.isBootable ? [manifestStage(outputs), hooks("manifest:ready", "artifact")] : []),
+    plugin.budgets && budgetStage(plugin, plugin.budgets, outputs, options.baseline ?? false),
     publishStage(imager, outputs),
   ];
   return stages.filter((stage) => stage !== undefined);
