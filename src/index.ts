@@ -68,6 +68,8 @@ export { type ImageReport, inspectImage } from "./inspect/inspect.ts";
 export { type ListedEntry, type ListOptions, listImage } from "./inspect/list.ts";
 export { openImage } from "./inspect/open.ts";
 export type { InstalledPackage } from "./inspect/packages.ts";
+export type { Mapped } from "./inspect/page/groups.ts";
+export { buildPage, diffPage, inspectPage } from "./inspect/page/pages.ts";
 export type { ImageFormat, ImageReader, Loss, OpenOptions } from "./inspect/reader.ts";
 export type { SizedPath } from "./inspect/sizes.ts";
 export { type Explanation, explainPath } from "./inspect/why.ts";

@@ -59,6 +59,7 @@ const OWNERS: Readonly<Record<string, RegExp>> = {
   "toml-eslint-parser": /^config\//,
   picomatch: /^lib\/pattern\.ts$/,
   execa: /^lib\/process\/exec\.ts$/,
+  "d3-hierarchy": /^inspect\/page\/layout\.ts$/,
   undici: /^lib\/network\/http\.ts$/,
   "tar-stream": /^rootfs\/tar\//,
   citty: /^cli\//,
