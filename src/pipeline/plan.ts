@@ -18,6 +18,7 @@ import type { PlannedStage } from "./planned-stage.ts";
 import { manifestStage, publishStage } from "./stages/artifact.ts";
 import { budgetStage } from "./stages/budget.ts";
 import { checkStage } from "./stages/check.ts";
+import { filesStage } from "./stages/files.ts";
 import { agentStage, busyboxStage, initStage, mappingsStage, skeletonStage } from "./stages/guest.ts";
 import { hooksStage } from "./stages/hooks.ts";
 import { sealStage, verifyStage, writeStage } from "./stages/image.ts";
@@ -31,6 +32,8 @@ export type PlanOptions = {
   readonly force?: boolean;
   /** What is built is to be the new baseline of the budget: `budgets.growth` is not asked. Default false. */
   readonly baseline?: boolean;
+  /** Where to write the listing of what is in the artifact, with digests and origins; an absolute path. */
+  readonly files?: string;
 };
 
 /** What a build will do, as data: nothing has been fetched, run or written to find it out. */
@@ -116,6 +119,7 @@ function builtinStages(plugin: ResolvedPlugin, { source, imager, outputs, option
     hooks("image:written", "artifact"),
     ...(imager.isBootable ? [manifestStage(outputs), hooks("manifest:ready", "artifact")] : []),
     plugin.budgets && budgetStage(plugin, plugin.budgets, outputs, options.baseline ?? false),
+    options.files === undefined ? undefined : filesStage(options.files),
     publishStage(imager, outputs),
   ];
   return stages.filter((stage) => stage !== undefined);

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, linkSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { readBaseline, writeBaseline } from "../../src/budget/baseline.ts";
@@ -31,14 +31,25 @@ ${budgets}
 
 type Project = { readonly cwd: string; readonly env: Record<string, string> };
 
-async function built({ cwd, env }: Project, more: { baseline?: boolean } = {}) {
+async function built(
+  { cwd, env }: Project,
+  { failing = false, ...more }: { baseline?: boolean; files?: string; failing?: boolean } = {},
+) {
   const [plugin] = await loadPlugins({ cwd });
   if (plugin === undefined) throw new Error("no plugin");
   const warnings: string[] = [];
   const onEvent = (event: BuildEvent): void => {
     if (event.type === "warning") warnings.push(event.message);
   };
-  const result = await build(plugin, { env, onEvent, ...more });
+  const hooks = {
+    "build:done": () => {
+      if (failing) throw new Error("at the end");
+    },
+  };
+  const result = await build(
+    { ...plugin, hooks: [...plugin.hooks, { origin: "test", hooks }] },
+    { env, onEvent, ...more },
+  );
   return { plugin, result, warnings, env };
 }
 
@@ -158,6 +169,24 @@ describe("a build", () => {
     }
     expect(existsSync(join(cwd, "fledge.budget.json"))).toBe(true);
   });
+});
+
+test("the listing of files has digests and origins, and goes with a build that fails", async () => {
+  const project = start('used_bytes = "60K"');
+  linkSync(join(project.cwd, "root/etc/passwd"), join(project.cwd, "root/etc/shadow"));
+  const files = join(project.cwd, "web.files.json");
+  await built(project, { files });
+  const text = readFileSync(files, "utf8");
+  const listed = JSON.parse(text) as { path: string }[];
+  expect(listed.find(({ path }) => path === "/usr/bin/app")).toMatchObject({
+    ...{ type: "file", mode: "0755", size: 5000, origin: { kind: "mapping", label: "mappings.app" } },
+    digest: expect.stringMatching(/^(sha256:)?[0-9a-f]{64}$/),
+  });
+  expect(listed.find(({ path }) => path === "/etc/shadow")).toEqual({ path: "/etc/shadow", link: "/etc/passwd" });
+  expect(text.split("\n")).toHaveLength(listed.length + 3);
+  writeFileSync(join(project.cwd, "app"), "b".repeat(4999));
+  await expect(built(project, { files, failing: true })).rejects.toThrow("at the end");
+  expect(readFileSync(files, "utf8")).toBe(text);
 });
 
 test("what is no budget is said of its key", async () => {

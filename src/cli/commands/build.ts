@@ -26,6 +26,11 @@ export const build: Command = {
       description: "Build again elsewhere, with an empty cache, and name what that makes otherwise",
     },
     force: { type: "boolean", description: "Write the artifact also when it is there already, the same to the byte" },
+    files: {
+      type: "string",
+      valueHint: "FILE",
+      description: "Write a listing of what is in the artifact, with digests and origins",
+    },
     html: {
       type: "string",
       valueHint: "FILE",
