@@ -42,6 +42,7 @@ const GROUPS = [
   { name: "start", test: /src\/cli\/(run|commands\/[^/]+)\.ts$/ },
   { name: "sdk", test: /src\/(build|config\/[^/]+|config\/(modules|resolve)\/.*|pipeline\/.*)\.ts$/ },
   { name: "inspect", test: /src\/inspect\/[^/]+\.ts$/ },
+  { name: "page", test: /src\/inspect\/page\// },
 ];
 
 /** As an argument or a property; elsewhere it is in a text or a comment. */

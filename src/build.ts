@@ -27,6 +27,10 @@ export type BuildOptions = {
   readonly verify?: boolean;
   /** Write the artifact also when it is there already, the same to the byte. Default false. */
   readonly force?: boolean;
+  /** What is built is to be the new baseline of the budget: `budgets.growth` is not asked. Default false. */
+  readonly baseline?: boolean;
+  /** Where to write the listing of what is in the artifact, with digests and origins; an absolute path. */
+  readonly files?: string;
   /**
    * Whether fledge.lock has to hold all that is fetched: what is missing in it, or stale, is an error before any work.
    * Default true when CI is set in `env` and there is a lock.
@@ -80,6 +84,11 @@ export async function buildAll(
   { jobs = defaultJobs(), ...options }: BuildAllOptions = {},
 ): Promise<BuildAllResult> {
   assertDistinctOutputs(plugins);
+  if (options.files !== undefined && plugins.length > 1) {
+    throw new FledgeError("usage", `the listings of ${plugins.length} plugins cannot all be ${options.files}`, {
+      hint: "name one plugin",
+    });
+  }
   const outcomes = await inParallel(plugins, jobs, (plugin) => settle(plugin, options));
   return {
     results: outcomes.flatMap((outcome) => ("error" in outcome ? [] : outcome)),

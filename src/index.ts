@@ -10,6 +10,9 @@ export { diagnoseBoot } from "./boot/doctor.ts";
 export type { BootPlanOptions } from "./boot/plan.ts";
 export type { BootSubject } from "./boot/subject.ts";
 export { type BootTestEvent, type BootTestOptions, type BootTestResult, runBootTests } from "./boot/test.ts";
+export { writeBaseline } from "./budget/baseline.ts";
+export type { Growth, Overrun } from "./budget/compare.ts";
+export type { ResolvedBudgets } from "./budget/options.ts";
 export {
   type BuildAllOptions,
   type BuildAllResult,
@@ -50,7 +53,7 @@ export type { ArtifactFacts, CustomImager, ImagerContext } from "./contract/imag
 export type { LockEntry, Unpinned } from "./contract/lock.ts";
 export type { ResolvedInitramfs, ResolvedOciRootfs, ResolvedPlugin } from "./contract/plugin.ts";
 export type { ResolvedRecipe } from "./contract/recipe.ts";
-export type { BuildResult, Facts, StageTiming } from "./contract/result.ts";
+export type { BuildResult, BuildSize, Facts, StageTiming } from "./contract/result.ts";
 export type { CustomSource, ImageConfig, Pin, SourceContext } from "./contract/source.ts";
 export type { AnyStage, Artifact, Phase, Phases, Stage, StageContext } from "./contract/stage.ts";
 export { type DevEvent, type DevOptions, dev } from "./dev.ts";
@@ -65,6 +68,8 @@ export { type ImageReport, inspectImage } from "./inspect/inspect.ts";
 export { type ListedEntry, type ListOptions, listImage } from "./inspect/list.ts";
 export { openImage } from "./inspect/open.ts";
 export type { InstalledPackage } from "./inspect/packages.ts";
+export type { Mapped } from "./inspect/page/groups.ts";
+export { buildPage, diffPage, inspectPage } from "./inspect/page/pages.ts";
 export type { ImageFormat, ImageReader, Loss, OpenOptions } from "./inspect/reader.ts";
 export type { SizedPath } from "./inspect/sizes.ts";
 export { type Explanation, explainPath } from "./inspect/why.ts";
@@ -85,6 +90,7 @@ export {
   updateLock,
 } from "./lock/update.ts";
 export { type MigrateOptions, type MigrateResult, migrateProject } from "./migrate/migrate.ts";
+export { type BudgetStatus, budgetStatus } from "./pipeline/budget-status.ts";
 export { type Diagnosis, diagnoseAll, diagnosePlan, type Finding } from "./pipeline/doctor.ts";
 export type { BuildEvent, EventSink } from "./pipeline/events.ts";
 export { type Plan, type PlanOptions, plan } from "./pipeline/plan.ts";

@@ -13,6 +13,7 @@ const LAYER: Readonly<Record<string, number>> = {
   lib: 0,
   rootfs: 1,
   contract: 2,
+  budget: 3,
   config: 3,
   store: 3,
   registry: 3,
@@ -58,11 +59,12 @@ const OWNERS: Readonly<Record<string, RegExp>> = {
   "toml-eslint-parser": /^config\//,
   picomatch: /^lib\/pattern\.ts$/,
   execa: /^lib\/process\/exec\.ts$/,
+  "d3-hierarchy": /^inspect\/page\/layout\.ts$/,
   undici: /^lib\/network\/http\.ts$/,
   "tar-stream": /^rootfs\/tar\//,
   citty: /^cli\//,
   consola: /^cli\//,
-  zod: /^(boot|config|volant|guest|registry|sources|imagers|presets)\//,
+  zod: /^(boot|budget|config|volant|guest|registry|sources|imagers|presets)\//,
 };
 
 test("the source was found, and its imports too", () => {

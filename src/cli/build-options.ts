@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import type { BuildAllOptions } from "../build.ts";
 import { FledgeError } from "../lib/errors.ts";
 import type { RecipeArgs } from "./targets.ts";
@@ -13,11 +14,12 @@ export type BuildArgs = RecipeArgs & {
   readonly jobs?: string;
   readonly frozen?: boolean;
   readonly offline?: boolean;
+  readonly files?: string;
 };
 
 /** What its flags say of how to build. Throws a `usage` error. */
 export function buildOptionsOf(args: BuildArgs): BuildAllOptions {
-  const { jobs, verify = false, force = false, frozen, offline, "cache-dir": cacheDir } = args;
+  const { jobs, verify = false, force = false, frozen, offline, files, "cache-dir": cacheDir } = args;
   return {
     env: process.env,
     verify,
@@ -25,6 +27,7 @@ export function buildOptionsOf(args: BuildArgs): BuildAllOptions {
     ...(frozen && { frozen }),
     ...(offline && { offline }),
     ...(jobs !== undefined && { jobs: countOf(jobs, "--jobs", "a number of builds") }),
+    ...(files !== undefined && { files: resolve(files) }),
     ...(cacheDir !== undefined && { cacheDir }),
   };
 }

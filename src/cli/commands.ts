@@ -10,6 +10,7 @@ export type Command = Omit<CommandDef, "meta" | "args"> & {
 /** Every command, loaded when it is asked for. */
 export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   boot: async () => (await import("./commands/boot.ts")).boot,
+  budget: async () => (await import("./commands/budget.ts")).budget,
   build: async () => (await import("./commands/build.ts")).build,
   cache: async () => (await import("./commands/cache.ts")).cache,
   cat: async () => (await import("./commands/cat.ts")).cat,

@@ -18,6 +18,11 @@ export const LOOKING_FLAGS = {
   json: RECIPE_FLAGS.json,
 } as const satisfies ArgsDef;
 
+/** Of those that have a picture of it. */
+export const HTML_FLAG = {
+  html: { type: "string", valueHint: "FILE", description: "Write a page to look at in a browser as well" },
+} as const satisfies ArgsDef;
+
 /** What an image is named by, in the help of a command. */
 export const TARGET = {
   type: "positional",
@@ -32,6 +37,7 @@ export type LookingArgs = {
   readonly config?: string;
   readonly "cache-dir"?: string;
   readonly json?: boolean;
+  readonly html?: string;
 };
 
 /** The words of a command line, as many as it takes. Throws a `usage` error that says how it is called. */
@@ -60,6 +66,13 @@ export async function withImage<T>(
   } finally {
     await reader.close();
   }
+}
+
+/** Writes a page beside what is printed. */
+export async function writePage(file: string, page: string): Promise<void> {
+  const { writeFileAtomically } = await import("../lib/files/atomic.ts");
+  await writeFileAtomically(file, page);
+  say([line`${file} is written`]);
 }
 
 /** A plugin of this folder's config or workspace; what is there as a file goes before it. */

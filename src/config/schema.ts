@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { testOptions } from "../boot/options.ts";
+import { budgetOptions } from "../budget/options.ts";
 import { type FledgeHooks, HOOK_NAMES, type HookName } from "../contract/hooks.ts";
 import { type AnyStage, PHASES } from "../contract/stage.ts";
 import { agentOptions } from "../guest/agent/options.ts";
@@ -107,6 +108,7 @@ const commonShape = {
   source: sourceOptions.describe("what the root filesystem starts from"),
   registries: registriesOptions.describe("how to reach registries, by host"),
   limits: limitsOptions.describe("what a layer of an image may ask for, against archives made to do harm"),
+  budgets: budgetOptions.describe("how large what is built may become; a build that is over it fails"),
   guest: guestOptions.describe("what the plugin will boot on"),
   lock: z
     .boolean()

@@ -1,4 +1,5 @@
 import type { TestOptions } from "../boot/options.ts";
+import type { ResolvedBudgets } from "../budget/options.ts";
 import type { AgentOptions } from "../guest/agent/options.ts";
 import type { BusyboxOptions } from "../guest/busybox/options.ts";
 import type { ResolvedInit } from "../guest/init/options.ts";
@@ -35,6 +36,8 @@ type ResolvedCommon = {
   readonly lock?: boolean;
   /** What a boot of the artifact must show. */
   readonly test?: TestOptions;
+  /** How large what is built may become. */
+  readonly budgets?: ResolvedBudgets;
   readonly outDir: string;
   /** What the artifact's name begins with; the plugin's name unless there is one for each platform. */
   readonly stem?: string;

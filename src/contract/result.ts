@@ -17,6 +17,19 @@ export type WrittenManifest = {
   readonly commandLineBytes: number;
 };
 
+/** How large what a build made is; budgets are compared with it, and it is what a baseline records. */
+export type BuildSize = {
+  /** Of the artifact, holes included. */
+  readonly imageBytes: number;
+  /** Of all files in blocks of 4 KiB, holes left out, each inode once. */
+  readonly usedBytes: number;
+  readonly inodes: number;
+  /** What the manifest takes on the guest's kernel command line. */
+  readonly commandLineBytes?: number;
+  /** What of `usedBytes` is from whom: `layer 2`, `mapping ./app`. */
+  readonly origins: Readonly<Record<string, number>>;
+};
+
 /** What a build made. Paths are absolute, sizes in bytes (holes included). */
 export type BuildResult = {
   readonly name: string;
@@ -27,6 +40,7 @@ export type BuildResult = {
   readonly isUnchanged: boolean;
   /** Absent for what Volant cannot boot: a tar archive, a folder. */
   readonly manifest?: WrittenManifest;
+  readonly size: BuildSize;
   /** What makes a VM of it, where Volant's own kernel is not the one to boot. */
   readonly launch?: LaunchCommand;
   readonly warnings: readonly Warning[];

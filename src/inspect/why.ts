@@ -39,7 +39,7 @@ export async function explainPath(
   path: string,
   options: Pick<OpenOptions, "env" | "cacheDir" | "signal"> = {},
 ): Promise<Explanation> {
-  const origins = reader.origins ?? (await recordOf(reader.target, options));
+  const origins = await originsOf(reader, options);
   if (origins === undefined) throw unknown(reader.target);
   const plain = toText(
     toByteString(
@@ -66,6 +66,14 @@ export async function explainPath(
     }),
     copies: here === undefined ? [] : await copiesOf(reader, toByteString(plain)),
   };
+}
+
+/** Who put what into an image, where that is known: of a plugin, and of an artifact that a build of this cache has made. */
+export async function originsOf(
+  reader: Pick<ImageReader, "origins" | "target">,
+  options: Pick<OpenOptions, "env" | "cacheDir" | "signal"> = {},
+): Promise<BuildOrigins | undefined> {
+  return reader.origins ?? (await recordOf(reader.target, options));
 }
 
 /** The record of the build that has made an artifact: by its place, or by its bytes when it was moved. */

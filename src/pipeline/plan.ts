@@ -16,7 +16,9 @@ import { assertEntrypoint } from "./manifest-input.ts";
 import { namingWarnings, type Outputs, outputsOf } from "./outputs.ts";
 import type { PlannedStage } from "./planned-stage.ts";
 import { manifestStage, publishStage } from "./stages/artifact.ts";
+import { budgetStage } from "./stages/budget.ts";
 import { checkStage } from "./stages/check.ts";
+import { filesStage } from "./stages/files.ts";
 import { agentStage, busyboxStage, initStage, mappingsStage, skeletonStage } from "./stages/guest.ts";
 import { hooksStage } from "./stages/hooks.ts";
 import { sealStage, verifyStage, writeStage } from "./stages/image.ts";
@@ -28,6 +30,10 @@ export type PlanOptions = {
   readonly verify?: boolean;
   /** Write the artifact also when it is there already, the same to the byte. Default false. */
   readonly force?: boolean;
+  /** What is built is to be the new baseline of the budget: `budgets.growth` is not asked. Default false. */
+  readonly baseline?: boolean;
+  /** Where to write the listing of what is in the artifact, with digests and origins; an absolute path. */
+  readonly files?: string;
 };
 
 /** What a build will do, as data: nothing has been fetched, run or written to find it out. */
@@ -112,6 +118,8 @@ function builtinStages(plugin: ResolvedPlugin, { source, imager, outputs, option
     options.verify ? verifyStage(imager) : undefined,
     hooks("image:written", "artifact"),
     ...(imager.isBootable ? [manifestStage(outputs), hooks("manifest:ready", "artifact")] : []),
+    plugin.budgets && budgetStage(plugin, plugin.budgets, outputs, options.baseline ?? false),
+    options.files === undefined ? undefined : filesStage(options.files),
     publishStage(imager, outputs),
   ];
   return stages.filter((stage) => stage !== undefined);

@@ -1,6 +1,6 @@
 import type { Locks } from "../contract/lock.ts";
 import type { ResolvedPlugin } from "../contract/plugin.ts";
-import type { WrittenManifest } from "../contract/result.ts";
+import type { BuildSize, WrittenManifest } from "../contract/result.ts";
 import type { ImageConfig, Pin } from "../contract/source.ts";
 import type { Artifact, Phase } from "../contract/stage.ts";
 import type { MappedFiles } from "../guest/mappings/apply.ts";
@@ -32,6 +32,8 @@ export type BuildState = {
   command?: FoundCommand;
   tree?: SealedTree;
   artifact?: Artifact;
+  /** What the sealed tree takes; absent while nobody had to know. */
+  measured?: Pick<BuildSize, "usedBytes" | "inodes" | "origins">;
   /** What the artifact is made from; absent while nobody had to know. */
   identity?: BuildIdentity;
   /** Of the artifact when it was written, or found in place: who changes it afterwards is seen by that. */

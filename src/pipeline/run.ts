@@ -13,6 +13,7 @@ import { fire } from "./fire.ts";
 import { lend } from "./lend.ts";
 import type { Plan } from "./plan.ts";
 import { type BuildState, need, type PlannedStage } from "./planned-stage.ts";
+import { sizeOf } from "./size.ts";
 import { BuildGuard, runUserCode } from "./user-code.ts";
 
 /** The part of the context that lives as long as the build; progress, warnings, facts and logs go through `onEvent`. */
@@ -54,6 +55,7 @@ export async function runPlan(plan: Plan, options: RunOptions): Promise<BuildRes
       artifact: need(state, "artifact"),
       isUnchanged: state.isUnchanged ?? false,
       ...(plan.outputs.manifest !== undefined && { manifest: need(state, "writtenManifest") }),
+      size: sizeOf(state),
       ...(plan.launch !== undefined && { launch: plan.launch }),
       warnings: said.warnings,
       facts: said.facts.facts,

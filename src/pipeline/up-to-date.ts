@@ -26,6 +26,7 @@ import {
 import { storedDigest } from "../store/cache-dir.ts";
 import type { BoundImager } from "./imager.ts";
 import { type BuildState, need } from "./planned-stage.ts";
+import { sizeOf } from "./size.ts";
 
 /** What is to be written, and where. */
 type Target = { readonly imager: BoundImager; readonly artifact: string };
@@ -166,7 +167,6 @@ const TICK_MS = 20;
 
 /** Keeps what an artifact in place was made from. It does no harm when that cannot be done. */
 export async function remember(state: BuildState, { imager, artifact }: Target, ctx: RunContext): Promise<void> {
-  if (imager.identity === undefined) return;
   try {
     const { pin } = state;
     const { key, inputs, names, digests } =
@@ -175,7 +175,7 @@ export async function remember(state: BuildState, { imager, artifact }: Target, 
     const stamp = await stampOf(artifact);
     if (stamp === undefined) return;
     const { digest, sizeBytes } = need(state, "artifact");
-    const record = { version: 1, artifact, key, digest, sizeBytes, stamp, inputs } as const;
+    const record = { version: 1, artifact, key, digest, sizeBytes, stamp, inputs, size: sizeOf(state) } as const;
     await writeBuild(ctx.cacheDir, record, { names, digests, origins: originsIn(state) });
   } catch (error) {
     throwIfAborted(ctx.signal);

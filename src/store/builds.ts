@@ -2,6 +2,7 @@ import { lstat, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { gunzip, gzip } from "node:zlib";
+import type { BuildSize } from "../contract/result.ts";
 import { type Digest, digestFrom, hexOf, sha256 } from "../lib/digest.ts";
 import { errnoOf } from "../lib/errors.ts";
 import type { GoneFile, Origin } from "../rootfs/origin.ts";
@@ -24,6 +25,8 @@ export type BuildRecord = {
   readonly sizeBytes: number;
   /** What `stat` said of the file when it was in place; of a folder a digest of what it said of all in it. */
   readonly stamp: string;
+  /** How large it was; absent of builds of an earlier fledge. */
+  readonly size?: BuildSize;
   /** What the key was made of beside the tree, for people who ask why it is another one. */
   readonly inputs: Readonly<Record<string, string>>;
 };

@@ -96,11 +96,42 @@ describeWith(
       ["gzip", ["-b", "4096", "-no-fragments"]],
       ["zstd", ["-b", "1M"]],
       ["xz", []],
+      ["lzo", []],
+      ["lz4", []],
     ])("%s %j", (codec, options) =>
       withFolder(async (folder) => {
         const image = join(folder, "image");
         run("mksquashfs", [tree, image, "-comp", codec, "-quiet", "-no-progress", ...options]);
         const facts = await expectAsMounted(image, "squashfs");
+        expect(facts.compression).toBe(codec);
+      }),
+    );
+
+    test("lzma, which no kernel reads, as the folder that it was made of", () =>
+      withFolder(async (folder) => {
+        const image = join(folder, "image");
+        run("mksquashfs", [tree, image, "-comp", "lzma", "-quiet", "-no-progress"]);
+        await withReader(image, async (reader) => {
+          expect(reader.facts.compression).toBe("lzma");
+          // Its times are whole seconds.
+          const found = await differences(reader.tree, tree, { allowed: [], showsTimeOf: () => false });
+          expect(found).toEqual([]);
+        });
+      }));
+  },
+);
+
+describeWith(
+  "squashfs of tar2sqfs, as the kernel sees it",
+  [requireRoot(), requireTools("tar2sqfs", "sqfs2tar", "tar", "getfattr", "setfattr", "setcap")],
+  () => {
+    test.each(["gzip", "zstd", "xz", "lzo", "lz4"])("%s", (codec) =>
+      withFolder(async (folder) => {
+        const image = join(folder, "image");
+        const pack = 'tar --format=posix --xattrs "--xattrs-include=*" -C "$1" -c . | tar2sqfs -q -c "$2" "$3"';
+        run("sh", ["-c", pack, "sh", tree, codec, image]);
+        // tar2sqfs counts all names in a folder as its links.
+        const facts = await expectAsMounted(image, "squashfs", { countsFolderLinks: false });
         expect(facts.compression).toBe(codec);
       }),
     );

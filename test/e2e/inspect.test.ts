@@ -159,3 +159,54 @@ describe("completion", () => {
     expect(await fledge(["completion", "names"], { cwd: tempDir() })).toEqual({ code: 0, stdout: "", stderr: "" });
   });
 });
+
+describe("budget", () => {
+  const plugin = (name: string): string => TOML.replace('"web"', `"${name}"`);
+  const workspace = () =>
+    project({
+      "fledge.toml": 'plugins = ["plugins/*"]\n',
+      "plugins/web/fledge.toml": `${plugin("web")}[budgets]\ngrowth = "5%"\n`,
+      "plugins/web/motd": "welcome\n",
+      "plugins/web/root/etc/passwd": "root:x:0:0::/:/bin/sh\n",
+      "plugins/db/fledge.toml": `${plugin("db")}[budgets]\nused_bytes = "1M"\n`,
+      "plugins/db/motd": "welcome\n",
+      "plugins/db/root/etc/passwd": "root:x:0:0::/:/bin/sh\n",
+    });
+
+  test("of a workspace: what is not built, a baseline, growth, and a new baseline", async () => {
+    const cwd = workspace();
+    const options = { cwd, env: { FLEDGE_CACHE_DIR: join(cwd, "cache") } };
+    const before = await fledge(["budget"], options);
+    expect([before.code, before.stdout]).toEqual([0, expect.stringContaining("db was not built with this cache")]);
+    const recorded = await fledge(["budget", "web", "--record"], options);
+    expect([recorded.code, recorded.stdout], recorded.stderr).toEqual([
+      0,
+      expect.stringMatching(/^web recorded in plugins\/web\/fledge\.budget\.json\n {4}image .*\n {4}files /),
+    ]);
+    writeFileSync(join(cwd, "plugins/web/motd"), "x".repeat(50_000));
+    const built = await fledge(["build"], options);
+    expect(built.code).toBe(1);
+    expect(built.stderr).toContain("since the recorded baseline +48.0 KiB: +48.0 KiB mapping motd");
+    expect(built.stdout).toMatch(/✔ db .*\n✖ web/s);
+    expect((await fledge(["budget", "--record"], options)).code).toBe(0);
+    const status = await fledge(["budget", "--json"], options);
+    expect(JSON.parse(status.stdout)).toMatchObject([
+      { name: "db", budgets: { usedBytes: 1_048_576 }, overruns: [] },
+      { name: "web", budgets: { growth: 0.05 }, overruns: [], growth: [] },
+    ]);
+    expect((await fledge(["build"], options)).code).toBe(0);
+  }, 240_000);
+
+  test("one file for each platform's size; what is over is marked, and the exit code says so", async () => {
+    const cwd = project({ "fledge.toml": TOML, motd: "welcome\n", "root/etc/passwd": "root\n" });
+    const options = { cwd, env: { FLEDGE_CACHE_DIR: join(cwd, "cache") } };
+    const flags = ["--platform", "linux/amd64,linux/arm64"];
+    expect((await fledge(["budget", "--record", ...flags], options)).code).toBe(0);
+    const { plugins } = JSON.parse(readFileSync(join(cwd, "fledge.budget.json"), "utf8"));
+    expect(Object.keys(plugins)).toEqual(["web linux/amd64", "web linux/arm64"]);
+    writeFileSync(join(cwd, "fledge.toml"), `${TOML}[budgets]\ninodes = 2\n`);
+    const { code, stdout } = await fledge(["budget", ...flags], options);
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/✖ inodes +\d+ of 2, recorded \d+/);
+  }, 240_000);
+});

@@ -6,7 +6,11 @@ import { DOCKERFILE_FLAGS, JOBS_FLAG, LOCK_FLAGS, RECIPE_FLAGS, RUN_FLAGS } from
 import { exitCodeFor, onInterrupt } from "../interrupt.ts";
 import { print } from "../terminal.ts";
 
-type Args = BuildArgs & { readonly "dry-run"?: boolean; readonly "verify-reproducible"?: boolean };
+type Args = BuildArgs & {
+  readonly "dry-run"?: boolean;
+  readonly "verify-reproducible"?: boolean;
+  readonly html?: string;
+};
 
 export const build: Command = {
   meta: { name: "build", description: "Build the artifact and the manifest of each plugin" },
@@ -22,6 +26,16 @@ export const build: Command = {
       description: "Build again elsewhere, with an empty cache, and name what that makes otherwise",
     },
     force: { type: "boolean", description: "Write the artifact also when it is there already, the same to the byte" },
+    files: {
+      type: "string",
+      valueHint: "FILE",
+      description: "Write a listing of what is in the artifact, with digests and origins",
+    },
+    html: {
+      type: "string",
+      valueHint: "FILE",
+      description: "Write a page about the build: its stages, and a map of what was made",
+    },
     "dry-run": { type: "boolean", description: "Print the plan and do nothing" },
   },
   examples: [
@@ -65,6 +79,8 @@ async function runBuild(args: Args): Promise<number> {
   if (names.length === 1 && only !== undefined) throw only.error;
   reportFailures(outcome, { json: args.json ?? false, verbose: args.verbose ?? false });
   if (names.length > 1 && !args.json && !args.quiet) print(summaryLines(names, outcome));
+  if (args.html !== undefined)
+    await (await import("../build-page.ts")).writeBuildPage(args.html, outcome.results, args);
   if (args["verify-reproducible"] && outcome.failures.length === 0) {
     return await (await import("../reproducible.ts")).verifyReproducible(outcome.results, args, signal);
   }

@@ -1,4 +1,5 @@
 import { dirname } from "node:path";
+import { resolveBudgets } from "../../budget/options.ts";
 import type { ResolvedPlugin } from "../../contract/plugin.ts";
 import { deepFreeze } from "../../lib/freeze.ts";
 import { resolveLimits } from "../../sources/limits-options.ts";
@@ -43,6 +44,7 @@ function resolveCommon(input: ResolveInput, strategy: Strategy, report: Report) 
     ...(source !== undefined && { source }),
     ...(values.lock !== undefined && { lock: values.lock }),
     ...(values.test !== undefined && { test: values.test }),
+    ...(values.budgets !== undefined && { budgets: resolveBudgets(values.budgets) }),
     registries: values.registries ?? {},
     limits: resolveLimits(values.limits),
     guest: values.guest ?? { kernel: "stock" as const },

@@ -77,7 +77,8 @@ export function publishStage(imager: BoundImager, outputs: Outputs): PlannedStag
   }
 }
 
-function keepWith(state: BuildState, { disposer }: RunContext, replaced: Replaced): void {
+/** It stays when the build succeeds, and is undone when it fails. */
+export function keepWith(state: BuildState, { disposer }: RunContext, replaced: Replaced): void {
   const withdraw = disposer.defer(replaced.undo);
   const keepFolders = state.keep;
   state.keep = () => {
