@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
+import type { Warning } from "../lib/context.ts";
 import { FledgeError } from "../lib/errors.ts";
 import type { Console } from "./console.ts";
 import type { Accelerator, Exit, Forward, Machine } from "./contract.ts";
@@ -23,6 +24,7 @@ export type BootEvent = { readonly plugin: string } & (
       readonly accelerator: Accelerator;
       /** Why the guest is emulated. */
       readonly why?: string;
+      readonly warnings: readonly Warning[];
     }
   | { readonly type: "boot:start"; readonly command: readonly string[]; readonly forwards: readonly Forward[] }
   | { readonly type: "boot:console"; readonly line: string }
@@ -91,7 +93,8 @@ async function startPlanned(plan: BootPlan, onEvent: (event: BootEvent) => void)
   const { subject, kernel, capability } = plan;
   const plugin = subject.name;
   const { accelerator, why } = capability;
-  const how = { kernel: kernel.path, kernelFrom: kernel.from, accelerator, ...(why !== undefined && { why }) };
+  const said = { warnings: plan.warnings, ...(why !== undefined && { why }) };
+  const how = { kernel: kernel.path, kernelFrom: kernel.from, accelerator, ...said };
   onEvent({ type: "boot:prepare", plugin, ...how });
   const { machine, disk } = await startMachine(plan);
   const startedAt = performance.now();

@@ -5,8 +5,15 @@ import type { Console } from "./console.ts";
 /** A port of this machine's 127.0.0.1 that leads to one of the guest's. */
 export type Forward = { readonly hostPort: number; readonly guestPort: number };
 
+/** A processor that fledge boots guests of. */
+export type Architecture = "amd64" | "arm64";
+
+/** What a guest finds itself on: a PC with PCI; the least that a kernel with virtio-mmio needs; a machine of arm64's. */
+export type Board = "q35" | "microvm" | "virt";
+
 /** What a hypervisor is asked to boot. */
 export type MachineSpec = {
+  readonly board: Board;
   readonly kernel: string;
   readonly initramfs?: string;
   /** Words of the kernel's command line. */
@@ -59,7 +66,10 @@ export type Surroundings = { readonly env: Env; readonly signal: AbortSignal; re
 /** A program that runs guests. */
 export type Hypervisor = {
   /** Throws a `tool` error when it is not there. */
-  probe(kernel: string, around: Surroundings): Promise<Capability>;
+  probe(
+    kernel: { readonly path: string; readonly architecture: Architecture },
+    around: Surroundings,
+  ): Promise<Capability>;
   /** What would be started; nothing is. */
   command(spec: MachineSpec, capability: Capability): readonly string[];
   /** Resolves once all files of the spec are read, but the disk; an abort of the signal ends the guest. */

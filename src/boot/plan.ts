@@ -1,21 +1,33 @@
 import { join } from "node:path";
-import type { Env } from "../lib/context.ts";
-import { FledgeError } from "../lib/errors.ts";
+import type { ResolvedPlugin } from "../contract/plugin.ts";
+import type { Env, Warning } from "../lib/context.ts";
 import { resolveCacheDir } from "../store/cache-dir.ts";
 import { commandLineWords } from "../volant/command-line.ts";
-import type { Capability, Forward, MachineSpec, Surroundings } from "./contract.ts";
+import { architectureIn, architectureOf } from "./architecture.ts";
+import { configuredKernel } from "./configured-kernel.ts";
+import type { Board, Capability, Forward, MachineSpec, Surroundings } from "./contract.ts";
 import { STAGE_FOLDER } from "./first-stage.ts";
 import { checkBusybox, needsFirstStage } from "./initramfs.ts";
 import { findKernel, hasOption, type Kernel } from "./kernel.ts";
+import { checkKernel, consoleOf, driversFor } from "./kernel-needs.ts";
 import { type KernelModule, modulesFor } from "./modules.ts";
 import { GUEST_NETWORK } from "./network.ts";
 import { qemu } from "./qemu/index.ts";
-import { type Bootable, type BootSubject, type Medium, openSubject } from "./subject.ts";
+import { type Bootable, type BootSubject, openSubject } from "./subject.ts";
 
 /** How a guest is booted. Defaults are the manifest's, else 256 MiB and one processor. */
 export type BootPlanOptions = {
-  /** A bzImage or vmlinux; default FLEDGE_KERNEL, else the newest kernel in /boot that can be read. */
+  /**
+   * A kernel's file; default what guest.kernel of the recipe names, else FLEDGE_KERNEL, else the newest kernel in /boot
+   * that can be read.
+   */
   readonly kernel?: string;
+  /** Whose guest.kernel and fledge.lock hold, where a build of it is booted. Default what is booted, if it is a plugin. */
+  readonly recipe?: ResolvedPlugin;
+  /** Whether fledge.lock has to hold that kernel, as for a build. */
+  readonly frozen?: boolean;
+  /** Fetch nothing, as for a build. */
+  readonly offline?: boolean;
   readonly memoryMb?: number;
   readonly cpus?: number;
   /** Ports of the guest, and where on 127.0.0.1 they are reached; 0 stands for any free one. */
@@ -49,24 +61,51 @@ export type BootPlan = {
   /** Whether the disk is a copy, which is to be made. */
   readonly isCopied: boolean;
   readonly around: Surroundings;
+  readonly warnings: readonly Warning[];
 };
 
 /** Looks for all that a boot needs; starts no guest but a probe of KVM. Throws what is missing. */
 export async function planBoot(what: BootSubject, options: BootPlanOptions = {}): Promise<BootPlan> {
-  const env = options.env ?? process.env;
-  const signal = options.signal ?? new AbortController().signal;
-  const around = { env, signal, cacheDir: resolveCacheDir(env, options.cacheDir) };
+  const around = surroundingsOf(options);
   const subject = await openSubject(what);
-  const kernel = findKernel(options.kernel, env);
-  checkCodec(subject.medium, kernel);
   const { exec: hasChannel = false, readBack = false } = options;
-  const modules = await modulesFor(kernel, driversFor(subject.medium, hasChannel), around);
+  const warnings: Warning[] = [];
+  const kernel = await kernelFor(subject, recipeOf(what, options), { options, around, warnings });
+  const board = boardFor(kernel);
+  const drivers = driversFor(subject.medium, board, hasChannel);
+  checkKernel(kernel, subject.medium, drivers);
+  const modules = await modulesFor(kernel, drivers, around);
   const hasStage = needsFirstStage(subject, { modules, hasChannel });
-  if (hasStage) checkBusybox(around);
-  const capability = await qemu.probe(kernel.path, around);
-  const machine = machineOf(subject, { kernel, hasStage, options });
+  if (hasStage) checkBusybox(kernel.architecture, around);
+  const capability = await qemu.probe(kernel, around);
+  const machine = machineOf(subject, { kernel, board, hasStage, options });
   const isCopied = readBack && machine.disk !== undefined;
-  return { subject, kernel, modules, capability, machine, hasStage, hasChannel, isCopied, around };
+  return { subject, kernel, modules, capability, machine, hasStage, hasChannel, isCopied, around, warnings };
+}
+
+function surroundingsOf({ env: given = process.env, signal, offline, cacheDir }: BootPlanOptions): Surroundings {
+  const env = offline ? { ...given, FLEDGE_OFFLINE: "1" } : given;
+  return { env, signal: signal ?? new AbortController().signal, cacheDir: resolveCacheDir(env, cacheDir) };
+}
+
+function recipeOf(what: BootSubject, { recipe }: BootPlanOptions): ResolvedPlugin | undefined {
+  return recipe ?? (typeof what === "object" && "platform" in what ? what : undefined);
+}
+
+type Choice = { readonly options: BootPlanOptions; readonly around: Surroundings; readonly warnings: Warning[] };
+
+async function kernelFor(subject: Bootable, recipe: ResolvedPlugin | undefined, { options, around, warnings }: Choice) {
+  const { kernel: given, frozen } = options;
+  const architecture = recipe === undefined ? await architectureIn(subject, around) : architectureOf(recipe);
+  const isConfigured = given === undefined && recipe !== undefined;
+  const configured = isConfigured ? await configuredKernel(recipe, around, { frozen, warnings }) : undefined;
+  return await findKernel({ given, configured, architecture }, around);
+}
+
+/** The smallest that the kernel can use. */
+function boardFor(kernel: Kernel): Board {
+  if (kernel.architecture === "arm64") return "virt";
+  return hasOption(kernel, "VIRTIO_MMIO") === true ? "microvm" : "q35";
 }
 
 /** The machine of a plan whose first stage, if it has one, and whose copy of the disk are in a folder. */
@@ -78,13 +117,19 @@ export function specIn(folder: string, { machine, hasStage, isCopied, subject }:
   } satisfies MachineSpec;
 }
 
-type Parts = { readonly kernel: Kernel; readonly hasStage: boolean; readonly options: BootPlanOptions };
+type Parts = {
+  readonly kernel: Kernel;
+  readonly board: Board;
+  readonly hasStage: boolean;
+  readonly options: BootPlanOptions;
+};
 
-function machineOf(subject: Bootable, { kernel, hasStage, options }: Parts): BootPlan["machine"] {
+function machineOf(subject: Bootable, { kernel, board, hasStage, options }: Parts): BootPlan["machine"] {
   const { medium, manifest, artifact } = subject;
   return {
+    board,
     kernel: kernel.path,
-    commandLine: wordsOf(subject, hasStage).join(" "),
+    commandLine: wordsOf(subject, board, hasStage).join(" "),
     ...(medium.kind === "rootfs" && { disk: { path: artifact, isKept: options.keep ?? false } }),
     memoryMb: options.memoryMb ?? manifest?.resources.memory_mb ?? 256,
     cpus: options.cpus ?? manifest?.resources.cpu_cores ?? 1,
@@ -93,9 +138,9 @@ function machineOf(subject: Bootable, { kernel, hasStage, options }: Parts): Boo
   };
 }
 
-function wordsOf({ name, medium, manifest }: Bootable, hasStage: boolean): string[] {
+function wordsOf({ name, medium, manifest }: Bootable, board: Board, hasStage: boolean): string[] {
   const words = commandLineWords({
-    console: "ttyS0",
+    console: consoleOf(board),
     network: { ...GUEST_NETWORK, host: name },
     ...(manifest !== undefined && { manifest }),
     ...(medium.kind === "rootfs" && { filesystem: medium.filesystem }),
@@ -105,22 +150,4 @@ function wordsOf({ name, medium, manifest }: Bootable, hasStage: boolean): strin
 
 function forwardsOf(forward: Readonly<Record<number, number>>): Forward[] {
   return Object.entries(forward).map(([guestPort, hostPort]) => ({ hostPort, guestPort: Number(guestPort) }));
-}
-
-function driversFor(medium: Medium, hasChannel: boolean): string[] {
-  const devices = ["virtio_pci", "virtio_net", ...(hasChannel ? ["virtio_console"] : [])];
-  return medium.kind === "rootfs" ? [...devices, "virtio_blk", medium.filesystem] : devices;
-}
-
-/** Kernels say nothing of an initramfs that they cannot unpack, but that there is no root. */
-function checkCodec(medium: Medium, kernel: Kernel): void {
-  if (medium.kind === "rootfs" || medium.codec === "none") return;
-  if (hasOption(kernel, `RD_${medium.codec.toUpperCase()}`) !== false) return;
-  throw new FledgeError(
-    "usage",
-    `the kernel ${kernel.path} cannot unpack an initramfs that is compressed with ${medium.codec}`,
-    {
-      hint: 'boot another one with --kernel FILE, or build with archive.compression = "gzip"',
-    },
-  );
 }

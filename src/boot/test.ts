@@ -67,6 +67,7 @@ async function runOne(test: BootTest, { plugin, built, options }: Subject) {
   const httpPort = httpPortOf(plugin);
   const { memoryMb, cpus } = test;
   const guest = await bootArtifact(built ?? plugin, {
+    recipe: plugin,
     ...options,
     ...(memoryMb !== undefined && { memoryMb }),
     ...(cpus !== undefined && { cpus }),

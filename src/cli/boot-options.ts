@@ -15,7 +15,7 @@ export type BootArgs = BuildArgs & {
 
 /** What the flags say of how to boot. Throws a `usage` error. */
 export function bootOptionsOf(args: BootArgs): BootPlanOptions {
-  const { kernel, memory, cpus, keep, "cache-dir": cacheDir } = args;
+  const { kernel, memory, cpus, keep, frozen, offline, "cache-dir": cacheDir } = args;
   return {
     env: process.env,
     forward: Object.fromEntries((args.forward ?? []).flatMap((rule) => rule.split(",")).map(forwardOf)),
@@ -23,6 +23,8 @@ export function bootOptionsOf(args: BootArgs): BootPlanOptions {
     ...(memory !== undefined && { memoryMb: memoryOf(memory) }),
     ...(cpus !== undefined && { cpus: countOf(cpus, "--cpus", "a number above 0") }),
     ...(keep && { keep }),
+    ...(frozen && { frozen }),
+    ...(offline && { offline }),
     ...(cacheDir !== undefined && { cacheDir }),
   };
 }

@@ -106,7 +106,7 @@ const KERNEL_FLAG = {
   kernel: {
     type: "string",
     valueHint: "FILE",
-    description: "bzImage or vmlinux (default: FLEDGE_KERNEL, else the newest in /boot that can be read)",
+    description: "bzImage or vmlinux (default: guest.kernel, else FLEDGE_KERNEL, else the newest in /boot)",
   },
 } as const satisfies ArgsDef;
 

@@ -69,7 +69,8 @@ export async function bootForTest(what: TestBootSubject, options: TestBootOption
   const { timeoutMs = DEFAULT_WITHIN_MS, cwd: _, name: _name, mode: _mode, platform: _platform, ...boot } = options;
   const build = isRecipe(what) ? await buildForTest(what, { ...buildOptions(options), write: true }) : undefined;
   try {
-    const guest = await bootArtifact(build?.result ?? (what as BootSubject), { exec: true, ...boot, readBack: true });
+    const defaults = { exec: true, ...(build !== undefined && { recipe: build.plugin }) };
+    const guest = await bootArtifact(build?.result ?? (what as BootSubject), { ...defaults, ...boot, readBack: true });
     const signal = boot.signal ?? new AbortController().signal;
     return testGuest(guest, { timeoutMs, signal, build });
   } catch (error) {

@@ -4,19 +4,32 @@ import { abortedError, throwIfAborted } from "../../lib/context.ts";
 import { FledgeError } from "../../lib/errors.ts";
 import { requireTool, type Tool } from "../../lib/process/tools.ts";
 import { Console } from "../console.ts";
-import type { Capability, Exit, Forward, Hypervisor, Machine, MachineSpec, Surroundings } from "../contract.ts";
+import type {
+  Architecture,
+  Capability,
+  Exit,
+  Forward,
+  Hypervisor,
+  Machine,
+  MachineSpec,
+  Surroundings,
+} from "../contract.ts";
 import { chooseAccelerator } from "./accelerator.ts";
 import { forwardRule, qemuArgs } from "./argv.ts";
 import { type QemuProcess, spawnQemu } from "./process.ts";
 import { Qmp } from "./qmp.ts";
 import { parseUsernet } from "./usernet.ts";
 
-export const QEMU: Tool = { name: "qemu-system-x86_64", reason: "boot the guest", package: "qemu-system-x86" };
+/** The program for guests of each processor. */
+export const QEMU: Readonly<Record<Architecture, Tool>> = {
+  amd64: { name: "qemu-system-x86_64", reason: "boot the guest", package: "qemu-system-x86" },
+  arm64: { name: "qemu-system-aarch64", reason: "boot a guest of arm64", package: "qemu-system-arm" },
+};
 
-/** Guests for x86-64 under QEMU. */
+/** Guests under QEMU. */
 export const qemu: Hypervisor = {
   async probe(kernel, around) {
-    const program = requireTool(QEMU, around.env);
+    const program = requireTool(QEMU[kernel.architecture], around.env);
     return { program, ...(await chooseAccelerator(program, kernel, around)) };
   },
   command: (spec, { program, accelerator }) => [program, ...qemuArgs(spec, accelerator)],
