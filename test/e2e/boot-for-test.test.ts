@@ -6,8 +6,8 @@ import { expect, test } from "vitest";
 import { definePlugin } from "../../src/config/define.ts";
 import { sha256 } from "../../src/lib/digest.ts";
 import { bootForTest, buildForTest } from "../../src/testing/index.ts";
+import { requireBoot } from "../helpers/guest.ts";
 import { project } from "../helpers/project.ts";
-import { requireBoot } from "../helpers/qemu.ts";
 import { describeWith, requireTools } from "../helpers/requirements.ts";
 import { tempDir } from "../helpers/temp.ts";
 

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { fledge } from "../helpers/cli.ts";
+import { requireBoot } from "../helpers/guest.ts";
 import { project } from "../helpers/project.ts";
-import { requireBoot } from "../helpers/qemu.ts";
 import { describeWith, requireTools } from "../helpers/requirements.ts";
 
 const recipe = (more: string) =>
