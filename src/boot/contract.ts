@@ -37,6 +37,8 @@ export type Capability = {
   readonly accelerator: Accelerator;
   /** Why the guest is emulated, if it is. */
   readonly why?: string;
+  /** Of Cloud Hypervisor: whether it wants to be told that a disk is raw. */
+  readonly wantsImageType?: boolean;
 };
 
 /** How a guest came to its end. */
@@ -65,6 +67,9 @@ export type Surroundings = { readonly env: Env; readonly signal: AbortSignal; re
 
 /** A program that runs guests. */
 export type Hypervisor = {
+  readonly name: "QEMU" | "Cloud Hypervisor";
+  /** What its guests have: ports that are forwarded, a serial port of virtio, a disk whose changes it throws away itself. */
+  readonly has: { readonly network: boolean; readonly channel: boolean; readonly snapshot: boolean };
   /** Throws a `tool` error when it is not there. */
   probe(
     kernel: { readonly path: string; readonly architecture: Architecture },

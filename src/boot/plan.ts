@@ -1,11 +1,13 @@
 import { join } from "node:path";
 import type { ResolvedPlugin } from "../contract/plugin.ts";
 import type { Env, Warning } from "../lib/context.ts";
+import { FledgeError } from "../lib/errors.ts";
 import { resolveCacheDir } from "../store/cache-dir.ts";
 import { commandLineWords } from "../volant/command-line.ts";
 import { architectureIn, architectureOf } from "./architecture.ts";
+import { cloudHypervisor } from "./cloud-hypervisor/index.ts";
 import { configuredKernel } from "./configured-kernel.ts";
-import type { Board, Capability, Forward, MachineSpec, Surroundings } from "./contract.ts";
+import type { Board, Capability, Forward, Hypervisor, MachineSpec, Surroundings } from "./contract.ts";
 import { STAGE_FOLDER } from "./first-stage.ts";
 import { checkBusybox, needsFirstStage } from "./initramfs.ts";
 import { findKernel, hasOption, type Kernel } from "./kernel.ts";
@@ -14,6 +16,9 @@ import { type KernelModule, modulesFor } from "./modules.ts";
 import { GUEST_NETWORK } from "./network.ts";
 import { qemu } from "./qemu/index.ts";
 import { type Bootable, type BootSubject, openSubject } from "./subject.ts";
+
+/** What runs guests; "auto" is QEMU. */
+export type HypervisorName = "auto" | "qemu" | "cloud-hypervisor";
 
 /** How a guest is booted. Defaults are the manifest's, else 256 MiB and one processor. */
 export type BootPlanOptions = {
@@ -28,6 +33,8 @@ export type BootPlanOptions = {
   readonly frozen?: boolean;
   /** Fetch nothing, as for a build. */
   readonly offline?: boolean;
+  /** Default "auto". Under Cloud Hypervisor a guest has neither ports nor `exec`. */
+  readonly on?: HypervisorName;
   readonly memoryMb?: number;
   readonly cpus?: number;
   /** Ports of the guest, and where on 127.0.0.1 they are reached; 0 stands for any free one. */
@@ -51,6 +58,7 @@ export type BootPlan = {
   readonly subject: Bootable;
   readonly kernel: Kernel;
   readonly modules: readonly KernelModule[];
+  readonly hypervisor: Hypervisor;
   readonly capability: Capability;
   /** All of the machine but what its kernel unpacks. */
   readonly machine: Omit<MachineSpec, "initramfs">;
@@ -68,19 +76,23 @@ export type BootPlan = {
 export async function planBoot(what: BootSubject, options: BootPlanOptions = {}): Promise<BootPlan> {
   const around = surroundingsOf(options);
   const subject = await openSubject(what);
-  const { exec: hasChannel = false, readBack = false } = options;
+  const { exec: hasChannel = false } = options;
+  const hypervisor = options.on === "cloud-hypervisor" ? cloudHypervisor : qemu;
+  checkAbilities(hypervisor, options);
   const warnings: Warning[] = [];
   const kernel = await kernelFor(subject, recipeOf(what, options), { options, around, warnings });
-  const board = boardFor(kernel);
+  const capability = await hypervisor.probe(kernel, around);
+  const board = boardFor(kernel, hypervisor, capability);
   const drivers = driversFor(subject.medium, board, hasChannel);
   checkKernel(kernel, subject.medium, drivers);
   const modules = await modulesFor(kernel, drivers, around);
   const hasStage = needsFirstStage(subject, { modules, hasChannel });
   if (hasStage) checkBusybox(kernel.architecture, around);
-  const capability = await qemu.probe(kernel, around);
-  const machine = machineOf(subject, { kernel, board, hasStage, options });
-  const isCopied = readBack && machine.disk !== undefined;
-  return { subject, kernel, modules, capability, machine, hasStage, hasChannel, isCopied, around, warnings };
+  const machine = machineOf(subject, { kernel, board, hasStage, hypervisor, options });
+  const isCopied = machine.disk !== undefined && isCopiedFor(hypervisor, options);
+  return {
+    ...{ subject, kernel, modules, hypervisor, capability, machine, hasStage, hasChannel, isCopied, around, warnings },
+  };
 }
 
 function surroundingsOf({ env: given = process.env, signal, offline, cacheDir }: BootPlanOptions): Surroundings {
@@ -102,10 +114,34 @@ async function kernelFor(subject: Bootable, recipe: ResolvedPlugin | undefined, 
   return await findKernel({ given, configured, architecture }, around);
 }
 
-/** The smallest that the kernel can use. */
-function boardFor(kernel: Kernel): Board {
+function checkAbilities({ name, has }: Hypervisor, { exec, forward = {} }: BootPlanOptions): void {
+  const lacks = !has.channel && exec ? "programs cannot be run in it" : "its ports cannot be reached";
+  if ((has.channel || !exec) && (has.network || Object.keys(forward).length === 0)) return;
+  throw new FledgeError(
+    "usage",
+    `a guest of ${name} has neither a network nor a channel of fledge's, so that ${lacks}`,
+    {
+      hint: "boot it with --on qemu",
+    },
+  );
+}
+
+function isCopiedFor({ has }: Hypervisor, { readBack = false, keep = false }: BootPlanOptions): boolean {
+  return readBack || (!has.snapshot && !keep);
+}
+
+/**
+ * The smallest that the kernel can use. An emulated microvm has nothing that tells the kernel how fast its clock is, so
+ * that it hangs.
+ */
+export function boardFor(
+  kernel: Kernel,
+  { name }: Pick<Hypervisor, "name">,
+  { accelerator }: Pick<Capability, "accelerator">,
+): Board {
   if (kernel.architecture === "arm64") return "virt";
-  return hasOption(kernel, "VIRTIO_MMIO") === true ? "microvm" : "q35";
+  const isSmall = name === "QEMU" && accelerator === "kvm" && hasOption(kernel, "VIRTIO_MMIO") === true;
+  return isSmall ? "microvm" : "q35";
 }
 
 /** The machine of a plan whose first stage, if it has one, and whose copy of the disk are in a folder. */
@@ -121,15 +157,16 @@ type Parts = {
   readonly kernel: Kernel;
   readonly board: Board;
   readonly hasStage: boolean;
+  readonly hypervisor: Hypervisor;
   readonly options: BootPlanOptions;
 };
 
-function machineOf(subject: Bootable, { kernel, board, hasStage, options }: Parts): BootPlan["machine"] {
+function machineOf(subject: Bootable, { kernel, board, hasStage, hypervisor, options }: Parts): BootPlan["machine"] {
   const { medium, manifest, artifact } = subject;
   return {
     board,
     kernel: kernel.path,
-    commandLine: wordsOf(subject, board, hasStage).join(" "),
+    commandLine: wordsOf(subject, { board, hasStage, hypervisor }).join(" "),
     ...(medium.kind === "rootfs" && { disk: { path: artifact, isKept: options.keep ?? false } }),
     memoryMb: options.memoryMb ?? manifest?.resources.memory_mb ?? 256,
     cpus: options.cpus ?? manifest?.resources.cpu_cores ?? 1,
@@ -138,10 +175,13 @@ function machineOf(subject: Bootable, { kernel, board, hasStage, options }: Part
   };
 }
 
-function wordsOf({ name, medium, manifest }: Bootable, board: Board, hasStage: boolean): string[] {
+function wordsOf(
+  { name, medium, manifest }: Bootable,
+  { board, hasStage, hypervisor: { has } }: Omit<Parts, "kernel" | "options">,
+): string[] {
   const words = commandLineWords({
     console: consoleOf(board),
-    network: { ...GUEST_NETWORK, host: name },
+    ...(has.network && { network: { ...GUEST_NETWORK, host: name } }),
     ...(manifest !== undefined && { manifest }),
     ...(medium.kind === "rootfs" && { filesystem: medium.filesystem }),
   });

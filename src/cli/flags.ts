@@ -103,6 +103,11 @@ export const DOCKERFILE_FLAGS = {
 
 /** How a guest is booted. */
 const KERNEL_FLAG = {
+  on: {
+    type: "string",
+    valueHint: "NAME",
+    description: "qemu (default) or cloud-hypervisor, which needs KVM and gives the guest no network",
+  },
   kernel: {
     type: "string",
     valueHint: "FILE",

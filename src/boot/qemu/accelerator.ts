@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { errnoOf } from "../../lib/errors.ts";
 import { bootId } from "../../lib/process/owner.ts";
 import type { Architecture, Capability, Surroundings } from "../contract.ts";
-import { spawnQemu } from "./process.ts";
+import { spawnGuest } from "../process.ts";
 
 /** A guest on the processor itself has said something long before. */
 const PROBE_MS = 2_000;
@@ -58,7 +58,7 @@ async function whyKvmFails(
   { path, architecture }: GuestKernel,
   { env, signal }: Surroundings,
 ): Promise<string> {
-  const qemu = spawnQemu([program, ...probeArgs(architecture), "-kernel", path], env);
+  const qemu = spawnGuest([program, ...probeArgs(architecture), "-kernel", path], env);
   let timer: NodeJS.Timeout | undefined;
   let stop = (): void => {};
   const late = new Promise<string>((resolve) => {

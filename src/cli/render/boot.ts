@@ -59,7 +59,7 @@ export function warningLines({ message, hint }: Warning): Shown[] {
 function meansLines(event: Extract<BootEvent, { type: "boot:prepare" }>): Shown[] {
   const whose = event.kernelFrom === "this machine's" ? ", this machine's own: Volant's is another (--kernel)" : "";
   const how = event.accelerator === "kvm" ? "with KVM" : `emulated, which is slow: ${event.why ?? ""}`;
-  return [line`${green`✔`} kernel ${event.kernel}${whose}`, line`${green`✔`} QEMU, ${how}`];
+  return [line`${green`✔`} kernel ${event.kernel}${whose}`, line`${green`✔`} ${event.hypervisor}, ${how}`];
 }
 
 function forwardLines({ forwards }: Extract<BootEvent, { type: "boot:start" }>): Shown[] {

@@ -6,6 +6,7 @@ import { expect, test } from "vitest";
 import { findKernel, type Kernel, type KernelPlaces, type KernelWish } from "../../../src/boot/kernel.ts";
 import { checkKernel, driversFor } from "../../../src/boot/kernel-needs.ts";
 import { modulesFor, parseDependencies } from "../../../src/boot/modules.ts";
+import { boardFor } from "../../../src/boot/plan.ts";
 import type { Medium } from "../../../src/boot/subject.ts";
 import type { FledgeError } from "../../../src/lib/errors.ts";
 import { project } from "../../helpers/project.ts";
@@ -146,4 +147,14 @@ test("a module without needs is one", () => {
     ["a.ko", []],
     ["b.ko", ["a.ko"]],
   ]);
+});
+
+test("the board is the smallest that boots: microvm under KVM with virtio-mmio built in", () => {
+  const kernel: Kernel = { path: "/k", from: "given", architecture: "amd64", config: "CONFIG_VIRTIO_MMIO=y\n" };
+  const [kvm, tcg] = [{ accelerator: "kvm" }, { accelerator: "tcg" }] as const;
+  expect(boardFor(kernel, { name: "QEMU" }, kvm)).toBe("microvm");
+  expect(boardFor(kernel, { name: "QEMU" }, tcg)).toBe("q35");
+  expect(boardFor({ ...kernel, config: "CONFIG_VIRTIO_MMIO=m\n" }, { name: "QEMU" }, kvm)).toBe("q35");
+  expect(boardFor(kernel, { name: "Cloud Hypervisor" }, kvm)).toBe("q35");
+  expect(boardFor({ ...kernel, architecture: "arm64" }, { name: "QEMU" }, kvm)).toBe("virt");
 });
