@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
@@ -27,6 +27,13 @@ const PREPARE: Readonly<Record<string, (cwd: string) => Promise<Variables> | und
   dockerfile: busyboxInStore,
   "hello-toml": (cwd) => {
     execFileSync("cc", ["-static", "-O2", "-o", "kestrel", "agent.c"], { cwd });
+    return undefined;
+  },
+  // Debian's nginx has its default site elsewhere.
+  "oci-nginx": (cwd) => {
+    const config = join(cwd, "fledge.config.ts");
+    const text = readFileSync(config, "utf8");
+    writeFileSync(config, text.replace("/etc/nginx/conf.d/default.conf", "/etc/nginx/sites-enabled/default"));
     return undefined;
   },
   "preset-package": (cwd) => {
