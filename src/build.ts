@@ -141,7 +141,7 @@ async function held(
     log: (message) => onEvent?.({ type: "log", plugin: labelOf(plugin), message }),
   });
   try {
-    const { locks, warnings: own } = await holdToLock(plugin, ctx, frozen);
+    const { locks, warnings: own } = await holdToLock(plugin, ctx, { frozen });
     return { ...(locks !== undefined && { locks }), warnings: [...warnings, ...own] };
   } catch (error) {
     await shared.disposer.dispose();

@@ -8,6 +8,9 @@ export default definePlugin({
   busybox: { path: "/bin/busybox" },
   init: { path: "./init.sh", exec: true },
   manifest: { resources: { memoryMb: 128 }, workload: { baseUrl: "http://127.0.0.1:8080" } },
+  test: {
+    boot: [{ until: [{ line: "custom-init: running as PID 1" }, { http: "/", contains: "Hello from two services" }] }],
+  },
   hooks: {
     "rootfs:ready": ({ rootfs }) => {
       rootfs.writeFile("/srv/www/index.html", "<h1>Hello from two services</h1>\n");

@@ -40,6 +40,7 @@ export default definePlugin({
   strategy: "oci_rootfs",
   platform: "linux/amd64",
   source: { custom: debian("bookworm", ["lighttpd"]) },
+  test: { boot: [{ until: { http: "/" } }] },
   hooks: {
     "rootfs:merged": ({ rootfs, fact }) => {
       const status = rootfs.readFile("/var/lib/dpkg/status").toString();

@@ -33,5 +33,6 @@ export default definePlugin({
   busybox: { path: "/bin/busybox" },
   init: { path: "./init.sh" },
   manifest: { workload: { baseUrl: "http://127.0.0.1:8080" } },
+  test: { boot: [{ until: [{ line: "this guest is custom-stage 1.0.0" }, { exit: "poweroff" }] }] },
   stages: [osRelease, sizeBudget(8)],
 });

@@ -15,4 +15,5 @@ export default definePlugin(({ env }) => ({
     },
   },
   manifest: { resources: { cpuCores: 1, memoryMb: 128 } },
+  test: { boot: [{ until: { http: "/", contains: "Good morning from a Dockerfile" } }] },
 }));

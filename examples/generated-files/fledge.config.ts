@@ -9,6 +9,7 @@ export default definePlugin(({ env, mode }) => ({
   source: { dir: "./rootfs" },
   mappings: { "/bin/busybox": "/bin/busybox" },
   manifest: { workload: { entrypoint: ["/usr/sbin/web"], baseUrl: "http://127.0.0.1:80" } },
+  test: { boot: [{ until: { http: "/", contains: "Built for" }, not: ["Permission denied"] }] },
   hooks: {
     "rootfs:ready": ({ rootfs, plugin, fact }) => {
       const build = { name: plugin.name, version: plugin.version, mode, commit: env.GIT_COMMIT ?? "unknown" };

@@ -12,6 +12,7 @@ export default definePlugin({
     resources: { cpuCores: 1, memoryMb: 128 },
     workload: { baseUrl: "http://127.0.0.1:8080" },
   },
+  test: { boot: [{ until: { http: "/", contains: "Hello from hello 1.0.0" } }] },
   hooks: {
     "rootfs:ready": ({ rootfs, plugin }) => {
       const applets = rootfs.glob("/{bin,sbin,usr/bin,usr/sbin}/*").length;

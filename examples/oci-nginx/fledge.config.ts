@@ -14,4 +14,5 @@ export default definePlugin({
     resources: { cpuCores: 1, memoryMb: 256 },
     healthCheck: { endpoint: "/healthz", timeoutMs: 2000 },
   },
+  test: { boot: [{ until: [{ http: "/healthz" }, { http: "/" }], not: ["[emerg]"] }] },
 });

@@ -18,4 +18,6 @@ export default definePlugin(({ env }) => ({
     },
     network: { mode: "bridged", expose: [{ port: 5432, protocol: "tcp" }] },
   },
+  // The first boot makes the database, which takes a while.
+  test: { boot: [{ until: { line: "listening on IPv4 address", withinMs: 120_000 } }] },
 }));

@@ -17,4 +17,5 @@ export default definePlugin({
       baseUrl: "http://127.0.0.1:5000",
     },
   },
+  test: { boot: [{ until: { http: "/", contains: "Hello from a microVM" } }] },
 });

@@ -13,5 +13,6 @@ export default definePlugin(() => {
     mappings: { "./init": "/init" },
     archive: { compression: "gzip", level: 9 },
     manifest: { workload: { baseUrl: "http://127.0.0.1:9000" } },
+    test: { boot: [{ until: [{ line: "static-binary: hello from PID 1" }, { exit: "poweroff" }] }] },
   };
 });

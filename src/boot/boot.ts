@@ -2,15 +2,15 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
+import type { Warning } from "../lib/context.ts";
 import { FledgeError } from "../lib/errors.ts";
 import type { Console } from "./console.ts";
-import type { Accelerator, Exit, Forward, Machine } from "./contract.ts";
+import type { Accelerator, Exit, Forward, Hypervisor, Machine } from "./contract.ts";
 import { copyDisk, type DiskCopy, type GuestDisk } from "./disk.ts";
 import { ExecChannel, type ExecOptions, type ExecResult, POWER_OFF } from "./exec.ts";
 import { workloadStatusIn } from "./first-stage.ts";
 import { writeInitramfs } from "./initramfs.ts";
 import { type BootPlan, type BootPlanOptions, planBoot, specIn } from "./plan.ts";
-import { qemu } from "./qemu/index.ts";
 import { silenceCauses } from "./silence.ts";
 import type { BootSubject } from "./subject.ts";
 
@@ -20,9 +20,11 @@ export type BootEvent = { readonly plugin: string } & (
       readonly type: "boot:prepare";
       readonly kernel: string;
       readonly kernelFrom: string;
+      readonly hypervisor: Hypervisor["name"];
       readonly accelerator: Accelerator;
       /** Why the guest is emulated. */
       readonly why?: string;
+      readonly warnings: readonly Warning[];
     }
   | { readonly type: "boot:start"; readonly command: readonly string[]; readonly forwards: readonly Forward[] }
   | { readonly type: "boot:console"; readonly line: string }
@@ -73,7 +75,7 @@ export type BootedGuest = Pick<Machine, "command" | "console" | "forwards" | "fo
 };
 
 /**
- * Boots what was built on this machine, under QEMU, as Volant would: its command line, its manifest, and of a disk the
+ * Boots what was built on this machine, as Volant would: its command line, its manifest, and of a disk the
  * steps of its agent. The artifact is not written to, unless `keep` says so. Throws a FledgeError when something that a
  * boot needs is missing; an abort ends the guest.
  */
@@ -84,14 +86,16 @@ export async function bootArtifact(subject: BootSubject, options: BootOptions = 
 /** The command that `bootArtifact` would run; of a file that it would write first, the name is another one. */
 export async function bootCommand(subject: BootSubject, options: BootPlanOptions = {}): Promise<readonly string[]> {
   const plan = await planBoot(subject, options);
-  return qemu.command(specIn(join(tmpdir(), "fledge-boot-XXXXXX"), plan), plan.capability);
+  return plan.hypervisor.command(specIn(join(tmpdir(), "fledge-boot-XXXXXX"), plan), plan.capability);
 }
 
 async function startPlanned(plan: BootPlan, onEvent: (event: BootEvent) => void): Promise<BootedGuest> {
   const { subject, kernel, capability } = plan;
   const plugin = subject.name;
   const { accelerator, why } = capability;
-  const how = { kernel: kernel.path, kernelFrom: kernel.from, accelerator, ...(why !== undefined && { why }) };
+  const said = { warnings: plan.warnings, ...(why !== undefined && { why }) };
+  const { name: hypervisor } = plan.hypervisor;
+  const how = { kernel: kernel.path, kernelFrom: kernel.from, hypervisor, accelerator, ...said };
   onEvent({ type: "boot:prepare", plugin, ...how });
   const { machine, disk } = await startMachine(plan);
   const startedAt = performance.now();
@@ -146,15 +150,15 @@ const POWER_OFF_MS = 60_000;
 
 /** Whatever was written for it is gone once QEMU has read it, so that not even a kill leaves something behind. */
 async function startMachine(plan: BootPlan): Promise<{ machine: Machine; disk?: DiskCopy }> {
-  const { hasStage, isCopied, subject, capability, around } = plan;
-  if (!hasStage && !isCopied) return { machine: await qemu.start(specIn("", plan), capability, around) };
+  const { hasStage, isCopied, subject, hypervisor, capability, around } = plan;
+  if (!hasStage && !isCopied) return { machine: await hypervisor.start(specIn("", plan), capability, around) };
   const folder = await mkdtemp(join(tmpdir(), "fledge-boot-"));
   let disk: DiskCopy | undefined;
   try {
     const spec = specIn(folder, plan);
     if (isCopied) disk = await copyDisk(subject.artifact, spec.disk?.path ?? "", around.signal);
     if (hasStage) await writeInitramfs(spec.initramfs, subject, plan, around);
-    return { machine: await qemu.start(spec, capability, around), ...(disk !== undefined && { disk }) };
+    return { machine: await hypervisor.start(spec, capability, around), ...(disk !== undefined && { disk }) };
   } catch (error) {
     await disk?.close();
     throw error;

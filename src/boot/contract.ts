@@ -5,8 +5,15 @@ import type { Console } from "./console.ts";
 /** A port of this machine's 127.0.0.1 that leads to one of the guest's. */
 export type Forward = { readonly hostPort: number; readonly guestPort: number };
 
+/** A processor that fledge boots guests of. */
+export type Architecture = "amd64" | "arm64";
+
+/** What a guest finds itself on: a PC with PCI; the least that a kernel with virtio-mmio needs; a machine of arm64's. */
+export type Board = "q35" | "microvm" | "virt";
+
 /** What a hypervisor is asked to boot. */
 export type MachineSpec = {
+  readonly board: Board;
   readonly kernel: string;
   readonly initramfs?: string;
   /** Words of the kernel's command line. */
@@ -30,6 +37,8 @@ export type Capability = {
   readonly accelerator: Accelerator;
   /** Why the guest is emulated, if it is. */
   readonly why?: string;
+  /** Of Cloud Hypervisor: whether it wants to be told that a disk is raw. */
+  readonly wantsImageType?: boolean;
 };
 
 /** How a guest came to its end. */
@@ -58,8 +67,14 @@ export type Surroundings = { readonly env: Env; readonly signal: AbortSignal; re
 
 /** A program that runs guests. */
 export type Hypervisor = {
+  readonly name: "QEMU" | "Cloud Hypervisor";
+  /** What its guests have: ports that are forwarded, a serial port of virtio, a disk whose changes it throws away itself. */
+  readonly has: { readonly network: boolean; readonly channel: boolean; readonly snapshot: boolean };
   /** Throws a `tool` error when it is not there. */
-  probe(kernel: string, around: Surroundings): Promise<Capability>;
+  probe(
+    kernel: { readonly path: string; readonly architecture: Architecture },
+    around: Surroundings,
+  ): Promise<Capability>;
   /** What would be started; nothing is. */
   command(spec: MachineSpec, capability: Capability): readonly string[];
   /** Resolves once all files of the spec are read, but the disk; an abort of the signal ends the guest. */

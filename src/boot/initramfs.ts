@@ -7,7 +7,7 @@ import { findOnPath, requireTool, type Tool } from "../lib/process/tools.ts";
 import { readElf } from "../rootfs/elf.ts";
 import { sealTree } from "../rootfs/seal.ts";
 import { RootfsTree } from "../rootfs/tree.ts";
-import type { Surroundings } from "./contract.ts";
+import type { Architecture, Surroundings } from "./contract.ts";
 import { firstStage, responder, STAGE_FOLDER, startScript } from "./first-stage.ts";
 import type { KernelModule } from "./modules.ts";
 import type { Bootable } from "./subject.ts";
@@ -30,15 +30,22 @@ export function needsFirstStage({ medium }: Bootable, { modules, hasChannel }: S
   return medium.kind === "rootfs" || modules.length > 0 || hasChannel;
 }
 
-/** The path of BusyBox. Throws a `tool` error when the first stage has no BusyBox here that runs without libraries. */
-export function checkBusybox(around: Surroundings): string {
-  const path = requireTool(BUSYBOX, around.env);
+const MACHINES: Readonly<Record<Architecture, string>> = { amd64: "x86_64", arm64: "aarch64" };
+
+/** FLEDGE_BUSYBOX, else that of this machine. Throws a `tool` error where the guest's processor cannot run it alone. */
+export function checkBusybox(architecture: Architecture, around: Surroundings): string {
+  const path = around.env.FLEDGE_BUSYBOX || requireTool(BUSYBOX, around.env);
   const tree = new RootfsTree();
   tree.copyFromHost(path, "/busybox");
   const elf = readElf((offset, length) => tree.readRange("/busybox", offset, length));
-  if (elf?.interpreter === undefined) return path;
-  throw new FledgeError("tool", `${path} needs libraries, which the guest does not have at first`, {
-    hint: "sudo apt-get install -y busybox-static",
+  if (elf?.interpreter !== undefined) {
+    throw new FledgeError("tool", `${path} needs libraries, which the guest does not have at first`, {
+      hint: "sudo apt-get install -y busybox-static",
+    });
+  }
+  if (elf?.machine === MACHINES[architecture]) return path;
+  throw new FledgeError("tool", `${path} does not run on the guest's ${architecture}; needed to ${BUSYBOX.reason}`, {
+    hint: `FLEDGE_BUSYBOX names one that does, such as bin/busybox of Debian's busybox-static for ${architecture}`,
   });
 }
 
@@ -53,7 +60,7 @@ export async function writeInitramfs(
   around: Surroundings,
 ): Promise<void> {
   const { medium, artifact } = subject;
-  const tree = stageTree(subject, parts, findOnPath(BUSYBOX.name, around.env) ?? "");
+  const tree = stageTree(subject, parts, around.env.FLEDGE_BUSYBOX || findOnPath(BUSYBOX.name, around.env) || "");
   const ctx = { signal: around.signal, env: around.env, progress: () => {}, warn: () => {}, log: () => {} };
   const all = async function* (): AsyncGenerator<Uint8Array> {
     yield* archiveBlocks(sealTree(tree.root), ctx);

@@ -1,20 +1,28 @@
 import { accessSync, constants, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import type { Env } from "../lib/context.ts";
 import { FledgeError } from "../lib/errors.ts";
-import { headOf } from "./head.ts";
+import type { Architecture, Surroundings } from "./contract.ts";
+import { configInside, readKernelImage } from "./kernel-image.ts";
 
 /** A kernel to boot, and what is known of it. */
 export type Kernel = {
   readonly path: string;
   /** How it came to be this one. */
-  readonly from: "given" | "FLEDGE_KERNEL" | "this machine's";
-  /** As `uname -r` has it; of a bzImage only. */
+  readonly from: "given" | "the config's" | "FLEDGE_KERNEL" | "this machine's";
+  readonly architecture: Architecture;
+  /** As `uname -r` has it, where that can be told. */
   readonly release?: string;
   /** The folder of its modules, where this machine has them. */
   readonly modules?: string;
-  /** The text of its configuration, where it lies beside it. */
+  /** The text of its configuration, where it lies beside it or is in it. */
   readonly config?: string;
+};
+
+/** What there is to choose from, the first wins: a file that is given, one of the config's, and the guest's processor. */
+export type KernelWish = {
+  readonly given?: string | undefined;
+  readonly configured?: string | undefined;
+  readonly architecture?: Architecture | undefined;
 };
 
 /** What a machine has of kernels and their modules; another one in tests. */
@@ -22,15 +30,39 @@ export type KernelPlaces = { readonly boot: string; readonly modules: string };
 
 const PLACES: KernelPlaces = { boot: "/boot", modules: "/lib/modules" };
 
-/** The kernel that is given, that of FLEDGE_KERNEL, or the newest of this machine that can be read. Throws a `tool` error. */
-export function findKernel(given: string | undefined, env: Env, places: KernelPlaces = PLACES): Kernel {
-  if (given !== undefined) return describeKernel(resolve(given), "given", places);
-  if (env.FLEDGE_KERNEL) return describeKernel(resolve(env.FLEDGE_KERNEL), "FLEDGE_KERNEL", places);
-  const path = newestKernel(places.boot);
-  if (path !== undefined) return describeKernel(path, "this machine's", places);
-  throw new FledgeError("tool", `no kernel that this user can read in ${places.boot}; needed to boot the guest`, {
-    hint: "--kernel FILE (or FLEDGE_KERNEL), or sudo apt-get install -y linux-image-cloud-amd64 (Ubuntu: linux-image-kvm, and sudo chmod a+r /boot/vmlinuz-*)",
-  });
+/**
+ * The kernel that is given, that of the config, that of FLEDGE_KERNEL, or the newest of this machine that can be read.
+ * Throws a `tool` error where there is none, and a `usage` error for one of another processor.
+ */
+export async function findKernel(
+  { given, configured, architecture }: KernelWish,
+  around: Surroundings,
+  places: KernelPlaces = PLACES,
+): Promise<Kernel> {
+  const [path, from] = chosen({ given, configured, architecture }, around, places);
+  const image = readKernelImage(path);
+  if (image === undefined) {
+    throw new FledgeError("usage", `${path} is no kernel: neither a bzImage, nor a vmlinux, nor an Image of arm64`, {
+      hint: "a kernel of Debian's is called /boot/vmlinuz-*, that of a Volant release bzImage",
+    });
+  }
+  if (architecture !== undefined && image.architecture !== architecture) {
+    throw new FledgeError(
+      "usage",
+      `the guest is for ${architecture}, and the kernel ${path} for ${image.architecture}`,
+      {
+        hint: `name a kernel for ${architecture} with --kernel, or build the plugin with --platform linux/${image.architecture}`,
+      },
+    );
+  }
+  const modules = image.release === undefined ? undefined : modulesOf(path, image.release, places);
+  const beside = ["kernel.config", `config-${image.release}`].map((name) => textOf(join(dirname(path), name)));
+  const config = beside.find((text) => text !== undefined) ?? (await configInside(path, around));
+  return {
+    ...{ path, from, ...image },
+    ...(modules !== undefined && { modules }),
+    ...(config !== undefined && { config }),
+  };
 }
 
 /** Whether an option is built into a kernel; undefined where its configuration is not known. */
@@ -38,44 +70,41 @@ export function hasOption({ config }: Pick<Kernel, "config">, option: string): b
   return config === undefined ? undefined : new RegExp(`^CONFIG_${option}=y$`, "m").test(config);
 }
 
+function chosen(
+  { given, configured, architecture }: KernelWish,
+  { env }: Surroundings,
+  places: KernelPlaces,
+): readonly [path: string, from: Kernel["from"]] {
+  if (given !== undefined) return [resolve(given), "given"];
+  if (configured !== undefined) return [configured, "the config's"];
+  if (env.FLEDGE_KERNEL) return [resolve(env.FLEDGE_KERNEL), "FLEDGE_KERNEL"];
+  const path = newestKernel(places.boot, architecture);
+  if (path !== undefined) return [path, "this machine's"];
+  const which = architecture === undefined ? "no kernel" : `no kernel for ${architecture}`;
+  throw new FledgeError("tool", `${which} that this user can read in ${places.boot}; needed to boot the guest`, {
+    hint:
+      architecture === "arm64" && process.arch !== "arm64"
+        ? "--kernel FILE (or FLEDGE_KERNEL), for instance that of Debian's package linux-image-cloud-arm64"
+        : "--kernel FILE (or FLEDGE_KERNEL), or sudo apt-get install -y linux-image-cloud-amd64 (Ubuntu: linux-image-kvm, and sudo chmod a+r /boot/vmlinuz-*)",
+  });
+}
+
 /** Those made for guests first: they start sooner and have the least as modules. */
-function newestKernel(folder: string): string | undefined {
+function newestKernel(folder: string, architecture: Architecture | undefined): string | undefined {
   const byVersion = new Intl.Collator("en", { numeric: true });
   const isForGuests = (name: string): number => Number(/-(cloud|kvm|virtual)/.test(name));
   return namesIn(folder)
     .filter((name) => name.startsWith("vmlinuz-"))
     .sort((a, b) => isForGuests(b) - isForGuests(a) || byVersion.compare(b, a))
     .map((name) => join(folder, name))
-    .find(isReadable);
+    .filter(isReadable)
+    .find((path) => architecture === undefined || readKernelImage(path)?.architecture === architecture);
 }
 
-function describeKernel(path: string, from: Kernel["from"], places: KernelPlaces): Kernel {
-  const head = headOf(path, HEAD_BYTES, "name a kernel that is there with --kernel");
-  const release = releaseOf(head);
-  if (release === undefined && head.toString("latin1", 0, 4) !== "\x7fELF") {
-    throw new FledgeError("usage", `${path} is no kernel for x86-64: neither a bzImage nor a vmlinux`, {
-      hint: "a kernel of Debian's is called /boot/vmlinuz-*, that of a Volant release bzImage",
-    });
-  }
-  const modules = release === undefined ? undefined : join(places.modules, release);
-  const config = textOf(join(dirname(path), "kernel.config")) ?? textOf(join(dirname(path), `config-${release}`));
-  return {
-    path,
-    from,
-    ...(release !== undefined && { release }),
-    ...(modules !== undefined && isReadable(join(modules, "modules.dep")) && { modules }),
-    ...(config !== undefined && { config }),
-  };
-}
-
-/** Enough for the header and the version that it points to. */
-const HEAD_BYTES = 64 * 1024;
-
-/** Of a bzImage (Documentation/arch/x86/boot.rst): "HdrS" at 0x202, at 0x20e where the version is, less 0x200. */
-function releaseOf(head: Buffer): string | undefined {
-  if (head.length < 0x210 || head.toString("latin1", 0x202, 0x206) !== "HdrS") return undefined;
-  const start = head.readUInt16LE(0x20e) + 0x200;
-  return /^[^\s\0]+/.exec(head.toString("latin1", start, start + 256))?.[0];
+/** As on a machine that runs it; or as its package has both, unpacked somewhere else. */
+function modulesOf(path: string, release: string, places: KernelPlaces): string | undefined {
+  const folders = [join(dirname(path), "../lib/modules", release), join(places.modules, release)];
+  return folders.find((folder) => isReadable(join(folder, "modules.dep")));
 }
 
 function namesIn(folder: string): string[] {

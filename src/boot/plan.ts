@@ -1,21 +1,40 @@
 import { join } from "node:path";
-import type { Env } from "../lib/context.ts";
+import type { ResolvedPlugin } from "../contract/plugin.ts";
+import type { Env, Warning } from "../lib/context.ts";
 import { FledgeError } from "../lib/errors.ts";
 import { resolveCacheDir } from "../store/cache-dir.ts";
 import { commandLineWords } from "../volant/command-line.ts";
-import type { Capability, Forward, MachineSpec, Surroundings } from "./contract.ts";
+import { architectureIn, architectureOf } from "./architecture.ts";
+import { cloudHypervisor } from "./cloud-hypervisor/index.ts";
+import { configuredKernel } from "./configured-kernel.ts";
+import type { Board, Capability, Forward, Hypervisor, MachineSpec, Surroundings } from "./contract.ts";
 import { STAGE_FOLDER } from "./first-stage.ts";
 import { checkBusybox, needsFirstStage } from "./initramfs.ts";
 import { findKernel, hasOption, type Kernel } from "./kernel.ts";
+import { checkKernel, consoleOf, driversFor } from "./kernel-needs.ts";
 import { type KernelModule, modulesFor } from "./modules.ts";
 import { GUEST_NETWORK } from "./network.ts";
 import { qemu } from "./qemu/index.ts";
-import { type Bootable, type BootSubject, type Medium, openSubject } from "./subject.ts";
+import { type Bootable, type BootSubject, openSubject } from "./subject.ts";
+
+/** What runs guests; "auto" is QEMU. */
+export type HypervisorName = "auto" | "qemu" | "cloud-hypervisor";
 
 /** How a guest is booted. Defaults are the manifest's, else 256 MiB and one processor. */
 export type BootPlanOptions = {
-  /** A bzImage or vmlinux; default FLEDGE_KERNEL, else the newest kernel in /boot that can be read. */
+  /**
+   * A kernel's file; default what guest.kernel of the recipe names, else FLEDGE_KERNEL, else the newest kernel in /boot
+   * that can be read.
+   */
   readonly kernel?: string;
+  /** Whose guest.kernel and fledge.lock hold, where a build of it is booted. Default what is booted, if it is a plugin. */
+  readonly recipe?: ResolvedPlugin;
+  /** Whether fledge.lock has to hold that kernel, as for a build. */
+  readonly frozen?: boolean;
+  /** Fetch nothing, as for a build. */
+  readonly offline?: boolean;
+  /** Default "auto". Under Cloud Hypervisor a guest has neither ports nor `exec`. */
+  readonly on?: HypervisorName;
   readonly memoryMb?: number;
   readonly cpus?: number;
   /** Ports of the guest, and where on 127.0.0.1 they are reached; 0 stands for any free one. */
@@ -39,6 +58,7 @@ export type BootPlan = {
   readonly subject: Bootable;
   readonly kernel: Kernel;
   readonly modules: readonly KernelModule[];
+  readonly hypervisor: Hypervisor;
   readonly capability: Capability;
   /** All of the machine but what its kernel unpacks. */
   readonly machine: Omit<MachineSpec, "initramfs">;
@@ -49,24 +69,79 @@ export type BootPlan = {
   /** Whether the disk is a copy, which is to be made. */
   readonly isCopied: boolean;
   readonly around: Surroundings;
+  readonly warnings: readonly Warning[];
 };
 
 /** Looks for all that a boot needs; starts no guest but a probe of KVM. Throws what is missing. */
 export async function planBoot(what: BootSubject, options: BootPlanOptions = {}): Promise<BootPlan> {
-  const env = options.env ?? process.env;
-  const signal = options.signal ?? new AbortController().signal;
-  const around = { env, signal, cacheDir: resolveCacheDir(env, options.cacheDir) };
+  const around = surroundingsOf(options);
   const subject = await openSubject(what);
-  const kernel = findKernel(options.kernel, env);
-  checkCodec(subject.medium, kernel);
-  const { exec: hasChannel = false, readBack = false } = options;
-  const modules = await modulesFor(kernel, driversFor(subject.medium, hasChannel), around);
+  const { exec: hasChannel = false } = options;
+  const hypervisor = options.on === "cloud-hypervisor" ? cloudHypervisor : qemu;
+  checkAbilities(hypervisor, options);
+  const warnings: Warning[] = [];
+  const kernel = await kernelFor(subject, recipeOf(what, options), { options, around, warnings });
+  const capability = await hypervisor.probe(kernel, around);
+  const board = boardFor(kernel, hypervisor, capability);
+  const drivers = driversFor(subject.medium, board, hasChannel);
+  checkKernel(kernel, subject.medium, drivers);
+  const modules = await modulesFor(kernel, drivers, around);
   const hasStage = needsFirstStage(subject, { modules, hasChannel });
-  if (hasStage) checkBusybox(around);
-  const capability = await qemu.probe(kernel.path, around);
-  const machine = machineOf(subject, { kernel, hasStage, options });
-  const isCopied = readBack && machine.disk !== undefined;
-  return { subject, kernel, modules, capability, machine, hasStage, hasChannel, isCopied, around };
+  if (hasStage) checkBusybox(kernel.architecture, around);
+  const machine = machineOf(subject, { kernel, board, hasStage, hypervisor, options });
+  const isCopied = machine.disk !== undefined && isCopiedFor(hypervisor, options);
+  return {
+    ...{ subject, kernel, modules, hypervisor, capability, machine, hasStage, hasChannel, isCopied, around, warnings },
+  };
+}
+
+function surroundingsOf({ env: given = process.env, signal, offline, cacheDir }: BootPlanOptions): Surroundings {
+  const env = offline ? { ...given, FLEDGE_OFFLINE: "1" } : given;
+  return { env, signal: signal ?? new AbortController().signal, cacheDir: resolveCacheDir(env, cacheDir) };
+}
+
+function recipeOf(what: BootSubject, { recipe }: BootPlanOptions): ResolvedPlugin | undefined {
+  return recipe ?? (typeof what === "object" && "platform" in what ? what : undefined);
+}
+
+type Choice = { readonly options: BootPlanOptions; readonly around: Surroundings; readonly warnings: Warning[] };
+
+async function kernelFor(subject: Bootable, recipe: ResolvedPlugin | undefined, { options, around, warnings }: Choice) {
+  const { kernel: given, frozen } = options;
+  const architecture = recipe === undefined ? await architectureIn(subject, around) : architectureOf(recipe);
+  const isConfigured = given === undefined && recipe !== undefined;
+  const configured = isConfigured ? await configuredKernel(recipe, around, { frozen, warnings }) : undefined;
+  return await findKernel({ given, configured, architecture }, around);
+}
+
+function checkAbilities({ name, has }: Hypervisor, { exec, forward = {} }: BootPlanOptions): void {
+  const lacks = !has.channel && exec ? "programs cannot be run in it" : "its ports cannot be reached";
+  if ((has.channel || !exec) && (has.network || Object.keys(forward).length === 0)) return;
+  throw new FledgeError(
+    "usage",
+    `a guest of ${name} has neither a network nor a channel of fledge's, so that ${lacks}`,
+    {
+      hint: "boot it with --on qemu",
+    },
+  );
+}
+
+function isCopiedFor({ has }: Hypervisor, { readBack = false, keep = false }: BootPlanOptions): boolean {
+  return readBack || (!has.snapshot && !keep);
+}
+
+/**
+ * The smallest that the kernel can use. An emulated microvm has nothing that tells the kernel how fast its clock is, so
+ * that it hangs.
+ */
+export function boardFor(
+  kernel: Kernel,
+  { name }: Pick<Hypervisor, "name">,
+  { accelerator }: Pick<Capability, "accelerator">,
+): Board {
+  if (kernel.architecture === "arm64") return "virt";
+  const isSmall = name === "QEMU" && accelerator === "kvm" && hasOption(kernel, "VIRTIO_MMIO") === true;
+  return isSmall ? "microvm" : "q35";
 }
 
 /** The machine of a plan whose first stage, if it has one, and whose copy of the disk are in a folder. */
@@ -78,13 +153,20 @@ export function specIn(folder: string, { machine, hasStage, isCopied, subject }:
   } satisfies MachineSpec;
 }
 
-type Parts = { readonly kernel: Kernel; readonly hasStage: boolean; readonly options: BootPlanOptions };
+type Parts = {
+  readonly kernel: Kernel;
+  readonly board: Board;
+  readonly hasStage: boolean;
+  readonly hypervisor: Hypervisor;
+  readonly options: BootPlanOptions;
+};
 
-function machineOf(subject: Bootable, { kernel, hasStage, options }: Parts): BootPlan["machine"] {
+function machineOf(subject: Bootable, { kernel, board, hasStage, hypervisor, options }: Parts): BootPlan["machine"] {
   const { medium, manifest, artifact } = subject;
   return {
+    board,
     kernel: kernel.path,
-    commandLine: wordsOf(subject, hasStage).join(" "),
+    commandLine: wordsOf(subject, { board, hasStage, hypervisor }).join(" "),
     ...(medium.kind === "rootfs" && { disk: { path: artifact, isKept: options.keep ?? false } }),
     memoryMb: options.memoryMb ?? manifest?.resources.memory_mb ?? 256,
     cpus: options.cpus ?? manifest?.resources.cpu_cores ?? 1,
@@ -93,10 +175,13 @@ function machineOf(subject: Bootable, { kernel, hasStage, options }: Parts): Boo
   };
 }
 
-function wordsOf({ name, medium, manifest }: Bootable, hasStage: boolean): string[] {
+function wordsOf(
+  { name, medium, manifest }: Bootable,
+  { board, hasStage, hypervisor: { has } }: Omit<Parts, "kernel" | "options">,
+): string[] {
   const words = commandLineWords({
-    console: "ttyS0",
-    network: { ...GUEST_NETWORK, host: name },
+    console: consoleOf(board),
+    ...(has.network && { network: { ...GUEST_NETWORK, host: name } }),
     ...(manifest !== undefined && { manifest }),
     ...(medium.kind === "rootfs" && { filesystem: medium.filesystem }),
   });
@@ -105,22 +190,4 @@ function wordsOf({ name, medium, manifest }: Bootable, hasStage: boolean): strin
 
 function forwardsOf(forward: Readonly<Record<number, number>>): Forward[] {
   return Object.entries(forward).map(([guestPort, hostPort]) => ({ hostPort, guestPort: Number(guestPort) }));
-}
-
-function driversFor(medium: Medium, hasChannel: boolean): string[] {
-  const devices = ["virtio_pci", "virtio_net", ...(hasChannel ? ["virtio_console"] : [])];
-  return medium.kind === "rootfs" ? [...devices, "virtio_blk", medium.filesystem] : devices;
-}
-
-/** Kernels say nothing of an initramfs that they cannot unpack, but that there is no root. */
-function checkCodec(medium: Medium, kernel: Kernel): void {
-  if (medium.kind === "rootfs" || medium.codec === "none") return;
-  if (hasOption(kernel, `RD_${medium.codec.toUpperCase()}`) !== false) return;
-  throw new FledgeError(
-    "usage",
-    `the kernel ${kernel.path} cannot unpack an initramfs that is compressed with ${medium.codec}`,
-    {
-      hint: 'boot another one with --kernel FILE, or build with archive.compression = "gzip"',
-    },
-  );
 }

@@ -1,4 +1,5 @@
 import { hasOption } from "./kernel.ts";
+import { consoleOf, consoleOption } from "./kernel-needs.ts";
 import type { BootPlan } from "./plan.ts";
 
 /** What may be wrong with a guest that says nothing, the likeliest first. */
@@ -8,11 +9,12 @@ export function silenceCauses({
   subject,
 }: Pick<BootPlan, "kernel" | "machine" | "subject">): string[] {
   const { path } = kernel;
+  const option = consoleOption(machine.board);
   return [
-    hasOption(kernel, "SERIAL_8250_CONSOLE") === false
-      ? `${path} has no console on a serial port (CONFIG_SERIAL_8250_CONSOLE)`
-      : `${path} may have no console on ttyS0 (CONFIG_SERIAL_8250_CONSOLE=y)`,
-    `${path} may not be for x86-64, or not be whole`,
+    hasOption(kernel, option) === false
+      ? `${path} has no console on a serial port (CONFIG_${option})`
+      : `${path} may have no console on ${consoleOf(machine.board)} (CONFIG_${option}=y)`,
+    `${path} may not be whole`,
     `${machine.memoryMb} MiB may not hold the kernel and ${subject.medium.kind === "initramfs" ? "the unpacked initramfs" : "its first stage"}: --memory gives more`,
   ];
 }

@@ -27,11 +27,6 @@ export type Bootable = {
 export async function openSubject(subject: BootSubject): Promise<Bootable> {
   if (typeof subject === "string") return await openFile(resolve(subject));
   if ("artifact" in subject) return described(subject.artifact.path, subject.manifest?.document);
-  if (subject.platform.architecture !== "amd64") {
-    throw new FledgeError("usage", `${subject.name} is for ${subject.platform.architecture}, and fledge boots amd64`, {
-      hint: "build it with --platform linux/amd64 as well",
-    });
-  }
   const { artifact, manifest } = plan(subject).outputs;
   if (manifest === undefined) return described(artifact, undefined);
   return described(artifact, await readManifest(manifest));

@@ -64,15 +64,16 @@ type Subject = {
 };
 
 async function runOne(test: BootTest, { plugin, built, options }: Subject) {
-  const httpPort = httpPortOf(plugin);
   const { memoryMb, cpus } = test;
   const guest = await bootArtifact(built ?? plugin, {
+    recipe: plugin,
     ...options,
     ...(memoryMb !== undefined && { memoryMb }),
     ...(cpus !== undefined && { cpus }),
-    forward: Object.fromEntries(portsOf(test, httpPort).map((port) => [port, 0])),
   });
   try {
+    const { httpPort } = guest;
+    for (const port of portsOf(test, httpPort)) await guest.forward(port);
     const signal = options.signal ?? new AbortController().signal;
     const { reached, failure } = await checkGuest(guest, test, { httpPort, signal });
     const console = guest.console.tail(TAIL_LINES);
@@ -82,10 +83,4 @@ async function runOne(test: BootTest, { plugin, built, options }: Subject) {
   } finally {
     await guest.stop();
   }
-}
-
-/** Where the workload answers: the port of manifest.workload.baseUrl, else the first that is exposed, else 80. */
-function httpPortOf({ manifest: { workload, network } }: ResolvedPlugin): number {
-  if (workload?.baseUrl !== undefined) return Number(new URL(workload.baseUrl).port || 80);
-  return network?.expose?.find(({ protocol = "tcp" }) => protocol === "tcp")?.port ?? 80;
 }

@@ -1,10 +1,11 @@
-import type { BootPlanOptions } from "../boot/plan.ts";
+import type { BootPlanOptions, HypervisorName } from "../boot/plan.ts";
 import { FledgeError } from "../lib/errors.ts";
 import { type BuildArgs, countOf } from "./build-options.ts";
 
 /** The parsed flags of a command that boots. */
 export type BootArgs = BuildArgs & {
   readonly kernel?: string;
+  readonly on?: string;
   readonly "skip-build"?: boolean;
   readonly forward?: readonly string[];
   readonly memory?: string;
@@ -15,14 +16,17 @@ export type BootArgs = BuildArgs & {
 
 /** What the flags say of how to boot. Throws a `usage` error. */
 export function bootOptionsOf(args: BootArgs): BootPlanOptions {
-  const { kernel, memory, cpus, keep, "cache-dir": cacheDir } = args;
+  const { kernel, memory, cpus, keep, frozen, offline, "cache-dir": cacheDir } = args;
   return {
     env: process.env,
     forward: Object.fromEntries((args.forward ?? []).flatMap((rule) => rule.split(",")).map(forwardOf)),
     ...(kernel !== undefined && { kernel }),
+    ...(args.on !== undefined && { on: hypervisorOf(args.on) }),
     ...(memory !== undefined && { memoryMb: memoryOf(memory) }),
     ...(cpus !== undefined && { cpus: countOf(cpus, "--cpus", "a number above 0") }),
     ...(keep && { keep }),
+    ...(frozen && { frozen }),
+    ...(offline && { offline }),
     ...(cacheDir !== undefined && { cacheDir }),
   };
 }
@@ -47,6 +51,11 @@ function forwardOf(rule: string): [guestPort: number, hostPort: number] {
     throw new FledgeError("usage", `--forward "${rule}" is not a pair of ports`, { hint });
   }
   return [Number(guest), Number(host)];
+}
+
+function hypervisorOf(text: string): HypervisorName {
+  if (text === "auto" || text === "qemu" || text === "cloud-hypervisor") return text;
+  throw new FledgeError("usage", `--on "${text}" is nothing that runs guests`, { hint: "qemu, or cloud-hypervisor" });
 }
 
 function memoryOf(text: string): number {

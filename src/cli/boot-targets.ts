@@ -8,13 +8,12 @@ import type { BootArgs } from "./boot-options.ts";
 import { buildOptionsOf } from "./build-options.ts";
 import { isDockerfile } from "./dockerfile.ts";
 
+type Target = { readonly subject: BootSubject; readonly recipe?: ResolvedPlugin };
+
 /** What `fledge boot` is to boot: an artifact as it is, or the one plugin that is meant, built. */
-export async function subjectOf(
-  args: BootArgs & { readonly print?: boolean },
-  signal: AbortSignal,
-): Promise<BootSubject> {
+export async function targetOf(args: BootArgs & { readonly print?: boolean }, signal: AbortSignal): Promise<Target> {
   const [word, ...more] = args._;
-  if (word !== undefined && more.length === 0 && isArtifact(word)) return word;
+  if (word !== undefined && more.length === 0 && isArtifact(word)) return { subject: word };
   const { loadTargets } = await import("./targets.ts");
   const plugins = await untilAborted(loadTargets(args), signal);
   const [plugin, ...others] = plugins;
@@ -23,8 +22,8 @@ export async function subjectOf(
       hint: `name one of them: ${plugins.map(({ label, name }) => label ?? name).join(", ")}`,
     });
   }
-  if (args.print) return plugin;
-  return (await builtOf(plugin, args, signal)) ?? plugin;
+  const built = args.print ? undefined : await builtOf(plugin, args, signal);
+  return { subject: built ?? plugin, recipe: plugin };
 }
 
 /** The build of a plugin; undefined where what is there is to be taken. */

@@ -103,10 +103,15 @@ export const DOCKERFILE_FLAGS = {
 
 /** How a guest is booted. */
 const KERNEL_FLAG = {
+  on: {
+    type: "string",
+    valueHint: "NAME",
+    description: "qemu (default) or cloud-hypervisor, which needs KVM and gives the guest no network",
+  },
   kernel: {
     type: "string",
     valueHint: "FILE",
-    description: "bzImage or vmlinux (default: FLEDGE_KERNEL, else the newest in /boot that can be read)",
+    description: "bzImage or vmlinux (default: guest.kernel, else FLEDGE_KERNEL, else the newest in /boot)",
   },
 } as const satisfies ArgsDef;
 

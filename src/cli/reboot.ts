@@ -1,6 +1,6 @@
 import type { BootedGuest, BootOptions } from "../boot/boot.ts";
 import type { Project } from "../config/project.ts";
-import { labelOf } from "../contract/plugin.ts";
+import { labelOf, type ResolvedPlugin } from "../contract/plugin.ts";
 import type { BuildResult } from "../contract/result.ts";
 import type { DevEvent } from "../dev.ts";
 import { FledgeError } from "../lib/errors.ts";
@@ -19,16 +19,19 @@ export type Rebooter = {
 export function createRebooter(options: BootOptions, onError: (error: unknown) => void): Rebooter {
   let built: BuildResult | undefined;
   let guest: BootedGuest | undefined;
+  let recipe: ResolvedPlugin | undefined;
   let last: Promise<void> = Promise.resolve();
   const reboot = async (result: BuildResult): Promise<void> => {
     await guest?.[Symbol.asyncDispose]();
     guest = undefined;
     if (options.signal?.aborted) return;
     const { bootArtifact } = await import("../boot/boot.ts");
-    guest = await bootArtifact(result, options);
+    guest = await bootArtifact(result, { ...options, ...(recipe !== undefined && { recipe }) });
   };
   return {
-    check: checkOne,
+    check(project) {
+      recipe = theOne(project);
+    },
     onEvent(event) {
       if (event.type === "build:done") built = event.result;
       // A guest that runs what is there already goes on.
@@ -44,9 +47,10 @@ export function createRebooter(options: BootOptions, onError: (error: unknown) =
   };
 }
 
-function checkOne({ members }: Project): void {
-  const names = members.flatMap(({ plugins }) => plugins.map(labelOf));
-  if (names.length < 2) return;
+function theOne({ members }: Project): ResolvedPlugin | undefined {
+  const [plugin, ...others] = members.flatMap(({ plugins }) => plugins);
+  if (plugin === undefined || others.length === 0) return plugin;
+  const names = [plugin, ...others].map(labelOf);
   throw new FledgeError("usage", `--boot boots one plugin, and ${names.length} are meant`, {
     hint: `name one of them: ${names.join(", ")}`,
   });

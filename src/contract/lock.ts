@@ -19,6 +19,8 @@ export type Lockable = {
   readonly names: readonly string[];
   /** What the config itself pins it to; it needs no entry then. */
   readonly pinned?: LockEntry;
+  /** Whether a build does not need it, but to boot what was built does. */
+  readonly isForBoot?: boolean;
   /** Asks what it is now. Undefined for a source of the user's that does not say. */
   resolve(ctx: RunContext): Promise<LockEntry | undefined>;
   /** Why an entry of this key cannot be used, as the end of a sentence. */

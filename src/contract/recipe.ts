@@ -3,6 +3,7 @@ import type { ResolvedBudgets } from "../budget/options.ts";
 import type { AgentOptions } from "../guest/agent/options.ts";
 import type { BusyboxOptions } from "../guest/busybox/options.ts";
 import type { ResolvedInit } from "../guest/init/options.ts";
+import type { GuestOptions } from "../guest/kernel/options.ts";
 import type { ResolvedMapping } from "../guest/mappings/options.ts";
 import type { ResolvedCpioOptions } from "../imagers/cpio/options.ts";
 import type { CustomOptions } from "../imagers/custom/options.ts";
@@ -14,7 +15,7 @@ import type { ResolvedTarOptions } from "../imagers/tar/options.ts";
 import type { Warning } from "../lib/context.ts";
 import type { Platform } from "../lib/platform.ts";
 import type { SourceLimits } from "../sources/limits-options.ts";
-import type { GuestOptions, RegistriesOptions, SourceOptions } from "../sources/options.ts";
+import type { RegistriesOptions, SourceOptions } from "../sources/options.ts";
 import type { ManifestOptions } from "../volant/options.ts";
 
 /** A value that the user did not write, and what it was concluded from. */

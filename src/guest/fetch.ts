@@ -29,6 +29,8 @@ export type FetchRequest = {
   /** The config's key that says where it is, and the one that pins it. */
   readonly key: string;
   readonly checksumKey: string;
+  /** What becomes of whatever is there; default "built in". */
+  readonly use?: string;
   readonly headers?: Readonly<Record<string, string>>;
 };
 
@@ -61,7 +63,7 @@ async function openLocal(ctx: FetchContext, request: FetchRequest, expected?: Di
 }
 
 async function fetchRemote(ctx: FetchContext, request: FetchRequest, expected?: Digest): Promise<Fetched> {
-  const { from, what, checksumKey, headers, instead } = request;
+  const { from, what, checksumKey, headers, instead, use = "built in" } = request;
   const fetch = async (to: string): Promise<Digest> => {
     const { digest } = await download({
       url: from,
@@ -80,7 +82,7 @@ async function fetchRemote(ctx: FetchContext, request: FetchRequest, expected?: 
   if (expected !== undefined) return await ensureBlob(ctx, expected, fetch);
   const blob = await addBlob(ctx, fetch);
   ctx.warn({
-    message: `${what} from ${safeUrl(from)} is not pinned: whatever is there will be built in`,
+    message: `${what} from ${safeUrl(from)} is not pinned: whatever is there will be ${use}`,
     hint: `${checksumKey} = "${blob.digest}", or fledge lock`,
   });
   return blob;

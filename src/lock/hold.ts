@@ -3,24 +3,33 @@ import type { ResolvedPlugin } from "../contract/plugin.ts";
 import { isOffline, isSet, type RunContext, type Warning } from "../lib/context.ts";
 import { FledgeError, type Problem } from "../lib/errors.ts";
 import { editLock, readLock } from "./file.ts";
-import { lockablesOf, lockFileOf } from "./inputs.ts";
+import { bootLockablesOf, lockablesOf, lockFileOf } from "./inputs.ts";
 
 /** What a build is held to, and what there is to say of it. */
 export type Held = { readonly locks?: Locks; readonly warnings: readonly Warning[] };
 
+/** How a build or a boot is held: whether to all there is, as CI wants it. */
+export type HoldOptions = { readonly frozen?: boolean | undefined; readonly use?: "build" | "boot" };
+
 /**
- * What the lock of a plugin holds its build to. Of what is not in it a frozen build throws a `config` error; any other
+ * What the lock of a plugin holds its build to, or what it takes to boot it. Of what is not in it a frozen build throws a `config` error; any other
  * warns, or adds it where the config says `lock: true`. Without the network, it throws a `download` error that lists what
  * the store lacks.
  */
-export async function holdToLock(plugin: ResolvedPlugin, ctx: RunContext, frozen?: boolean): Promise<Held> {
+export async function holdToLock(
+  plugin: ResolvedPlugin,
+  ctx: RunContext,
+  { frozen, use = "build" }: HoldOptions = {},
+): Promise<Held> {
   const file = await lockFileOf(plugin);
   const lock = await readLock(file);
   const isFrozen = frozen ?? (lock !== undefined && isSet(ctx.env.CI));
   const offline = isOffline(ctx.env);
   const isToBeWritten = plugin.lock === true && !isFrozen && !offline;
   if (lock === undefined && !isFrozen && !offline && !isToBeWritten) return { warnings: [] };
-  const wanted = await lockablesOf(plugin);
+  // A lock that is written, or held to in full, is for whoever boots it as well.
+  const isWhole = isFrozen || isToBeWritten;
+  const wanted = use === "boot" ? { inputs: bootLockablesOf(plugin) } : ofBuild(await lockablesOf(plugin), isWhole);
   const faults = faultsIn(wanted.inputs, lock);
   if (isFrozen && lock === undefined && faults.length > 0) throw noLock(file);
   if (isFrozen) assertFrozen(file, wanted, faults, lock);
@@ -35,6 +44,10 @@ export async function holdToLock(plugin: ResolvedPlugin, ctx: RunContext, frozen
     locks: usable,
     warnings: faults.map((fault) => ({ message: `${sayIn(file, fault)}, so it is asked for`, hint: WRITE })),
   };
+}
+
+function ofBuild(all: Lockables, isWhole: boolean): Lockables {
+  return isWhole ? all : { ...all, inputs: all.inputs.filter(({ isForBoot }) => !isForBoot) };
 }
 
 const WRITE = "fledge lock writes it, for everybody who builds this to have the same";

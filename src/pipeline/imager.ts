@@ -12,17 +12,23 @@ import type { Warning } from "../lib/context.ts";
 import { assertNever } from "../lib/errors.ts";
 import type { Requirement } from "../lib/process/requirements.ts";
 import type { SealedTree } from "../rootfs/seal.ts";
-import type { BootMedium } from "../volant/kernels.ts";
+import type { BootMedium, GuestKernel } from "../volant/kernels.ts";
 import type { Owner } from "./user-failure.ts";
 
 /** How the guest's kernel will meet the artifact; undefined for what no kernel is meant to. */
 export function bootMedium(plugin: ResolvedPlugin, { isBootable }: BoundImager): BootMedium | undefined {
   if (!isBootable) return undefined;
-  const guestKernel = plugin.guest.kernel;
+  const guestKernel = whoseKernel(plugin);
   if (plugin.strategy === "initramfs") return { kind: "initramfs", codec: plugin.archive.compression, guestKernel };
   const { filesystem } = plugin;
   const { kernelName, name } = filesystem.type === "custom" ? filesystem.imager : { name: filesystem.type };
   return { kind: "rootfs", filesystem: kernelName ?? name, guestKernel };
+}
+
+/** Volant's, unless the config names another file than one of its releases'. */
+function whoseKernel({ guest: { kernel } }: ResolvedPlugin): GuestKernel {
+  if (typeof kernel === "string") return kernel;
+  return "release" in kernel && kernel.repository === undefined ? "stock" : "custom";
 }
 
 /** What the agent needs to copy itself into the root at boot, with room to spare. */
@@ -30,7 +36,7 @@ const AGENT_COPY_BYTES = 32 * 2 ** 20;
 
 /** A disk on which the agent's copy of itself would not fit. */
 export function headroomWarnings(plugin: ResolvedPlugin): Warning[] {
-  if (plugin.strategy !== "oci_rootfs" || plugin.guest.kernel === "custom") return [];
+  if (plugin.strategy !== "oci_rootfs" || whoseKernel(plugin) === "custom") return [];
   const { filesystem } = plugin;
   if (!("headroomBytes" in filesystem)) return [];
   const { sizeBytes, headroomBytes } = filesystem;

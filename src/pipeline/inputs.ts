@@ -1,6 +1,7 @@
 import type { ResolvedPlugin } from "../contract/plugin.ts";
-import { DEFAULT_REPOSITORY } from "../guest/agent/options.ts";
+import { placeOf } from "../guest/download.ts";
 import { shownPlace } from "../guest/fetch.ts";
+import { kernelIn } from "../guest/kernel/options.ts";
 
 /** Something that a build reads from outside the config. */
 export type Input = { readonly what: string; readonly from: string; readonly pinned?: string };
@@ -16,16 +17,10 @@ export function inputsOf(plugin: ResolvedPlugin): Input[] {
     inputs.push(input("init", plugin.init.from));
   }
   const { agent } = plugin;
-  if (agent !== undefined) {
-    const from =
-      "release" in agent
-        ? `release ${agent.release} of ${agent.repository ?? DEFAULT_REPOSITORY}`
-        : "url" in agent
-          ? agent.url
-          : agent.path;
-    inputs.push(input("agent", from, agent.checksum));
-  }
+  if (agent !== undefined) inputs.push(input("agent", placeOf(agent), agent.checksum));
   for (const { from, to } of plugin.mappings) inputs.push(input(`mapping to ${to}`, from));
+  const kernel = kernelIn(plugin.guest);
+  if (kernel !== undefined) inputs.push(input("kernel to boot", placeOf(kernel), kernel.checksum));
   return inputs;
 }
 

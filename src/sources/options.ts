@@ -40,14 +40,4 @@ export const sourceOptions = z
   ])
   .meta({ hint: 'an image of a registry is { image: "nginx:alpine" }' });
 
-/** What the plugin will boot on. */
-export const guestOptions = z.strictObject({
-  kernel: z
-    .enum(["stock", "custom"])
-    .describe(
-      '"custom" says that your kernel has what the artifact needs, and silences the warnings about the stock one',
-    ),
-});
-
 export type SourceOptions = z.output<typeof sourceOptions>;
-export type GuestOptions = z.output<typeof guestOptions>;

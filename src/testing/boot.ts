@@ -16,7 +16,7 @@ export type TestBootSubject = BootSubject | PluginExport;
 /** How it is built, how it is booted, and how long to wait. */
 export type TestBootOptions = Omit<BootPlanOptions, "keep" | "readBack"> &
   Pick<TestBuildOptions, "cwd" | "name" | "mode" | "platform"> & {
-    /** Run no programs in the guest, so that nothing of a test is in it. Default true: they can be. */
+    /** Run no programs in the guest, so that nothing of a test is in it. Default true: they can be, but under Cloud Hypervisor. */
     readonly exec?: boolean;
     /** Milliseconds that each wait may take that does not say `within`. Default 60,000. */
     readonly timeoutMs?: number;
@@ -69,7 +69,8 @@ export async function bootForTest(what: TestBootSubject, options: TestBootOption
   const { timeoutMs = DEFAULT_WITHIN_MS, cwd: _, name: _name, mode: _mode, platform: _platform, ...boot } = options;
   const build = isRecipe(what) ? await buildForTest(what, { ...buildOptions(options), write: true }) : undefined;
   try {
-    const guest = await bootArtifact(build?.result ?? (what as BootSubject), { exec: true, ...boot, readBack: true });
+    const defaults = { exec: boot.on !== "cloud-hypervisor", ...(build !== undefined && { recipe: build.plugin }) };
+    const guest = await bootArtifact(build?.result ?? (what as BootSubject), { ...defaults, ...boot, readBack: true });
     const signal = boot.signal ?? new AbortController().signal;
     return testGuest(guest, { timeoutMs, signal, build });
   } catch (error) {

@@ -1,3 +1,4 @@
+import { benchBoot } from "./boot.ts";
 import { benchCpio } from "./cpio.ts";
 import { benchExt4 } from "./ext4.ts";
 import { benchLayers } from "./layers.ts";
@@ -18,6 +19,7 @@ const BENCHES: Readonly<Record<string, () => void | Promise<void>>> = {
   squashfs: benchSquashfs,
   store: benchStore,
   start: benchStart,
+  boot: benchBoot,
 };
 
 const wanted = process.argv.slice(2);

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import type { Manifest } from "../../src/volant/schema.ts";
 import { agentSpec, bootDisk, compileAgent, requireAgent } from "../helpers/agent.ts";
 import { build } from "../helpers/builds.ts";
-import { bootGuest } from "../helpers/qemu.ts";
+import { bootGuest } from "../helpers/guest.ts";
 import { describeWith } from "../helpers/requirements.ts";
 import { tempDir } from "../helpers/temp.ts";
 

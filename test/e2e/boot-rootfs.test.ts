@@ -5,7 +5,7 @@ import { bootDisk, compileAgent, requireAgent } from "../helpers/agent.ts";
 import { build } from "../helpers/builds.ts";
 import { withMount } from "../helpers/disk.ts";
 import { fsck } from "../helpers/ext4.ts";
-import { type BootOptions, bootGuest } from "../helpers/qemu.ts";
+import { bootGuest, type GuestOptions } from "../helpers/guest.ts";
 import { needsRealImages, nginxLayout, TAG } from "../helpers/real-images.ts";
 import { describeWith, requireTools } from "../helpers/requirements.ts";
 import { tempDir } from "../helpers/temp.ts";
@@ -52,7 +52,7 @@ describeWith("a disk of a real image", [requireAgent(), needsRealImages(), requi
   }, 1_200_000);
 
   /** Builds a disk with fledge and boots it. */
-  async function boot(check: string, options: Partial<BootOptions> = {}) {
+  async function boot(check: string, options: Partial<GuestOptions> = {}) {
     const source = { image: `oci:${layout}:${TAG}` };
     const { artifact, manifest } = await build("nginx", { name: "nginx", strategy: "oci_rootfs", source });
     return { ...(await bootDisk(artifact, manifest, check, options)), disk: artifact };

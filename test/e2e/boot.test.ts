@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { sha256 } from "../../src/lib/digest.ts";
 import { type CliOptions, fledge, startFledge } from "../helpers/cli.ts";
+import { requireBoot } from "../helpers/guest.ts";
 import { project } from "../helpers/project.ts";
-import { requireBoot } from "../helpers/qemu.ts";
 import { describeWith, requireTools } from "../helpers/requirements.ts";
 
 /** Long for a slow machine that does something else as well. */

@@ -3,9 +3,8 @@ import { join, relative } from "node:path";
 import { expect, test } from "vitest";
 import { archived } from "../helpers/archived.ts";
 import { type RunningCli, startFledge } from "../helpers/cli.ts";
-
+import { requireBoot } from "../helpers/guest.ts";
 import { project } from "../helpers/project.ts";
-import { requireBoot } from "../helpers/qemu.ts";
 import { describeWith, requireRoot, requireTools } from "../helpers/requirements.ts";
 
 const IDLE = /(?:built|unchanged|failed|nothing to build).*waiting for changes.*\n/;

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { fledge } from "../helpers/cli.ts";
+import { requireBoot } from "../helpers/guest.ts";
 import { project } from "../helpers/project.ts";
-import { requireBoot } from "../helpers/qemu.ts";
 import { describeWith, requireTools } from "../helpers/requirements.ts";
 
 const recipe = (more: string) =>
@@ -55,7 +55,7 @@ describeWith("booting", [requireBoot(), requireTools("busybox")], () => {
     expect(stdout).toMatch(/ {2}✔ qemu-system-x86_64 +to boot the guest +\/\S+\n/);
     expect(stdout).toMatch(/ {2}✔ a kernel +to boot the guest with +\/boot\/vmlinuz-/);
     expect(stdout).toMatch(/ {2}✔ busybox +to load drivers/);
-    expect(stdout).toMatch(/ {2}[✔?] KVM +if it has to run guests at full speed +\S/);
+    expect(stdout).toMatch(/ {2}[✔?] KVM +would run guests at full speed +\S/);
     const without = await fledge(["doctor"], { cwd, env: { FLEDGE_KERNEL: "/nothing" } });
     expect(without.code, "a build needs no kernel").toBe(0);
     expect(without.stdout).toContain("✖ a kernel");

@@ -8,8 +8,8 @@ import { COMPRESSIONS } from "../../src/imagers/cpio/options.ts";
 import { type SealedEntry, sealTree } from "../../src/rootfs/seal.ts";
 import { RootfsTree } from "../../src/rootfs/tree.ts";
 import { fledge } from "../helpers/cli.ts";
+import { bootGuest, requireBoot } from "../helpers/guest.ts";
 import { project } from "../helpers/project.ts";
-import { bootGuest, requireBoot } from "../helpers/qemu.ts";
 import { describeWith, requireTools } from "../helpers/requirements.ts";
 import { fillSample } from "../helpers/sample-tree.ts";
 

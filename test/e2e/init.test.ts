@@ -1,8 +1,8 @@
 import { rmSync } from "node:fs";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { renderInit } from "../../src/guest/init/init.ts";
+import { bootGuest, type GuestResult, requireBoot } from "../helpers/guest.ts";
 import { type GuestFile, script, writeInitramfs } from "../helpers/initramfs.ts";
-import { type BootResult, bootGuest, requireBoot } from "../helpers/qemu.ts";
 import { describeWith, requireRoot, requireTools } from "../helpers/requirements.ts";
 
 type Guest = {
@@ -14,7 +14,7 @@ type Guest = {
   readonly edit?: (init: string) => string;
 };
 
-async function boot(guest: Guest): Promise<BootResult> {
+async function boot(guest: Guest): Promise<GuestResult> {
   const init = renderInit(guest);
   const archive = writeInitramfs({ "/init": { text: guest.edit?.(init) ?? init, mode: 0o755 }, ...guest.files });
   try {
@@ -25,7 +25,7 @@ async function boot(guest: Guest): Promise<BootResult> {
 }
 
 /** The lines of the script itself, without the copies that the kernel's log shows. */
-function initLines({ console }: BootResult): string[] {
+function initLines({ console }: GuestResult): string[] {
   return console.split("\n").filter((line) => line.startsWith("fledge-init: "));
 }
 
@@ -185,7 +185,7 @@ const FAILURES: readonly Failure[] = [
 ];
 
 describeWith("the guest's init when it fails", [requireBoot(), requireTools("busybox", "cpio"), requireRoot()], () => {
-  const results = new Map<Failure, BootResult>();
+  const results = new Map<Failure, GuestResult>();
 
   beforeAll(async () => {
     const queue = [...FAILURES];

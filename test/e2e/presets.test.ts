@@ -2,12 +2,13 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
+import { bootForTest } from "../../src/testing/index.ts";
 import type { Manifest } from "../../src/volant/schema.ts";
 import { agentSpec, askDisk, compileAgent, requireAgent } from "../helpers/agent.ts";
 import { type CliResult, fledge } from "../helpers/cli.ts";
+import { bootGuest } from "../helpers/guest.ts";
 import { type Hub, startHub } from "../helpers/hub.ts";
 import { project } from "../helpers/project.ts";
-import { bootGuest } from "../helpers/qemu.ts";
 import { needsRealImages } from "../helpers/real-images.ts";
 import { needsRegistry } from "../helpers/registry.ts";
 import { describeWith, requireTools } from "../helpers/requirements.ts";
@@ -32,10 +33,8 @@ async function build(preset: string, options: object, files: Record<string, stri
 }
 
 async function buildIn(cwd: string) {
-  const result = await fledge(["build", "--verify", "--verify-reproducible", "-v"], {
-    cwd,
-    env: { ...hub?.env, FLEDGE_CACHE_DIR: cache },
-  });
+  const env = { ...hub?.env, FLEDGE_CACHE_DIR: cache };
+  const result = await fledge(["build", "--verify", "--verify-reproducible", "-v"], { cwd, env });
   expect(result.code, result.stderr).toBe(0);
   const manifest = JSON.parse(readFileSync(join(cwd, "app.manifest.json"), "utf8")) as Manifest;
   const artifact = join(cwd, (manifest.rootfs ?? manifest.initramfs)?.url ?? "");
@@ -44,6 +43,12 @@ async function buildIn(cwd: string) {
     cwd,
     manifest,
     artifact,
+    /** What its own boot tests say of it. */
+    test: async () => {
+      const { code, stdout, stderr } = await fledge(["test", "--skip-build"], { cwd, env });
+      expect(code, stdout + stderr).toBe(0);
+      return stdout;
+    },
     /** Boots it as Volant does, and says what its console showed. */
     run: (check: string) => askDisk(artifact, manifest, check),
   };
@@ -88,7 +93,9 @@ describeWith(
 
     test("caddy serves a folder", BOOTS, async () => {
       const site = await build("caddy", { site: "./public", port: 8080 }, { "public/index.html": "<h1>site</h1>\n" });
-      expect(await site.run("eventually curl -fsS http://127.0.0.1:8080/")).toContain("<h1>site</h1>\n");
+      expect(await site.test()).toContain("✔ app: an answer at /");
+      await using vm = await bootForTest(join(site.cwd, "app.manifest.json"), { exec: false });
+      expect(await (await vm.fetch("/")).text()).toBe("<h1>site</h1>\n");
     });
 
     test.each(["nginx", "caddy"])("%s passes requests on", BOOTS, async (preset) => {
@@ -172,13 +179,12 @@ describeWith(
       expect(existsSync(join(cwd, "server/node_modules/tool/tool.js"))).toBe(true);
       const built = await buildIn(cwd);
       expect(built.stderr).toContain("node: 1 packages of development are left out");
-      const answers = await built.run(`
-      eventually curl -fsS http://127.0.0.1:3000/; echo
-      find /srv/app/node_modules -mindepth 1 -maxdepth 1
-    `);
-      expect(answers).toContain("needed in production\n");
-      expect(answers).toContain("/srv/app/node_modules/needed\n");
-      expect(answers).not.toContain("tool");
+      expect(await built.test()).toContain("✔ app: port 3000");
+      await using vm = await bootForTest(join(built.cwd, "app.manifest.json"), { memoryMb: 512 });
+      expect(await (await vm.fetch("/")).text()).toBe("needed in production");
+      const { stdout } = await vm.exec(["find", "/srv/app/node_modules", "-mindepth", "1", "-maxdepth", "1"]);
+      expect(stdout).toContain("/srv/app/node_modules/needed\n");
+      expect(stdout).not.toContain("tool");
     });
 
     test("python serves a WSGI application with its vendored packages", BOOTS, async () => {
@@ -195,7 +201,9 @@ def make():
           "shop/vendor/words.py": 'GREETING = "hello from vendor"\n',
         },
       );
-      expect(await built.run("eventually curl -fsS http://127.0.0.1:8000/")).toContain("hello from vendor");
+      expect(await built.test()).toContain("✔ app: port 8000");
+      await using vm = await bootForTest(join(built.cwd, "app.manifest.json"), { memoryMb: 512, exec: false });
+      expect(await (await vm.fetch("/")).text()).toBe("hello from vendor");
       const failing = build("python", { app: "./app", server: "waitress" }, { "app/app.py": "" });
       await expect(failing).rejects.toThrow(/vendor has waitress.*pip install --target .*vendor waitress/s);
     });
@@ -231,9 +239,9 @@ describeWith("the preset static-binary", [requireAgent()], () => {
 
   test("boots into a program that is process 1", BOOTS, async () => {
     const { artifact } = await compiled('{ binary: "./build/hello", as: "init" }');
-    const { console, poweredOff } = await bootGuest({ initrd: artifact });
-    expect(console).toContain("process 1, /init\n");
-    expect(poweredOff).toBe(true);
+    await using vm = await bootForTest(artifact, { exec: false });
+    await vm.console.waitFor(/^process 1, \/init$/);
+    expect(await vm.ended()).toMatchObject({ exit: "poweroff" });
   });
 
   test("gives the agent a program, which it starts", BOOTS, async () => {

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Manifest } from "../../src/volant/schema.ts";
 import { build } from "./builds.ts";
+import { bootGuest, type GuestOptions, type GuestResult, KERNEL, requireBoot } from "./guest.ts";
 import { copyModules, requireModules } from "./kernel-modules.ts";
-import { type BootOptions, type BootResult, bootGuest, findKernel, requireBoot } from "./qemu.ts";
 import { type Missing, requireTools } from "./requirements.ts";
 import { tempDir } from "./temp.ts";
 
@@ -13,7 +13,6 @@ import { tempDir } from "./temp.ts";
 type Startable = Pick<Manifest, "workload" | "health_check">;
 
 const SOURCE = fileURLToPath(new URL("./kestrel.c", import.meta.url));
-const KERNEL = findKernel() ?? "";
 
 /** For CHECK: `eventually COMMAND...` tries a command until it succeeds, or fails after minutes: guests are slow. */
 const EVENTUALLY = `
@@ -29,7 +28,7 @@ const EVENTUALLY = `
 
 /** Why what Volant boots cannot be booted here. */
 export function requireAgent(): Missing {
-  return requireBoot() ?? requireModules(KERNEL) ?? requireTools("cc", "busybox");
+  return requireBoot() ?? requireModules(KERNEL ?? "") ?? requireTools("cc", "busybox");
 }
 
 /** Compiles the stand-in of Volant's agent (kestrel.c) to `folder`/kestrel. */
@@ -53,11 +52,11 @@ export async function bootDisk(
   disk: string,
   manifest: Startable,
   check: string,
-  options: Partial<BootOptions> = {},
-): Promise<BootResult> {
+  options: Partial<GuestOptions> = {},
+): Promise<GuestResult> {
   const initrd = await agentInitramfs(agentSpec(manifest, check));
   return await bootGuest({
-    ...{ initrd, drives: [{ path: disk, format: "raw" }], kernel: KERNEL, memoryMb: 512, append: "quiet" },
+    ...{ initrd, disk, memoryMb: 512, append: "quiet" },
     ...{ timeoutMs: 1_200_000, until: /pid1 cannot exit; halting/ },
     ...options,
   });
@@ -74,7 +73,7 @@ async function agentInitramfs(spec: string): Promise<string> {
   const cwd = tempDir();
   compileAgent(cwd);
   mkdirSync(join(cwd, "modules"));
-  const modules = copyModules(KERNEL, ["virtio_pci", "virtio_blk"], join(cwd, "modules"));
+  const modules = copyModules(KERNEL ?? "", ["virtio_pci", "virtio_blk"], join(cwd, "modules"));
   // No more than the kernel gives its first process.
   const boot = [...modules.map((file) => `insmod /modules/${file}`), "exec env -i HOME=/ TERM=linux /bin/kestrel"];
   writeFileSync(join(cwd, "boot.sh"), `#!/bin/sh -e\n${boot.join("\n")}\n`);

@@ -1,4 +1,5 @@
 import { randomFrom } from "../fuzz/random.ts";
+import { killBoots } from "./boots.ts";
 import { buildInNamespaces, fillDisks, flipCache, shareCache } from "./disturbed.ts";
 import { killAtRandom, stopAtRandom } from "./killed.ts";
 import { type Run, Tally } from "./tally.ts";
@@ -16,6 +17,7 @@ const RUNS: Readonly<Record<string, { readonly times: number; readonly run: (run
   namespaces: { times: 20, run: buildInNamespaces },
   disks: { times: 1, run: fillDisks },
   users: { times: 1, run: shareCache },
+  boots: { times: 50, run: killBoots },
   flips: { times: 8, run: flipCache },
 };
 

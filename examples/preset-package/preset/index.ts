@@ -16,6 +16,7 @@ export default definePreset({
     init: { path: "./serve.sh" },
     mappings: { [resolve(notices)]: "/srv/notices" },
     manifest: { workload: { baseUrl: `http://127.0.0.1:${port}` } },
+    test: { boot: [{ until: { http: "/", contains: `<h1>${title}</h1>` } }] },
     hooks: {
       "rootfs:ready": ({ rootfs }) => {
         const items = rootfs.glob("/srv/notices/*.txt").map((path) => `<li>${rootfs.readFile(path)}</li>`);

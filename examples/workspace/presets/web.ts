@@ -12,4 +12,6 @@ export default definePreset({
     resources: { cpuCores: 1, memoryMb: 64 },
     workload: { baseUrl: "http://127.0.0.1:8080" },
   },
+  // A plugin that has a test.boot of its own replaces it.
+  test: { boot: [{ until: { port: 8080 } }] },
 });

@@ -3,11 +3,13 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { errnoOf } from "../../lib/errors.ts";
 import { bootId } from "../../lib/process/owner.ts";
-import type { Capability, Surroundings } from "../contract.ts";
-import { spawnQemu } from "./process.ts";
+import type { Architecture, Capability, Surroundings } from "../contract.ts";
+import { spawnGuest } from "../process.ts";
 
 /** A guest on the processor itself has said something long before. */
 const PROBE_MS = 2_000;
+
+type GuestKernel = { readonly path: string; readonly architecture: Architecture };
 
 type Verdict = { readonly bootId: string; readonly program: string; readonly why: string };
 
@@ -17,10 +19,10 @@ type Verdict = { readonly bootId: string; readonly program: string; readonly why
  */
 export async function chooseAccelerator(
   program: string,
-  kernel: string,
+  kernel: GuestKernel,
   around: Surroundings,
 ): Promise<Pick<Capability, "accelerator" | "why">> {
-  const absent = whyNoDevice();
+  const absent = whyNoDevice(kernel.architecture);
   if (absent !== undefined) return { accelerator: "tcg", why: absent };
   const file = join(around.cacheDir, "boot", "kvm.json");
   const boot = bootId() ?? "";
@@ -35,8 +37,12 @@ function asCapability(why: string): Pick<Capability, "accelerator" | "why"> {
   return why === "" ? { accelerator: "kvm" } : { accelerator: "tcg", why };
 }
 
-function whyNoDevice(): string | undefined {
-  if (process.platform !== "linux" || process.arch !== "x64") return "the guest's processor is not this machine's";
+/** Node's words for them. */
+const PROCESSORS: Readonly<Record<Architecture, string>> = { amd64: "x64", arm64: "arm64" };
+
+function whyNoDevice(architecture: Architecture): string | undefined {
+  if (process.platform !== "linux") return "KVM is Linux's";
+  if (process.arch !== PROCESSORS[architecture]) return `the guest's ${architecture} is not this machine's processor`;
   try {
     accessSync("/dev/kvm", constants.R_OK | constants.W_OK);
     return undefined;
@@ -47,8 +53,12 @@ function whyNoDevice(): string | undefined {
 }
 
 /** An empty text when the kernel has said something in time. A QEMU that hangs in the kernel is not waited for. */
-async function whyKvmFails(program: string, kernel: string, { env, signal }: Surroundings): Promise<string> {
-  const qemu = spawnQemu([program, ...PROBE_ARGS, "-kernel", kernel], env);
+async function whyKvmFails(
+  program: string,
+  { path, architecture }: GuestKernel,
+  { env, signal }: Surroundings,
+): Promise<string> {
+  const qemu = spawnGuest([program, ...probeArgs(architecture), "-kernel", path], env);
   let timer: NodeJS.Timeout | undefined;
   let stop = (): void => {};
   const late = new Promise<string>((resolve) => {
@@ -68,11 +78,15 @@ async function whyKvmFails(program: string, kernel: string, { env, signal }: Sur
   }
 }
 
-const PROBE_ARGS = [
-  ["-machine", "q35", "-accel", "kvm", "-cpu", "host", "-m", "256"],
-  ["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio"],
-  ["-append", "console=ttyS0 earlyprintk=ttyS0 panic=-1"],
-].flat();
+function probeArgs(architecture: Architecture): string[] {
+  const [machine, speak] =
+    architecture === "amd64" ? ["q35", "console=ttyS0 earlyprintk=ttyS0"] : ["virt", "console=ttyAMA0 earlycon"];
+  return [
+    ["-machine", machine, "-accel", "kvm", "-cpu", "host", "-m", "256"],
+    ["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio"],
+    ["-append", `${speak} panic=-1`],
+  ].flat();
+}
 
 function verdictIn(file: string): Verdict | undefined {
   try {

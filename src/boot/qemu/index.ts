@@ -4,19 +4,34 @@ import { abortedError, throwIfAborted } from "../../lib/context.ts";
 import { FledgeError } from "../../lib/errors.ts";
 import { requireTool, type Tool } from "../../lib/process/tools.ts";
 import { Console } from "../console.ts";
-import type { Capability, Exit, Forward, Hypervisor, Machine, MachineSpec, Surroundings } from "../contract.ts";
+import type {
+  Architecture,
+  Capability,
+  Exit,
+  Forward,
+  Hypervisor,
+  Machine,
+  MachineSpec,
+  Surroundings,
+} from "../contract.ts";
+import { type GuestProcess, spawnGuest } from "../process.ts";
 import { chooseAccelerator } from "./accelerator.ts";
 import { forwardRule, qemuArgs } from "./argv.ts";
-import { type QemuProcess, spawnQemu } from "./process.ts";
 import { Qmp } from "./qmp.ts";
 import { parseUsernet } from "./usernet.ts";
 
-export const QEMU: Tool = { name: "qemu-system-x86_64", reason: "boot the guest", package: "qemu-system-x86" };
+/** The program for guests of each processor. */
+export const QEMU: Readonly<Record<Architecture, Tool>> = {
+  amd64: { name: "qemu-system-x86_64", reason: "boot the guest", package: "qemu-system-x86" },
+  arm64: { name: "qemu-system-aarch64", reason: "boot a guest of arm64", package: "qemu-system-arm" },
+};
 
-/** Guests for x86-64 under QEMU. */
+/** Guests under QEMU. */
 export const qemu: Hypervisor = {
+  name: "QEMU",
+  has: { network: true, channel: true, snapshot: true },
   async probe(kernel, around) {
-    const program = requireTool(QEMU, around.env);
+    const program = requireTool(QEMU[kernel.architecture], around.env);
     return { program, ...(await chooseAccelerator(program, kernel, around)) };
   },
   command: (spec, { program, accelerator }) => [program, ...qemuArgs(spec, accelerator)],
@@ -26,7 +41,7 @@ export const qemu: Hypervisor = {
 async function start(spec: MachineSpec, capability: Capability, { env, signal }: Surroundings): Promise<Machine> {
   throwIfAborted(signal);
   const command = qemu.command(spec, capability);
-  const child = spawnQemu(command, env);
+  const child = spawnGuest(command, env);
   const console = new Console();
   child.stdout.setEncoding("utf8").on("data", (text: string) => console.write(text));
   const qmp = new Qmp(child.qmp);
@@ -73,7 +88,7 @@ function exitOf({ isStopped, code, reason, panic }: Ending): Exit {
 }
 
 /** The forwards with the ports that they really have. QEMU answers once it has read its kernel and initramfs. */
-async function handshake(qmp: Qmp, child: QemuProcess): Promise<Forward[]> {
+async function handshake(qmp: Qmp, child: GuestProcess): Promise<Forward[]> {
   const answer = qmp.ask("qmp_capabilities").then(() => qmp.askHuman("info usernet"));
   const ended = child.closed.then(({ problem }) => {
     throw new FledgeError("stage", problem ?? "QEMU has ended");

@@ -38,7 +38,7 @@ export const boot: Command = {
 };
 
 async function runBoot(args: Args): Promise<number> {
-  const [{ bootOptionsOf, timeoutMsOf }, { bootArtifact, bootCommand }, { subjectOf }, { onInterrupt }] =
+  const [{ bootOptionsOf, timeoutMsOf }, { bootArtifact, bootCommand }, { targetOf }, { onInterrupt }] =
     await Promise.all([
       import("../boot-options.ts"),
       import("../../boot/boot.ts"),
@@ -46,9 +46,10 @@ async function runBoot(args: Args): Promise<number> {
       import("../interrupt.ts"),
     ]);
   const timeoutMs = timeoutMsOf(args.timeout);
-  const options = { ...bootOptionsOf(args), signal: onInterrupt() };
+  const signal = onInterrupt();
   const { bootRenderer, printCommand } = await import("../render/boot.ts");
-  const subject = await subjectOf(args, options.signal);
+  const { subject, recipe } = await targetOf(args, signal);
+  const options = { ...bootOptionsOf(args), signal, ...(recipe !== undefined && { recipe }) };
   if (args.print) return printCommand(await bootCommand(subject, options), args);
   const renderer = bootRenderer(args);
   const guest = await bootArtifact(subject, { ...options, onEvent: renderer.onEvent });

@@ -1,3 +1,4 @@
+import type { ResolvedPlugin } from "../../contract/plugin.ts";
 import type { Command } from "../commands.ts";
 import { DOCKERFILE_FLAGS, READING_FLAGS, RUN_FLAGS } from "../flags.ts";
 import type { Subject } from "../render/doctor.ts";
@@ -36,12 +37,19 @@ async function diagnose(args: DoctorArgs): Promise<number> {
     diagnoses.push({ ...(await diagnosePlan(plan, machine)), lock: await lockStatus(plan.plugin) });
   }
   const canBuild = diagnoses.every(({ canRun }) => canRun);
-  if (plans === undefined || plans.some(({ plugin }) => plugin.test?.boot !== undefined)) {
-    diagnoses.push(await diagnoseBoot(machine));
+  const booted = plans?.map(({ plugin }) => plugin).filter(({ test }) => test?.boot !== undefined);
+  for (const recipe of booted === undefined ? [undefined] : distinct(booted)) {
+    diagnoses.push(await diagnoseBoot({ ...machine, ...(recipe !== undefined && { recipe }) }));
   }
   if (args.json) printJson(diagnoses, 2);
   else print(diagnosisLines(diagnoses));
   return plans !== undefined && !canBuild ? 3 : 0;
+}
+
+/** One of those that boot alike. */
+function distinct(plugins: readonly ResolvedPlugin[]): ResolvedPlugin[] {
+  const keyOf = ({ platform, guest }: ResolvedPlugin): string => JSON.stringify([platform.architecture, guest]);
+  return [...new Map(plugins.map((plugin) => [keyOf(plugin), plugin])).values()];
 }
 
 /** The plans that the command line means; undefined where it means none and there is no config to read. */

@@ -1,5 +1,6 @@
 import type { BootEvent, BootReport } from "../../boot/boot.ts";
 import { reasonIn } from "../../boot/first-stage.ts";
+import type { Warning } from "../../lib/context.ts";
 import { shellQuote } from "../../rootfs/edit/env.ts";
 import { bold, cyan, gray, green, line, print, printJson, type Shown, say, shown, yellow } from "../terminal.ts";
 
@@ -17,7 +18,8 @@ export function bootRenderer({ json, quiet }: { readonly json?: boolean; readonl
     if (!quiet) say(lines);
   };
   const show = (event: BootEvent): void => {
-    if (event.type === "boot:prepare") tell(prepareLines(event));
+    if (event.type === "boot:prepare") say(event.warnings.flatMap(warningLines));
+    if (event.type === "boot:prepare") tell(meansLines(event));
     else if (event.type === "boot:start") tell([...forwardLines(event), WAITING]);
     else if (event.type === "boot:console") print([shown(event.line)]);
     else if (event.type === "boot:silent") say(silentLines(event));
@@ -48,10 +50,16 @@ export function printCommand(command: readonly string[], { json }: { readonly js
   return 0;
 }
 
-function prepareLines(event: Extract<BootEvent, { type: "boot:prepare" }>): Shown[] {
+/** A warning of what came before the guest. */
+export function warningLines({ message, hint }: Warning): Shown[] {
+  const head = line`${yellow`warning`} ${message}`;
+  return hint === undefined ? [head] : [head, line`  ${cyan`hint`} ${hint}`];
+}
+
+function meansLines(event: Extract<BootEvent, { type: "boot:prepare" }>): Shown[] {
   const whose = event.kernelFrom === "this machine's" ? ", this machine's own: Volant's is another (--kernel)" : "";
   const how = event.accelerator === "kvm" ? "with KVM" : `emulated, which is slow: ${event.why ?? ""}`;
-  return [line`${green`✔`} kernel ${event.kernel}${whose}`, line`${green`✔`} QEMU, ${how}`];
+  return [line`${green`✔`} kernel ${event.kernel}${whose}`, line`${green`✔`} ${event.hypervisor}, ${how}`];
 }
 
 function forwardLines({ forwards }: Extract<BootEvent, { type: "boot:start" }>): Shown[] {

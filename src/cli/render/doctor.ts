@@ -24,7 +24,7 @@ export function diagnosisLines(diagnoses: readonly Subject[]): Shown[] {
 function findingLines(finding: Finding, width: number): Shown[] {
   const { isMet, isNeeded, what, reason, found, problem, fix, instead } = finding;
   const mark = isMet ? green`✔` : isNeeded ? red`✖` : yellow`?`;
-  const purpose = `${isNeeded ? "to" : "if it has to"} ${reason}`;
+  const purpose = `${isNeeded ? "to" : finding.kind === "acceleration" ? "would" : "if it has to"} ${reason}`;
   const first = line`  ${mark} ${shown(what).padEnd(width)}  ${purpose}  ${gray`${(isMet ? found : problem) ?? ""}`}`;
   if (isMet) return [first];
   const remedies = [fix, instead === undefined ? undefined : `or ${instead}`].filter((text) => text !== undefined);

@@ -1,7 +1,7 @@
 import type { BootEvent } from "../../boot/boot.ts";
 import type { BootTestEvent, BootTestResult } from "../../boot/test.ts";
 import { bold, gray, green, line, print, printJson, red, type Shown, say } from "../terminal.ts";
-import { inSeconds } from "./boot.ts";
+import { inSeconds, warningLines } from "./boot.ts";
 
 /** Shows boot tests: a line for each, and of one that failed all that tells why; with `json` an event per line. */
 export type TestRenderer = {
@@ -17,6 +17,7 @@ export function testRenderer({ json, quiet, verbose }: Options): TestRenderer {
   return {
     onEvent(event) {
       if (event.type === "test:start" && !quiet) say([gray`${event.plugin}: ${event.name} ...`]);
+      if (event.type === "boot:prepare") say(event.warnings.flatMap(warningLines));
       if (event.type === "boot:prepare" && event.accelerator === "tcg" && !isSlowSaid && !quiet) {
         isSlowSaid = true;
         say([gray`QEMU, emulated, so that all budgets are five times as long: ${event.why ?? ""}`]);

@@ -22,6 +22,7 @@ export default definePreset({
         baseUrl: localUrl(port),
       },
     },
+    test: { boot: [{ until: site === undefined ? { port } : { http: "/" } }] },
     hooks: {
       "rootfs:merged": ({ rootfs }) => {
         const served = proxy === undefined ? "root * /srv/www\n  encode gzip\n  file_server" : `reverse_proxy ${proxy}`;

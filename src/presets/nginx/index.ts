@@ -27,6 +27,7 @@ export default definePreset({
     manifest: {
       workload: { entrypoint: ["nginx", "-g", "daemon off;"], baseUrl: localUrl(server.port) },
     },
+    test: { boot: [{ until: site === undefined ? { port: server.port } : { http: "/" } }] },
     // Before the mappings, so that a config can map an nginx.conf of its own over it.
     hooks: { "rootfs:merged": ({ rootfs }) => rootfs.writeFile("/etc/nginx/nginx.conf", configOf(server)) },
   }),

@@ -30,6 +30,7 @@ export default definePreset({
         baseUrl: localUrl(port),
       },
     },
+    test: { boot: [{ until: { port } }] },
     hooks: {
       "rootfs:ready": ({ rootfs, log }) => {
         log(`node: ${prune(rootfs)} packages of development are left out`);

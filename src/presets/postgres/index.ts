@@ -5,6 +5,9 @@ import { localUrl, port } from "../port.ts";
 
 const name = z.string().regex(/^[a-z_][a-z0-9_]*$/, "is not a name of lower case letters, digits and _");
 
+/** The server says so once its database is there. */
+const LISTENS = "listening on IPv4 address";
+
 /** PostgreSQL on its image, with a database that is made at the first boot. */
 export default definePreset({
   name: "postgres",
@@ -37,6 +40,12 @@ export default definePreset({
     manifest: {
       resources: { memoryMb: 512 },
       workload: { entrypoint: ["/usr/local/bin/start-postgres"], baseUrl: localUrl(port) },
+    },
+    test: {
+      boot: [
+        // Without a password nobody outside of the guest may connect.
+        { until: settings.password === undefined ? { line: LISTENS, withinMs: 120_000 } : { port, withinMs: 120_000 } },
+      ],
     },
     // A file and not the environment, which travels on the kernel's command line for all to read.
     hooks: {

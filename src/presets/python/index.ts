@@ -38,6 +38,7 @@ export default definePreset({
         baseUrl: localUrl(port),
       },
     },
+    test: { boot: [{ until: { port } }] },
     hooks: {
       "rootfs:ready": ({ rootfs }) => {
         if (rootfs.glob(`/{${APP.slice(1)},usr}/**/${server}/__main__.py`).length > 0) return;

@@ -19,6 +19,7 @@ export default definePreset({
     strategy: "oci_rootfs",
     source: { image: "redis:alpine" },
     manifest: { workload: { entrypoint: ["redis-server", "/etc/redis.conf"], baseUrl: localUrl(port) } },
+    test: { boot: [{ until: { port } }] },
     hooks: {
       "rootfs:merged": ({ rootfs }) => {
         rootfs.mkdir("/var/lib/redis");

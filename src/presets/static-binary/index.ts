@@ -23,6 +23,7 @@ export default definePreset({
       strategy: "initramfs",
       mappings: { [resolve(binary)]: { to: program, mode: 0o755 } },
       manifest: { workload: { entrypoint: [program, ...args], baseUrl: localUrl(port) } },
+      test: { boot: [{ until: { port } }] },
       ...(as === "init" && { init: { none: true } }),
     };
   },

@@ -1,7 +1,9 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
+import { configuredKernel } from "../../../src/boot/configured-kernel.ts";
 import type { ResolvedPlugin } from "../../../src/contract/plugin.ts";
+import type { Warning } from "../../../src/lib/context.ts";
 import { sha256 } from "../../../src/lib/digest.ts";
 import { formatLock } from "../../../src/lock/format.ts";
 import { holdToLock } from "../../../src/lock/hold.ts";
@@ -46,7 +48,7 @@ describe("a build", () => {
   });
 
   it("is held to a lock", async () => {
-    const held = await holdToLock(pluginWith({}, { [KEY]: GOOD }), context(), true);
+    const held = await holdToLock(pluginWith({}, { [KEY]: GOOD }), context(), { frozen: true });
     expect(held).toEqual({ locks: new Map([[KEY, GOOD]]), warnings: [] });
   });
 
@@ -70,28 +72,30 @@ describe("a build", () => {
     ],
   ])("that is frozen fails when the agent %s", async (_, entries, message) => {
     for (const [env, frozen] of [[{}, true] as const, [{ CI: "1" }, undefined] as const]) {
-      const held = holdToLock(pluginWith({}, entries), context(env), frozen);
+      const held = holdToLock(pluginWith({}, entries), context(env), { frozen });
       await expect(held).rejects.toMatchObject({ code: "config", problems: [expect.objectContaining({ message })] });
     }
     expect(server.requests).toEqual([]);
   });
 
   it("that is frozen needs a lock only for what could be in it", async () => {
-    await expect(holdToLock(pluginWith({}), context(), true)).rejects.toMatchObject({
+    await expect(holdToLock(pluginWith({}), context(), { frozen: true })).rejects.toMatchObject({
       code: "config",
       message: expect.stringMatching(/^there is no \S+fledge\.lock/),
     });
     const local = pluginWith({ agent: { path: "./kestrel" } });
-    expect(await holdToLock(local, context(), true)).toMatchObject({ warnings: [] });
+    expect(await holdToLock(local, context(), { frozen: true })).toMatchObject({ warnings: [] });
   });
 
   it("that is frozen refuses an image of a store by its name, not by its ID", async () => {
     const image = (name: string) =>
       pluginWith({ agent: { path: "./a" }, source: { image: `docker-daemon:${name}` } }, {});
-    await expect(holdToLock(image("web:v1"), context(), true)).rejects.toMatchObject({
+    await expect(holdToLock(image("web:v1"), context(), { frozen: true })).rejects.toMatchObject({
       problems: [{ message: "docker-daemon:web:v1 is not pinned, and cannot be by a lock", hint: expect.any(String) }],
     });
-    expect(await holdToLock(image(`sha256:${"0".repeat(64)}`), context(), true)).toMatchObject({ warnings: [] });
+    expect(await holdToLock(image(`sha256:${"0".repeat(64)}`), context(), { frozen: true })).toMatchObject({
+      warnings: [],
+    });
   });
 
   it("CI=0 and CI=false are no CI", async () => {
@@ -103,7 +107,7 @@ describe("a build", () => {
   it("adds what is missing where the config says so, but not when it is frozen", async () => {
     const plugin = pluginWith({ lock: true });
     const path = join(plugin.baseDir, "fledge.lock");
-    await expect(holdToLock(plugin, context(), true)).rejects.toMatchObject({ code: "config" });
+    await expect(holdToLock(plugin, context(), { frozen: true })).rejects.toMatchObject({ code: "config" });
     expect(existsSync(path)).toBe(false);
     const held = await holdToLock(plugin, context());
     expect(held.locks).toEqual(new Map([[KEY, GOOD]]));
@@ -141,4 +145,59 @@ it("the status says what holds each input", async () => {
   expect(await lockStatus(plugin)).toEqual({ file, inputs: rows, unpinned: [], notes: [] });
   const { inputs } = await lockStatus(pluginWith({}));
   expect(inputs).toEqual([{ key: KEY, problem: "not pinned" }]);
+});
+
+describe("the kernel of a boot", () => {
+  const KERNEL = "kernel volantvm/volant v0.6.5";
+  const digest = sha256("kernel");
+  const entry = { digest, tag: "v0.6.5", url: "https://example.org/bzImage" };
+  const guest = { kernel: { release: "v0.6.5" } };
+
+  it("is no matter of a build, unless the lock is written or has to be whole", async () => {
+    const plugin = pluginWith({ guest }, { [KEY]: GOOD });
+    expect((await holdToLock(plugin, context())).warnings).toEqual([]);
+    expect((await holdToLock(plugin, context(), { use: "boot" })).warnings).toEqual([
+      expect.objectContaining({ message: expect.stringContaining(`has no entry "${KERNEL}"`) }),
+    ]);
+    for (const use of ["build", "boot"] as const) {
+      await expect(holdToLock(plugin, context(), { frozen: true, use })).rejects.toMatchObject({
+        problems: [expect.objectContaining({ message: `"${KERNEL}" is missing` })],
+      });
+    }
+  });
+
+  it("has to be in the cache where the network is not to be used", async () => {
+    const plugin = pluginWith({ agent: undefined, guest } as never, { [KERNEL]: entry });
+    const env = { FLEDGE_OFFLINE: "1" };
+    expect((await holdToLock(plugin, context(env))).warnings).toEqual([]);
+    await expect(holdToLock(plugin, context(env), { use: "boot" })).rejects.toMatchObject({
+      problems: [{ message: `the kernel of volantvm/volant v0.6.5 (${digest}) is not in the cache` }],
+    });
+  });
+
+  it("is fetched as the lock has it, and once", async () => {
+    const blobs = await httpServer({ "/bzImage": file("kernel") });
+    const plugin = pluginWith({ guest }, { [KERNEL]: { ...entry, url: `${blobs.origin}/bzImage` } });
+    const around = context();
+    const warnings: Warning[] = [];
+    for (let i = 0; i < 2; i++) {
+      const path = await configuredKernel(plugin, around, { frozen: true, warnings });
+      expect(readFileSync(path ?? "", "utf8")).toBe("kernel");
+    }
+    expect(blobs.requests.map((request) => request.path)).toEqual(["/bzImage"]);
+    expect([warnings, server.requests]).toEqual([[], []]);
+  });
+
+  it("by URL without a checksum is booted with a warning that says what to pin", async () => {
+    const blobs = await httpServer({ "/vmlinux": file("kernel") });
+    const warnings: Warning[] = [];
+    const plugin = pluginWith({ guest: { kernel: { url: `${blobs.origin}/vmlinux` } } });
+    await configuredKernel(plugin, context(), { frozen: undefined, warnings });
+    expect(warnings).toEqual([
+      {
+        message: `the kernel from ${blobs.origin}/vmlinux is not pinned: whatever is there will be booted`,
+        hint: `guest.kernel.checksum = "${digest}", or fledge lock`,
+      },
+    ]);
+  });
 });

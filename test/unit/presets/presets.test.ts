@@ -47,6 +47,18 @@ it.each(names)("%s has an example that loads in a project without fledge, by nam
   expect(existsSync(join(cwd, "node_modules"))).toBe(false);
 });
 
+it.each(names.filter((name) => name !== "debian"))("%s has a boot test, which a config replaces", async (name) => {
+  const { example } = await describePreset(name);
+  const cwd = project({ "fledge.config.ts": example });
+  const [plugin] = await loadPlugins({ ...common, cwd });
+  expect(plugin?.test?.boot).toHaveLength(1);
+  const own = project({
+    "fledge.config.ts": example.replace(/^(export default definePlugin\(\{)/m, "$1 test: { boot: [] },"),
+  });
+  const [replaced] = await loadPlugins({ ...common, cwd: own });
+  expect(replaced?.test?.boot).toEqual([]);
+});
+
 it("are not taken for packages when they are misspelt", async () => {
   const cwd = project({
     "fledge.config.ts": 'export default { strategy: "oci_rootfs", extends: "@volantvm/fledge/presets/ngnix" };',

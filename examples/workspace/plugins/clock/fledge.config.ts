@@ -4,6 +4,7 @@ export default definePlugin({
   strategy: "initramfs",
   extends: "../../presets/web.ts",
   manifest: { resources: { memoryMb: 96 } },
+  test: { boot: [{ until: { http: "/cgi-bin/now", contains: "UTC" } }] },
   hooks: {
     "rootfs:ready": ({ rootfs }) => {
       rootfs.writeFile("/srv/www/cgi-bin/now", "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n'\ndate\n", {

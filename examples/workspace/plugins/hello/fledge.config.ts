@@ -4,4 +4,5 @@ export default definePlugin({
   strategy: "initramfs",
   extends: "../../presets/web.ts",
   mappings: { "./site": "/srv/www" },
+  test: { boot: [{ until: [{ line: "serving" }, { http: "/" }] }] },
 });

@@ -2,7 +2,15 @@ import { expect, test } from "vitest";
 import { qemuArgs } from "../../../../src/boot/qemu/argv.ts";
 import { parseUsernet } from "../../../../src/boot/qemu/usernet.ts";
 
-const SPEC = { kernel: "/k", commandLine: "console=ttyS0", memoryMb: 256, cpus: 2, forwards: [], hasChannel: false };
+const SPEC = {
+  board: "q35",
+  kernel: "/k",
+  commandLine: "console=ttyS0",
+  memoryMb: 256,
+  cpus: 2,
+  forwards: [],
+  hasChannel: false,
+} as const;
 
 test("a guest without disk, initramfs and ports", () => {
   const line = qemuArgs(SPEC, "tcg").join(" ");
@@ -17,6 +25,18 @@ test("the disk is written to only when it is kept, and commas in names are no op
   expect(disk(true)).toContain("snapshot=off");
   expect(disk(true)).toContain("-accel kvm -cpu host");
   expect(disk(true)).not.toContain("no_timer_check");
+});
+
+test("each board has its own bus, processor and words", () => {
+  const disk = { path: "/d", isKept: false };
+  const microvm = qemuArgs({ ...SPEC, board: "microvm", disk, hasChannel: true }, "tcg").join(" ");
+  expect(microvm).toContain("-machine microvm -accel tcg -cpu max ");
+  expect(microvm).toContain(" -device virtio-blk-device,drive=disk0 ");
+  expect(microvm).toContain(" -device virtio-net-device,netdev=net0 ");
+  expect(microvm).toContain(" -device virtio-serial-device ");
+  const virt = qemuArgs({ ...SPEC, board: "virt", commandLine: "console=ttyAMA0" }, "tcg").join(" ");
+  expect(virt).toContain("-machine virt -accel tcg -cpu cortex-a72 ");
+  expect(virt).toContain("-append console=ttyAMA0 -netdev ");
 });
 
 test("ports are forwarded from 127.0.0.1 alone", () => {

@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { findRelease } from "../../../../src/guest/agent/release.ts";
-import { sha256 } from "../../../../src/lib/digest.ts";
-import { testContext } from "../../../helpers/context.ts";
-import { httpServer, json, type Reply, status } from "../../../helpers/file-server.ts";
+import { findRelease } from "../../../src/guest/release.ts";
+import { sha256 } from "../../../src/lib/digest.ts";
+import { testContext } from "../../helpers/context.ts";
+import { httpServer, json, type Reply, status } from "../../helpers/file-server.ts";
 
+const AGENT = { key: "agent", what: "the agent", asset: "kestrel" };
 const LATEST = "/repos/volantvm/volant/releases/latest";
 const TAGGED = "/repos/me/mine/releases/tags/v1.2%2Fx";
 const DIGEST = sha256("agent");
@@ -18,7 +19,7 @@ const release = (...assets: object[]): Reply => json({ tag_name: "v9", assets, m
 async function find(reply: Reply, env: Record<string, string> = {}, more: object = {}) {
   const server = await httpServer({ [LATEST]: reply, [TAGGED]: reply });
   const ctx = { ...testContext({ env }), baseDir: "/" };
-  const result = findRelease({ release: "latest", apiUrl: `${server.origin}/`, ...more }, ctx);
+  const result = findRelease(AGENT, { release: "latest", apiUrl: `${server.origin}/`, ...more }, ctx);
   result.catch(() => {});
   return { server, result };
 }
@@ -45,9 +46,9 @@ describe("a release", () => {
 it("is asked for where GITHUB_API_URL says, unless the config does", async () => {
   const server = await httpServer({ [LATEST]: release(asset()) });
   const ctx = (GITHUB_API_URL: string) => ({ ...testContext({ env: { GITHUB_API_URL } }), baseDir: "/" });
-  expect(await findRelease({ release: "latest" }, ctx(server.origin))).toMatchObject({ tag: "v9" });
+  expect(await findRelease(AGENT, { release: "latest" }, ctx(server.origin))).toMatchObject({ tag: "v9" });
   const options = { release: "latest", apiUrl: server.origin };
-  expect(await findRelease(options, ctx("http://127.0.0.1:1"))).toMatchObject({ tag: "v9" });
+  expect(await findRelease(AGENT, options, ctx("http://127.0.0.1:1"))).toMatchObject({ tag: "v9" });
 });
 
 describe("the token", () => {

@@ -1,20 +1,20 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Duplex, Readable } from "node:stream";
-import type { Env } from "../../lib/context.ts";
-import { messageOf } from "../../lib/errors.ts";
-import { findOnPath } from "../../lib/process/tools.ts";
-import { CHANNEL_FD, QMP_FD } from "./argv.ts";
+import type { Env } from "../lib/context.ts";
+import { messageOf } from "../lib/errors.ts";
+import { findOnPath } from "../lib/process/tools.ts";
+import { CHANNEL_FD, QMP_FD } from "./descriptors.ts";
 
-/** How long QEMU may take to close a disk that is kept. */
+/** How long a hypervisor may take to close a disk that is kept. */
 const GRACE_MS = 3_000;
 
 const STDERR_TAIL_CHARS = 4096;
 
-/** QEMU as a process. */
-export type QemuProcess = {
+/** A hypervisor as a process. */
+export type GuestProcess = {
   readonly stdout: Readable;
+  /** Of QEMU; leads nowhere where the command does not use it, as does the channel. */
   readonly qmp: Duplex;
-  /** Leads nowhere where the command does not use it. */
   readonly channel: Duplex;
   /** What it said on stderr, the end of it. */
   said(): string;
@@ -25,10 +25,10 @@ export type QemuProcess = {
 };
 
 /**
- * Starts QEMU in a process group of its own, so that a Ctrl-C reaches fledge alone. It ends with this process, however
+ * Starts a hypervisor in a process group of its own, so that a Ctrl-C reaches fledge alone. It ends with this process, however
  * that ends: where there is util-linux the kernel sees to it (PR_SET_PDEATHSIG, prctl(2)).
  */
-export function spawnQemu(command: readonly string[], env: Env): QemuProcess {
+export function spawnGuest(command: readonly string[], env: Env): GuestProcess {
   const [program = "", ...args] = tiedToUs(command, env);
   const child = spawn(program, args, {
     stdio: ["pipe", "pipe", "pipe", "pipe", "pipe"],
@@ -48,7 +48,7 @@ export function spawnQemu(command: readonly string[], env: Env): QemuProcess {
   }).finally(() => process.off("exit", killNow));
   return {
     stdout: child.stdout,
-    qmp: child.stdio[QMP_FD] as Duplex,
+    qmp: (child.stdio[QMP_FD] as Duplex).on("error", () => {}),
     channel: (child.stdio[CHANNEL_FD] as Duplex).on("error", () => {}),
     said: () => stderr.trim(),
     closed,

@@ -1,9 +1,9 @@
 import * as z from "zod";
-import type { Env, RunContext } from "../../lib/context.ts";
-import { FledgeError } from "../../lib/errors.ts";
-import { openHttp, readBody } from "../../lib/network/http.ts";
-import { safeUrl } from "../../lib/network/http-errors.ts";
-import { DEFAULT_ASSET, DEFAULT_REPOSITORY, type ReleaseOptions } from "./options.ts";
+import type { Env, RunContext } from "../lib/context.ts";
+import { FledgeError } from "../lib/errors.ts";
+import { openHttp, readBody } from "../lib/network/http.ts";
+import { safeUrl } from "../lib/network/http-errors.ts";
+import { DEFAULT_REPOSITORY, type ReleaseOptions } from "./options.ts";
 
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 
@@ -22,15 +22,19 @@ export type ReleaseAsset = {
   readonly headers: Readonly<Record<string, string>>;
 };
 
+/** What is looked for in a release: its name in the config, and the asset that it is by default. */
+export type Wanted = { readonly key: string; readonly what: string; readonly asset: string };
+
 /**
- * Asks the API where the agent of a release is. GITHUB_TOKEN goes to the API's own host and nowhere else.
+ * Asks the API where the asset of a release is. GITHUB_TOKEN goes to the API's own host and nowhere else.
  * Throws a `download` error that names the release, the repository and what is there instead.
  */
 export async function findRelease(
+  wanted: Wanted,
   options: ReleaseOptions,
   { env, signal }: Pick<RunContext, "env" | "signal">,
 ): Promise<ReleaseAsset> {
-  const { release, repository = DEFAULT_REPOSITORY, asset = DEFAULT_ASSET } = options;
+  const { release, repository = DEFAULT_REPOSITORY, asset = wanted.asset } = options;
   const base = apiOf(options, env);
   const which = release === "latest" ? "latest" : `tags/${encodeURIComponent(release)}`;
   const url = `${base}/repos/${repository}/releases/${which}`;
@@ -43,9 +47,9 @@ export async function findRelease(
   });
   const text = (await readBody(response, MAX_ANSWER_BYTES)).toString("utf8");
   if (response.status !== 200)
-    throw refused(response.status, release, repository, { url, hasToken: "authorization" in authorization });
+    throw refused(response.status, options, { wanted, url, hasToken: "authorization" in authorization });
 
-  const { tag_name: tag, assets } = parseRelease(text, url);
+  const { tag_name: tag, assets } = parseRelease(text, url, wanted);
   const found = assets.find((candidate) => candidate.name === asset);
   if (found === undefined) {
     throw new FledgeError("download", `release ${tag} of ${repository} has no asset "${asset}"`, {
@@ -75,41 +79,40 @@ function authorizationIn({ GITHUB_TOKEN, GH_TOKEN }: Env): { authorization?: str
   return token === undefined || token === "" ? {} : { authorization: `Bearer ${token}` };
 }
 
-function parseRelease(text: string, url: string): z.output<typeof releaseSchema> {
+function parseRelease(text: string, url: string, wanted: Wanted): z.output<typeof releaseSchema> {
   let document: unknown;
   try {
     document = JSON.parse(text);
   } catch (error) {
-    throw notTheApi(url, error);
+    throw notTheApi(url, wanted, error);
   }
   const parsed = releaseSchema.safeParse(document);
-  if (!parsed.success) throw notTheApi(url, parsed.error);
+  if (!parsed.success) throw notTheApi(url, wanted, parsed.error);
   return parsed.data;
 }
 
-function notTheApi(url: string, cause: unknown): FledgeError {
+function notTheApi(url: string, { key }: Wanted, cause: unknown): FledgeError {
   return new FledgeError("download", `${safeUrl(url)} did not answer as the GitHub API does`, {
     cause,
-    hint: "check agent.apiUrl; it is the base URL of the API, not of the web site",
+    hint: `check ${key}.apiUrl; it is the base URL of the API, not of the web site`,
   });
 }
 
 function refused(
   status: number,
-  release: string,
-  repository: string,
-  { url, hasToken }: { url: string; hasToken: boolean },
+  { release, repository = DEFAULT_REPOSITORY }: ReleaseOptions,
+  { wanted: { key, what }, url, hasToken }: { wanted: Wanted; url: string; hasToken: boolean },
 ): FledgeError {
   const where = safeUrl(url);
   if (status === 404) {
     const what = release === "latest" ? "has no release" : `has no release "${release}"`;
     return new FledgeError("download", `${repository} ${what} (${where} answered 404)`, {
-      hint: "check agent.release and agent.repository; a private repository needs GITHUB_TOKEN",
+      hint: `check ${key}.release and ${key}.repository; a private repository needs GITHUB_TOKEN`,
     });
   }
   return new FledgeError("download", `${where} answered ${status}`, {
     hint: hasToken
       ? `is the token in GITHUB_TOKEN or GH_TOKEN still valid, and may it read ${repository}?`
-      : "GitHub limits anonymous requests: set GITHUB_TOKEN, or pin the agent with agent.url and agent.checksum",
+      : `GitHub limits anonymous requests: set GITHUB_TOKEN, or pin ${what} with ${key}.url and ${key}.checksum`,
   });
 }
