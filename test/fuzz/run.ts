@@ -66,7 +66,6 @@ async function isSound(worker: Worker, job: Omit<Job, "shared">): Promise<boolea
 
 function watch(worker: Worker, job: Job): Promise<Report> {
   const counts = new Uint32Array(job.shared, 0, 2);
-  worker.postMessage(job);
   return new Promise((resolve, reject) => {
     let seen = -1;
     const timer = setInterval(() => {
@@ -76,14 +75,11 @@ function watch(worker: Worker, job: Job): Promise<Report> {
     }, HANG_MS);
     const end = (report: Report): void => {
       clearInterval(timer);
-      worker.removeAllListeners();
+      worker.off("message", end).off("error", reject);
       resolve(report);
     };
-    worker.once("message", end);
-    worker.once("error", (error) => {
-      clearInterval(timer);
-      reject(error);
-    });
+    worker.on("message", end).on("error", reject);
+    worker.postMessage(job);
   });
 }
 
