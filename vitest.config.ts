@@ -5,6 +5,8 @@ const src = fileURLToPath(new URL("./src", import.meta.url));
 
 const LONG_E2E = [
   "agent",
+  "boot-arm64",
+  "boot-crowd",
   "boot-rootfs",
   "dockerfile-engines",
   "dockerfile",

@@ -158,22 +158,4 @@ describeWith("bootForTest", [requireBoot(), requireTools("busybox")], () => {
     },
     LONG_MS,
   );
-
-  test("ten side by side do not meet", async () => {
-    const cwd = project({ "init.sh": "#!/bin/sh\nexec /run-me\n" });
-    const serve = "mkdir /www; hostname >/www/name; exec httpd -f -p 8080 -h /www";
-    await using built = await buildForTest(initramfs(serve), { cwd, write: true, cacheDir: tempDir() });
-    const path = built.result?.artifact.path ?? "";
-    const names = Array.from({ length: 10 }, (_, index) => index);
-    const guests = await Promise.all(names.map(() => bootForTest(path, { memoryMb: 128, exec: false })));
-    try {
-      const ports = await Promise.all(guests.map((vm) => vm.port(8080).ready({ within: 200_000 })));
-      expect(new Set(ports.map(({ hostPort }) => hostPort)).size).toBe(10);
-      await guests[0]?.powerOff();
-      const answers = await Promise.all(guests.slice(1).map((vm) => vm.fetch("/name", { port: 8080 })));
-      expect(answers.map(({ status }) => status)).toEqual(Array(9).fill(200));
-    } finally {
-      for (const vm of guests) await vm[Symbol.asyncDispose]();
-    }
-  }, 1_200_000);
 });
