@@ -12,7 +12,7 @@ describeWith("boots", [requireBoot(), requireTools("busybox")], () => {
       "init.sh": "#!/bin/sh\nmkdir /www; hostname >/www/name; exec httpd -f -p 8080 -h /www\n",
     });
     const plugin = definePlugin({
-      name: "mini",
+      name: "crowd",
       strategy: "initramfs",
       busybox: { path: "/bin/busybox" },
       init: { path: "./init.sh", exec: true },

@@ -35,7 +35,7 @@ function diskProject(): string {
 const initramfs = (script: string) =>
   definePlugin({
     ...{
-      name: "mini",
+      name: "tiny",
       strategy: "initramfs",
       busybox: { path: "/bin/busybox" },
       init: { path: "./init.sh", exec: true },
