@@ -24,7 +24,9 @@ const LONG_E2E = [
 ];
 
 // Minutes each: guests that boot, images made of Debian's packages, engines, registries. `npm run test:all` has them too.
-const LONG = ["conformance/imagers", ...LONG_E2E.map((name) => `e2e/${name}`)].map((name) => `test/${name}.test.ts`);
+const LONG = ["conformance/diff", "conformance/imagers", ...LONG_E2E.map((name) => `e2e/${name}`)].map(
+  (name) => `test/${name}.test.ts`,
+);
 
 export default defineConfig({
   resolve: {
