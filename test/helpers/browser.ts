@@ -30,9 +30,11 @@ export async function openPage(file: string, { width, height, scheme }: View): P
   const args = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", `--user-data-dir=${profile}`];
   const child = spawn("chromium", [...args, "--remote-debugging-pipe", "about:blank"], {
     stdio: ["ignore", "ignore", "ignore", "pipe", "pipe"],
+    detached: true,
   });
   onTestFinished(async () => {
-    child.kill("SIGKILL");
+    // The group, since its other processes would go on to write into the profile.
+    process.kill(-(child.pid as number), "SIGKILL");
     await once(child, "close");
     rmSync(profile, { recursive: true, force: true, maxRetries: 20 });
   });
