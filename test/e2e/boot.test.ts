@@ -190,6 +190,14 @@ describeWith("fledge boot", [requireBoot(), requireTools("busybox")], () => {
     "says what is missing",
     async () => {
       const cwd = miniature("exit 0");
+      for (const args of [
+        ["boot", "--on", "vbox"],
+        ["boot", "--memory", "much"],
+        ["test", "--on", "vbox"],
+      ]) {
+        const wrong = await run(args, cwd);
+        expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringMatching(/^error --(on|memory) "/)]);
+      }
       expect((await run(["build"], cwd)).code).toBe(0);
       const noQemu = await run(["boot", "mini.cpio.gz"], cwd, { env: { PATH: "/nowhere" }, program: cliOf() });
       expect(noQemu.code).toBe(3);

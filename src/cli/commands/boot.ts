@@ -46,10 +46,11 @@ async function runBoot(args: Args): Promise<number> {
       import("../interrupt.ts"),
     ]);
   const timeoutMs = timeoutMsOf(args.timeout);
+  const flags = bootOptionsOf(args);
   const signal = onInterrupt();
   const { bootRenderer, printCommand } = await import("../render/boot.ts");
   const { subject, recipe } = await targetOf(args, signal);
-  const options = { ...bootOptionsOf(args), signal, ...(recipe !== undefined && { recipe }) };
+  const options = { ...flags, signal, ...(recipe !== undefined && { recipe }) };
   if (args.print) return printCommand(await bootCommand(subject, options), args);
   const renderer = bootRenderer(args);
   const guest = await bootArtifact(subject, { ...options, onEvent: renderer.onEvent });

@@ -31,6 +31,7 @@ async function runTests(args: Args): Promise<number> {
     import("../interrupt.ts"),
     import("../../lib/context.ts"),
   ]);
+  const { forward: _forward, ...options } = bootOptionsOf(args);
   const signal = onInterrupt();
   const plugins = (await untilAborted(loadTargets(args), signal)).filter(({ test }) => (test?.boot ?? []).length > 0);
   if (plugins.length === 0) {
@@ -47,7 +48,6 @@ async function runTests(args: Args): Promise<number> {
   const results: BootTestResult[] = [];
   for (const plugin of plugins) {
     const built = await builtOf(plugin, args, signal);
-    const { forward: _forward, ...options } = bootOptionsOf(args);
     results.push(...(await runBootTests(plugin, built, { ...options, signal, onEvent: renderer.onEvent })));
   }
   renderer.end(results);
