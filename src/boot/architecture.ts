@@ -6,13 +6,14 @@ import { Ext4Reader } from "../imagers/ext4/reader/read.ts";
 import { readFileIn } from "../imagers/ext4/reader/read-file.ts";
 import { decompress } from "../lib/decompress.ts";
 import { FledgeError } from "../lib/errors.ts";
-import { readElf } from "../rootfs/elf.ts";
-import type { Architecture, Surroundings } from "./contract.ts";
+import { ARCHITECTURES, type Architecture, type Surroundings } from "./contract.ts";
+import { architectureOfElf } from "./elf.ts";
 import type { Bootable } from "./subject.ts";
 
 /** Throws a `usage` error for a plugin of a processor that fledge has no guests of. */
 export function architectureOf({ name, platform: { architecture } }: ResolvedPlugin): Architecture {
-  if (architecture === "amd64" || architecture === "arm64") return architecture;
+  const known = ARCHITECTURES.find((one) => one === architecture);
+  if (known !== undefined) return known;
   throw new FledgeError("usage", `${name} is for ${architecture}, and fledge boots amd64 and arm64`, {
     hint: "build it with --platform linux/amd64 as well",
   });
@@ -24,9 +25,7 @@ export async function architectureIn(subject: Bootable, around: Surroundings): P
     subject.medium.kind === "initramfs"
       ? await firstProgram(subject.artifact, around).catch(() => undefined)
       : await programOnDisk(subject).catch(() => undefined);
-  const machine =
-    program === undefined ? undefined : readElf((at, length) => program.subarray(at, at + length))?.machine;
-  return machine === "x86_64" ? "amd64" : machine === "aarch64" ? "arm64" : undefined;
+  return program && architectureOfElf(program);
 }
 
 /** The beginning of the first program of an archive; what damages it, and what it is packed with, is the kernel's to say. */

@@ -5,8 +5,13 @@ import type { Console } from "./console.ts";
 /** A port of this machine's 127.0.0.1 that leads to one of the guest's. */
 export type Forward = { readonly hostPort: number; readonly guestPort: number };
 
-/** A processor that fledge boots guests of. */
-export type Architecture = "amd64" | "arm64";
+/** The processors that fledge boots guests of. */
+export const ARCHITECTURES = ["amd64", "arm64"] as const;
+
+export type Architecture = (typeof ARCHITECTURES)[number];
+
+/** A kernel's file, and the processor that it is for. */
+export type KernelFile = { readonly path: string; readonly architecture: Architecture };
 
 /** What a guest finds itself on: a PC with PCI; the least that a kernel with virtio-mmio needs; a machine of arm64's. */
 export type Board = "q35" | "microvm" | "virt";
@@ -71,10 +76,7 @@ export type Hypervisor = {
   /** What its guests have: ports that are forwarded, a serial port of virtio, a disk whose changes it throws away itself. */
   readonly has: { readonly network: boolean; readonly channel: boolean; readonly snapshot: boolean };
   /** Throws a `tool` error when it is not there. */
-  probe(
-    kernel: { readonly path: string; readonly architecture: Architecture },
-    around: Surroundings,
-  ): Promise<Capability>;
+  probe(kernel: KernelFile, around: Surroundings): Promise<Capability>;
   /** What would be started; nothing is. */
   command(spec: MachineSpec, capability: Capability): readonly string[];
   /** Resolves once all files of the spec are read, but the disk; an abort of the signal ends the guest. */

@@ -1,6 +1,8 @@
 import { createReadStream, createWriteStream } from "node:fs";
 import { pipeline } from "node:stream/promises";
+import { machineObjection } from "../guest/executables.ts";
 import { archiveBlocks } from "../imagers/cpio/archive.ts";
+import type { Env } from "../lib/context.ts";
 import { FledgeError } from "../lib/errors.ts";
 import { ioError } from "../lib/files/io-error.ts";
 import { findOnPath, requireTool, type Tool } from "../lib/process/tools.ts";
@@ -30,11 +32,13 @@ export function needsFirstStage({ medium }: Bootable, { modules, hasChannel }: S
   return medium.kind === "rootfs" || modules.length > 0 || hasChannel;
 }
 
-const MACHINES: Readonly<Record<Architecture, string>> = { amd64: "x86_64", arm64: "aarch64" };
+function busyboxIn(env: Env): string | undefined {
+  return env.FLEDGE_BUSYBOX || findOnPath(BUSYBOX.name, env);
+}
 
 /** FLEDGE_BUSYBOX, else that of this machine. Throws a `tool` error where the guest's processor cannot run it alone. */
 export function checkBusybox(architecture: Architecture, around: Surroundings): string {
-  const path = around.env.FLEDGE_BUSYBOX || requireTool(BUSYBOX, around.env);
+  const path = busyboxIn(around.env) ?? requireTool(BUSYBOX, around.env);
   const tree = new RootfsTree();
   tree.copyFromHost(path, "/busybox");
   const elf = readElf((offset, length) => tree.readRange("/busybox", offset, length));
@@ -43,7 +47,7 @@ export function checkBusybox(architecture: Architecture, around: Surroundings): 
       hint: "sudo apt-get install -y busybox-static",
     });
   }
-  if (elf?.machine === MACHINES[architecture]) return path;
+  if (elf !== undefined && machineObjection(elf, architecture) === undefined) return path;
   throw new FledgeError("tool", `${path} does not run on the guest's ${architecture}; needed to ${BUSYBOX.reason}`, {
     hint: `FLEDGE_BUSYBOX names one that does, such as bin/busybox of Debian's busybox-static for ${architecture}`,
   });
@@ -60,7 +64,7 @@ export async function writeInitramfs(
   around: Surroundings,
 ): Promise<void> {
   const { medium, artifact } = subject;
-  const tree = stageTree(subject, parts, around.env.FLEDGE_BUSYBOX || findOnPath(BUSYBOX.name, around.env) || "");
+  const tree = stageTree(subject, parts, busyboxIn(around.env) ?? "");
   const ctx = { signal: around.signal, env: around.env, progress: () => {}, warn: () => {}, log: () => {} };
   const all = async function* (): AsyncGenerator<Uint8Array> {
     yield* archiveBlocks(sealTree(tree.root), ctx);

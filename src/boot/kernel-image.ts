@@ -1,9 +1,10 @@
 import { createReadStream } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { constants, gunzipSync } from "node:zlib";
-import { decompress } from "../lib/decompress.ts";
+import { decompress, sniffCompression } from "../lib/decompress.ts";
 import { isFledgeError } from "../lib/errors.ts";
 import type { Architecture, Surroundings } from "./contract.ts";
+import { architectureOfElf } from "./elf.ts";
 import { headOf } from "./head.ts";
 
 /** What a kernel's image says of itself. */
@@ -15,9 +16,6 @@ export type KernelImage = {
 
 /** Enough for the header and the version that it points to. */
 const HEAD_BYTES = 64 * 1024;
-
-/** ELF's e_machine. */
-const MACHINES: Readonly<Record<number, Architecture>> = { 62: "amd64", 183: "arm64" };
 
 /** What a file is a kernel of; undefined for what is none. Throws an `io` error. */
 export function readKernelImage(path: string): KernelImage | undefined {
@@ -31,7 +29,7 @@ export function readKernelImage(path: string): KernelImage | undefined {
     const [, release] = /vmlinuz-(.+)$/.exec(path) ?? [];
     return { architecture: "arm64", ...(release !== undefined && { release }) };
   }
-  const architecture = head.toString("latin1", 0, 4) === "\x7fELF" ? MACHINES[head.readUInt16LE(18)] : undefined;
+  const architecture = architectureOfElf(head);
   return architecture === undefined ? undefined : { architecture };
 }
 
@@ -84,7 +82,7 @@ function unpackedHead(head: Buffer): Buffer {
 }
 
 function isGzip(bytes: Buffer): boolean {
-  return bytes[0] === 0x1f && bytes[1] === 0x8b;
+  return sniffCompression(bytes) === "gzip";
 }
 
 function isBzImage(head: Buffer): boolean {

@@ -1,15 +1,13 @@
 import { accessSync, constants, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { FledgeError } from "../lib/errors.ts";
-import type { Architecture, Surroundings } from "./contract.ts";
+import type { Architecture, KernelFile, Surroundings } from "./contract.ts";
 import { configInside, readKernelImage } from "./kernel-image.ts";
 
 /** A kernel to boot, and what is known of it. */
-export type Kernel = {
-  readonly path: string;
+export type Kernel = KernelFile & {
   /** How it came to be this one. */
   readonly from: "given" | "the config's" | "FLEDGE_KERNEL" | "this machine's";
-  readonly architecture: Architecture;
   /** As `uname -r` has it, where that can be told. */
   readonly release?: string;
   /** The folder of its modules, where this machine has them. */
@@ -35,11 +33,12 @@ const PLACES: KernelPlaces = { boot: "/boot", modules: "/lib/modules" };
  * Throws a `tool` error where there is none, and a `usage` error for one of another processor.
  */
 export async function findKernel(
-  { given, configured, architecture }: KernelWish,
+  wish: KernelWish,
   around: Surroundings,
   places: KernelPlaces = PLACES,
 ): Promise<Kernel> {
-  const [path, from] = chosen({ given, configured, architecture }, around, places);
+  const { architecture } = wish;
+  const [path, from] = chosen(wish, around, places);
   const image = readKernelImage(path);
   if (image === undefined) {
     throw new FledgeError("usage", `${path} is no kernel: neither a bzImage, nor a vmlinux, nor an Image of arm64`, {

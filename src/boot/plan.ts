@@ -115,8 +115,14 @@ async function kernelFor(subject: Bootable, recipe: ResolvedPlugin | undefined, 
 }
 
 function checkAbilities({ name, has }: Hypervisor, { exec, forward = {} }: BootPlanOptions): void {
-  const lacks = !has.channel && exec ? "programs cannot be run in it" : "its ports cannot be reached";
-  if ((has.channel || !exec) && (has.network || Object.keys(forward).length === 0)) return;
+  const isForwarded = Object.keys(forward).length > 0;
+  const lacks =
+    exec && !has.channel
+      ? "programs cannot be run in it"
+      : isForwarded && !has.network
+        ? "its ports cannot be reached"
+        : undefined;
+  if (lacks === undefined) return;
   throw new FledgeError(
     "usage",
     `a guest of ${name} has neither a network nor a channel of fledge's, so that ${lacks}`,

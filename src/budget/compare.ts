@@ -1,5 +1,5 @@
 import type { BuildSize } from "../contract/result.ts";
-import { compareBytes, formatSize } from "../lib/bytes.ts";
+import { compareBytes, formatGrowth, formatSize } from "../lib/bytes.ts";
 import type { ResolvedBudgets } from "./options.ts";
 
 /** A size that is more than it may be. */
@@ -49,10 +49,15 @@ const NAMES: Readonly<Record<Overrun["what"], string>> = {
   commandLineBytes: "the manifest on the kernel command line",
 };
 
+/** A size of what is measured, for people. */
+export function formatMeasure(what: Overrun["what"], value: number): string {
+  if (what === "inodes") return String(value);
+  return what === "commandLineBytes" ? `${value} bytes` : formatSize(value);
+}
+
 /** One sentence for people. */
 export function overrunText({ what, actual, most, isGrowth }: Overrun): string {
-  const shown = (value: number): string =>
-    what === "inodes" ? String(value) : what === "commandLineBytes" ? `${value} bytes` : formatSize(value);
+  const shown = (value: number): string => formatMeasure(what, value);
   const limit = isGrowth ? "the recorded baseline and budgets.growth allow" : `budgets.${what} allows`;
   const same = shown(actual) === shown(most) ? ` (${actual} of ${most} bytes)` : "";
   return `${NAMES[what]} is ${shown(actual)}, and ${limit} ${shown(most)}${same}`;
@@ -64,11 +69,7 @@ const SHOWN = 5;
 export function growthText(since: string, before: BuildSize, after: BuildSize): string | undefined {
   const rows = growthBetween(before, after);
   if (rows.length === 0) return undefined;
-  const shown = rows.slice(0, SHOWN).map(({ origin, bytes }) => `${signed(bytes)} ${origin}`);
+  const shown = rows.slice(0, SHOWN).map(({ origin, bytes }) => `${formatGrowth(bytes)} ${origin}`);
   const more = rows.length > SHOWN ? `, and ${rows.length - SHOWN} more` : "";
-  return `since ${since} ${signed(after.usedBytes - before.usedBytes)}: ${shown.join(", ")}${more}`;
-}
-
-export function signed(bytes: number): string {
-  return `${bytes < 0 ? "-" : "+"}${formatSize(Math.abs(bytes))}`;
+  return `since ${since} ${formatGrowth(after.usedBytes - before.usedBytes)}: ${shown.join(", ")}${more}`;
 }

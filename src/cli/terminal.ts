@@ -1,5 +1,6 @@
 import { stripVTControlCharacters } from "node:util";
 import { colors } from "consola/utils";
+import { escapeCharacters } from "../lib/escape.ts";
 
 /**
  * Text that may go to a terminal. Nothing else is written there: names and texts of images, registries, files and configs
@@ -83,10 +84,5 @@ const UNSAFE = /[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-
 
 function textOf(value: Shown | string | number): string {
   if (value instanceof Shown) return value.text;
-  return String(value)
-    .replaceAll("\r\n", "\n")
-    .replace(UNSAFE, (char) => {
-      const code = char.charCodeAt(0);
-      return code < 0x100 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u${code.toString(16).padStart(4, "0")}`;
-    });
+  return escapeCharacters(String(value).replaceAll("\r\n", "\n"), UNSAFE);
 }

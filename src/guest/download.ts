@@ -30,8 +30,8 @@ export type Downloadable = {
   /** How to name a file of this machine, and how to have a download instead of one. */
   readonly local: string;
   readonly remote: string;
-  /** What becomes of it, when it is not pinned. */
-  readonly use: string;
+  /** As `FetchRequest` has it. */
+  readonly use?: string;
 };
 
 /** Fetches it, held to the lock; one of this machine is only checked. */
@@ -70,7 +70,7 @@ function assetRequest(of: Downloadable, { checksum }: ReleaseOptions, asset: Rel
 }
 
 function sharedOf({ what, key, use }: Downloadable) {
-  return { what, use, checksumKey: `${key}.checksum` };
+  return { what, checksumKey: `${key}.checksum`, ...(use !== undefined && { use }) };
 }
 
 async function findAsset(

@@ -94,3 +94,8 @@ function utf8Length(bytes: Buffer, start: number): number {
   }
   return 0;
 }
+
+/** A change of size for people: `+1.5 KiB`, `-64.0 MiB`. */
+export function formatGrowth(bytes: number): string {
+  return `${bytes < 0 ? "-" : "+"}${formatSize(Math.abs(bytes))}`;
+}

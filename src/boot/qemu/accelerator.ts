@@ -3,13 +3,11 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { errnoOf } from "../../lib/errors.ts";
 import { bootId } from "../../lib/process/owner.ts";
-import type { Architecture, Capability, Surroundings } from "../contract.ts";
+import type { Architecture, Capability, KernelFile, Surroundings } from "../contract.ts";
 import { spawnGuest } from "../process.ts";
 
 /** A guest on the processor itself has said something long before. */
 const PROBE_MS = 2_000;
-
-type GuestKernel = { readonly path: string; readonly architecture: Architecture };
 
 type Verdict = { readonly bootId: string; readonly program: string; readonly why: string };
 
@@ -19,7 +17,7 @@ type Verdict = { readonly bootId: string; readonly program: string; readonly why
  */
 export async function chooseAccelerator(
   program: string,
-  kernel: GuestKernel,
+  kernel: KernelFile,
   around: Surroundings,
 ): Promise<Pick<Capability, "accelerator" | "why">> {
   const absent = whyNoDevice(kernel.architecture);
@@ -55,7 +53,7 @@ function whyNoDevice(architecture: Architecture): string | undefined {
 /** An empty text when the kernel has said something in time. A QEMU that hangs in the kernel is not waited for. */
 async function whyKvmFails(
   program: string,
-  { path, architecture }: GuestKernel,
+  { path, architecture }: KernelFile,
   { env, signal }: Surroundings,
 ): Promise<string> {
   const qemu = spawnGuest([program, ...probeArgs(architecture), "-kernel", path], env);

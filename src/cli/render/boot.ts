@@ -18,9 +18,10 @@ export function bootRenderer({ json, quiet }: { readonly json?: boolean; readonl
     if (!quiet) say(lines);
   };
   const show = (event: BootEvent): void => {
-    if (event.type === "boot:prepare") say(event.warnings.flatMap(warningLines));
-    if (event.type === "boot:prepare") tell(meansLines(event));
-    else if (event.type === "boot:start") tell([...forwardLines(event), WAITING]);
+    if (event.type === "boot:prepare") {
+      say(event.warnings.flatMap(warningLines));
+      tell(meansLines(event));
+    } else if (event.type === "boot:start") tell([...forwardLines(event), WAITING]);
     else if (event.type === "boot:console") print([shown(event.line)]);
     else if (event.type === "boot:silent") say(silentLines(event));
     else tell([endLine(event.report)]);

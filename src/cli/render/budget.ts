@@ -1,6 +1,6 @@
 import { relative } from "node:path";
-import { type Overrun, signed } from "../../budget/compare.ts";
-import { formatSize } from "../../lib/bytes.ts";
+import { formatMeasure, type Overrun } from "../../budget/compare.ts";
+import { formatGrowth } from "../../lib/bytes.ts";
 import type { BudgetStatus } from "../../pipeline/budget-status.ts";
 import { bold, cyan, gray, green, line, red, type Shown } from "../terminal.ts";
 
@@ -22,7 +22,7 @@ export function budgetLines(status: BudgetStatus, isRecorded: boolean): Shown[] 
     head,
     ...TITLES.flatMap(([what, title]) => rowOf(status, what, title)),
     ...(baseline === undefined ? [gray`  no baseline is recorded: fledge budget ${name} --record`] : []),
-    ...growth.map(({ origin, bytes }) => line`    ${signed(bytes).padStart(11)}  ${origin}`),
+    ...growth.map(({ origin, bytes }) => line`    ${formatGrowth(bytes).padStart(11)}  ${origin}`),
   ];
 }
 
@@ -33,14 +33,9 @@ function rowOf({ size, budgets, baseline, overruns }: BudgetStatus, what: Overru
   const before = baseline?.[what];
   const isOver = overruns.some((overrun) => overrun.what === what);
   const growth = overruns.find((overrun) => overrun.what === what && overrun.isGrowth);
-  const limit = most === undefined ? line`` : line` of ${textOf(what, most)}`;
-  const since = before === undefined ? line`` : gray`, recorded ${textOf(what, before)}`;
-  const grown = growth === undefined ? line`` : line`, may grow to ${textOf(what, growth.most)}`;
+  const limit = most === undefined ? line`` : line` of ${formatMeasure(what, most)}`;
+  const since = before === undefined ? line`` : gray`, recorded ${formatMeasure(what, before)}`;
+  const grown = growth === undefined ? line`` : line`, may grow to ${formatMeasure(what, growth.most)}`;
   const mark = isOver ? red`✖` : most === undefined ? line` ` : green`✔`;
-  return [line`  ${mark} ${title.padEnd(12)}  ${textOf(what, now)}${limit}${since}${grown}`];
-}
-
-function textOf(what: Overrun["what"], value: number): string {
-  if (what === "inodes") return String(value);
-  return what === "commandLineBytes" ? `${value} bytes` : formatSize(value);
+  return [line`  ${mark} ${title.padEnd(12)}  ${formatMeasure(what, now)}${limit}${since}${grown}`];
 }

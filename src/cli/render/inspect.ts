@@ -3,7 +3,7 @@ import type { Difference, ImageDiff } from "../../inspect/diff.ts";
 import type { ImageFinding } from "../../inspect/findings.ts";
 import type { ImageReport } from "../../inspect/inspect.ts";
 import type { ListedEntry } from "../../inspect/list.ts";
-import { formatSize, fromByteString, toByteString } from "../../lib/bytes.ts";
+import { formatGrowth, formatSize, fromByteString, toByteString } from "../../lib/bytes.ts";
 import type { InodeType } from "../../rootfs/node.ts";
 import { bold, gray, green, line, red, type Shown, shown, yellow } from "../terminal.ts";
 
@@ -66,11 +66,7 @@ export function diffLines({ a, b, isSame, differences, notCompared }: ImageDiff)
     .map((change) => [count(change), change] as const)
     .filter(([number]) => number > 0)
     .map(([number, change]) => `${number} ${change}`);
-  return [...differences.map(differenceLine), line``, line`${counts.join(", ")}; ${growth(bytes)}${without}`];
-}
-
-function growth(bytes: number): string {
-  return `${bytes < 0 ? "-" : "+"}${formatSize(Math.abs(bytes))}`;
+  return [...differences.map(differenceLine), line``, line`${counts.join(", ")}; ${formatGrowth(bytes)}${without}`];
 }
 
 function differenceLine({ path, change, from, type, aspects, sizeA, sizeB }: Difference): Shown {

@@ -2,6 +2,7 @@ import { relative } from "node:path";
 import type { BuildResult, WrittenManifest } from "../../contract/result.ts";
 import { formatSize } from "../../lib/bytes.ts";
 import type { Warning } from "../../lib/context.ts";
+import { formatDuration } from "../../lib/duration.ts";
 import type { JsonValue } from "../../lib/json.ts";
 import type { EventSink } from "../../pipeline/events.ts";
 import { installCommand, type LaunchCommand } from "../../volant/commands.ts";
@@ -107,5 +108,5 @@ export function stageKey({ plugin, stage }: { readonly plugin: string; readonly 
 }
 
 export function duration(ms: number): Shown {
-  return ms < 1000 ? gray`${ms.toFixed(0)} ms` : gray`${(ms / 1000).toFixed(1)} s`;
+  return gray`${formatDuration(ms)}`;
 }

@@ -7,7 +7,7 @@ import type { FetchContext, Fetched } from "../fetch.ts";
 import type { AgentOptions } from "./options.ts";
 
 const AGENT: Downloadable = {
-  ...{ kind: "agent", what: "the agent", key: "agent", asset: "kestrel", use: "built in" },
+  ...{ kind: "agent", what: "the agent", key: "agent", asset: "kestrel" },
   local: 'without the network, agent.path = "./kestrel" names one of this machine',
   remote: 'agent.release = "latest" downloads one',
 };

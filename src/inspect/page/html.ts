@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { formatSize, fromByteString, toByteString } from "../../lib/bytes.ts";
+import { escapeCharacters } from "../../lib/escape.ts";
 import { type Drawn, layOut } from "./layout.ts";
 import type { Sized } from "./sized.ts";
 
@@ -132,8 +133,5 @@ const UNPRINTABLE = /[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\
 
 /** A name as people read it: bytes that are no UTF-8 as `\xNN`. */
 function printable(text: string): string {
-  return fromByteString(toByteString(text)).replace(UNPRINTABLE, (char) => {
-    const code = char.charCodeAt(0);
-    return code < 0x100 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u${code.toString(16).padStart(4, "0")}`;
-  });
+  return escapeCharacters(fromByteString(toByteString(text)), UNPRINTABLE);
 }

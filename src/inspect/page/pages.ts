@@ -1,5 +1,6 @@
 import type { BuildResult } from "../../contract/result.ts";
-import { formatSize } from "../../lib/bytes.ts";
+import { formatGrowth, formatSize } from "../../lib/bytes.ts";
+import { formatDuration } from "../../lib/duration.ts";
 import type { BuildOrigins } from "../../store/builds.ts";
 import type { Difference, ImageDiff } from "../diff.ts";
 import type { ImageReport } from "../inspect.ts";
@@ -68,7 +69,7 @@ export function diffPage(a: ImageReader, b: ImageReader, diff: ImageDiff): strin
     title: `${diff.a.target} and ${diff.b.target}`,
     facts: [
       diff.isSame ? "the same" : `${differences.length} paths differ`,
-      `${bytes < 0 ? "-" : "+"}${formatSize(Math.abs(bytes))}`,
+      formatGrowth(bytes),
       ...(diff.notCompared.length === 0 ? [] : [`without ${diff.notCompared.join(", ")}`]),
     ],
     map,
@@ -94,7 +95,7 @@ export function buildPage(results: readonly BuildResult[], images: readonly Mapp
   return renderPage({
     title: names.join(", "),
     facts: results.map(({ isUnchanged, durationMs, size }, i) => {
-      const what = `${isUnchanged ? "unchanged" : "built"} in ${seconds(durationMs)}, ${formatSize(size.imageBytes)}`;
+      const what = `${isUnchanged ? "unchanged" : "built"} in ${formatDuration(durationMs)}, ${formatSize(size.imageBytes)}`;
       return results.length > 1 ? `${names[i]}: ${what}` : what;
     }),
     ...(map !== undefined && { map }),
@@ -119,11 +120,12 @@ function timeline({ stages }: BuildResult, name: string, longestMs: number, isOn
     return [from / longestMs, at / longestMs] as const;
   });
   const title = isOneOfMany ? `Stages of ${name}` : "Stages";
-  return { title, head: ["Stage", "Time"], rows: stages.map((one) => [one.stage, seconds(one.durationMs)]), bars };
-}
-
-function seconds(ms: number): string {
-  return ms < 1000 ? `${ms.toFixed(0)} ms` : `${(ms / 1000).toFixed(1)} s`;
+  return {
+    title,
+    head: ["Stage", "Time"],
+    rows: stages.map((one) => [one.stage, formatDuration(one.durationMs)]),
+    bars,
+  };
 }
 
 function groupSection({ root, by, groups }: PageMap): Section {
