@@ -6,7 +6,7 @@ set -eu
 PACKAGES="
   attr binutils btrfs-progs busybox-static bzip2 chromium cpio e2fsprogs fish gcc kmod libarchive-tools libc6-dev libcap2-bin lz4 openssl passwd shellcheck squashfs-tools squashfs-tools-ng time util-linux xfsprogs xz-utils zsh zstd
   qemu-system-arm qemu-system-x86 qemu-user-static
-  apache2-utils bsdutils buildah crun docker-registry mmdebstrap podman python3-flask skopeo umoci
+  apache2-utils bsdutils buildah crun docker-registry mmdebstrap podman postgresql python3-flask redis-server skopeo umoci
 "
 # Debian's, then Ubuntu's; the first that exists is the kernel of the guests that the tests boot.
 KERNELS="linux-image-cloud-amd64 linux-image-kvm linux-image-virtual"
