@@ -95,6 +95,12 @@ export { type Diagnosis, diagnoseAll, diagnosePlan, type Finding } from "./pipel
 export type { BuildEvent, EventSink } from "./pipeline/events.ts";
 export { type Plan, type PlanOptions, plan } from "./pipeline/plan.ts";
 export { watchedPaths } from "./pipeline/watched.ts";
+export type { Attached, Attachment } from "./publish/attachments.ts";
+export type { Built } from "./publish/built.ts";
+export { type Published, publishPlugin } from "./publish/publish.ts";
+export { type Pulled, type PullOptions, pullPlugin } from "./publish/pull.ts";
+export { type Pushed, type PushOptions, pushPlugin } from "./publish/push.ts";
+export type { TransferOptions } from "./publish/transfer.ts";
 export { addCaCertificates } from "./rootfs/edit/ca-certificates.ts";
 export { type EnvFileOptions, formatEnv } from "./rootfs/edit/env.ts";
 export { addGroup, type GroupOptions } from "./rootfs/edit/group.ts";

@@ -30,8 +30,8 @@ const LAYER: Readonly<Record<string, number>> = {
   inspect: 5,
   init: 5,
   migrate: 5,
-  publish: 5,
   "dev.ts": 6,
+  publish: 6,
   "index.ts": 7,
   testing: 7,
   cli: 8,
@@ -60,11 +60,12 @@ const OWNERS: Readonly<Record<string, RegExp>> = {
   picomatch: /^lib\/pattern\.ts$/,
   execa: /^lib\/process\/exec\.ts$/,
   "d3-hierarchy": /^inspect\/page\/layout\.ts$/,
+  aws4fetch: /^publish\/targets\/s3\.ts$/,
   undici: /^lib\/network\/http\.ts$/,
   "tar-stream": /^rootfs\/tar\//,
   citty: /^cli\//,
   consola: /^cli\//,
-  zod: /^(boot|budget|config|volant|guest|registry|sources|imagers|presets)\//,
+  zod: /^(boot|budget|config|volant|guest|publish|registry|sources|imagers|presets)\//,
 };
 
 test("the source was found, and its imports too", () => {

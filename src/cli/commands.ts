@@ -29,6 +29,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   plan: async () => (await import("./commands/plan.ts")).plan,
   presets: async () => (await import("./commands/presets.ts")).presets,
   pull: async () => (await import("./commands/pull.ts")).pull,
+  publish: async () => (await import("./commands/publish.ts")).publish,
   push: async () => (await import("./commands/push.ts")).push,
   schema: async () => (await import("./commands/schema.ts")).schema,
   test: async () => (await import("./commands/test.ts")).test,

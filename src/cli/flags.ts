@@ -132,7 +132,7 @@ export const BOOT_FLAGS = {
 } as const satisfies ArgsDef;
 
 /** Flags that may be given several times; a command gets all the values. */
-export const REPEATABLE: ReadonlySet<string> = new Set(["forward", "allow-preset", "build-arg", "secret"]);
+export const REPEATABLE: ReadonlySet<string> = new Set(["forward", "allow-preset", "build-arg", "secret", "attach"]);
 
 /** Flags whose value may be left out; it is empty then. */
 export const VALUE_OPTIONAL: ReadonlySet<string> = new Set(["output-initramfs"]);

@@ -16,6 +16,7 @@ import { btrfsOptions, xfsOptions } from "../imagers/loop/options.ts";
 import { squashfsOptions } from "../imagers/squashfs/options.ts";
 import { tarOptions } from "../imagers/tar/options.ts";
 import { didYouMean } from "../lib/suggest.ts";
+import { publishOptions } from "../publish/options.ts";
 import { limitsOptions } from "../sources/limits-options.ts";
 import { platformOptions, registriesOptions, sourceOptions } from "../sources/options.ts";
 import { manifestOptions } from "../volant/options.ts";
@@ -110,6 +111,7 @@ const commonShape = {
   registries: registriesOptions.describe("how to reach registries, by host"),
   limits: limitsOptions.describe("what a layer of an image may ask for, against archives made to do harm"),
   budgets: budgetOptions.describe("how large what is built may become; a build that is over it fails"),
+  publish: publishOptions.describe("where fledge publish takes what it builds"),
   guest: guestOptions.describe("what the plugin will boot on"),
   lock: z
     .boolean()

@@ -14,6 +14,7 @@ import type { ResolvedSquashfsOptions } from "../imagers/squashfs/options.ts";
 import type { ResolvedTarOptions } from "../imagers/tar/options.ts";
 import type { Warning } from "../lib/context.ts";
 import type { Platform } from "../lib/platform.ts";
+import type { PublishOptions } from "../publish/options.ts";
 import type { SourceLimits } from "../sources/limits-options.ts";
 import type { RegistriesOptions, SourceOptions } from "../sources/options.ts";
 import type { ManifestOptions } from "../volant/options.ts";
@@ -39,6 +40,8 @@ type ResolvedCommon = {
   readonly test?: TestOptions;
   /** How large what is built may become. */
   readonly budgets?: ResolvedBudgets;
+  /** Where fledge publish takes it. */
+  readonly publish?: PublishOptions;
   readonly outDir: string;
   /** What the artifact's name begins with; the plugin's name unless there is one for each platform. */
   readonly stem?: string;

@@ -19,13 +19,15 @@ const WHOLE = /^application\/vnd\.volant\.plugin\.initramfs\.v1\.cpio(\+\w+)?$/;
 /** How much of a disk is one layer: what is sent again when it breaks, and not again when it is there. */
 export const CHUNK_BYTES = 32 * 2 ** 20;
 
-const TITLE = "org.opencontainers.image.title";
+/** The annotation that is a file's name, for all clients. */
+export const TITLE = "org.opencontainers.image.title";
 const ARTIFACT_TITLE = "vnd.volant.plugin.artifact.title";
 const ARTIFACT_DIGEST = "vnd.volant.plugin.artifact.digest";
 const ARTIFACT_SIZE = "vnd.volant.plugin.artifact.size";
 
 /** The config of an artifact that has none. */
 export const EMPTY_CONFIG = Buffer.from("{}");
+const EMPTY_DESCRIPTOR = { mediaType: "application/vnd.oci.empty.v1+json", digest: sha256(EMPTY_CONFIG), size: 2 };
 
 /** What a plugin's parts are called and hold. */
 export type PluginFacts = {
@@ -34,20 +36,21 @@ export type PluginFacts = {
   readonly artifact: { readonly title: string; readonly digest: Digest; readonly sizeBytes: number };
 };
 
-type Layer = Omit<Descriptor, "annotations"> & { readonly title: string };
+/** A layer as it stands in an OCI manifest. */
+export type Layer = Omit<Descriptor, "annotations"> & { readonly title: string };
 
 /** The layer of a piece of a disk; `count` is of all pieces. */
 export function chunkLayer(
   { artifact }: PluginFacts,
   filesystem: string,
-  piece: { readonly index: number; readonly count: number; readonly bytes: Uint8Array },
+  piece: Pick<Layer, "digest" | "size"> & { readonly index: number; readonly count: number },
 ): Layer {
   const width = String(piece.count - 1).length;
   const number = piece.count === 1 ? "" : `.${String(piece.index).padStart(width, "0")}`;
   return {
     mediaType: `application/vnd.volant.plugin.rootfs.v1.${filesystem}+gzip`,
-    digest: sha256(piece.bytes),
-    size: piece.bytes.length,
+    digest: piece.digest,
+    size: piece.size,
     title: `${artifact.title}.gz${number}`,
   };
 }
@@ -65,14 +68,41 @@ export function manifestLayer(title: string, bytes: Uint8Array): Layer {
   return { mediaType: PLUGIN_MANIFEST_TYPE, digest: sha256(bytes), size: bytes.length, title };
 }
 
+/** The OCI manifest of a container image, to the byte. */
+export function imageManifest(config: Uint8Array, layers: readonly Omit<Layer, "title">[]): Buffer {
+  const document = {
+    schemaVersion: 2,
+    mediaType: MANIFEST_TYPE,
+    config: { mediaType: "application/vnd.oci.image.config.v1+json", digest: sha256(config), size: config.length },
+    layers: layers.map(({ mediaType, digest, size }) => ({ mediaType, digest, size })),
+  };
+  return Buffer.from(JSON.stringify(document));
+}
+
+/** The OCI manifest of a file that says something of another manifest, to the byte. */
+export function referrerManifest(
+  { title, mediaType, digest, size }: Layer,
+  subject: Pick<Descriptor, "digest" | "size" | "mediaType">,
+): Buffer {
+  const document = {
+    schemaVersion: 2,
+    mediaType: MANIFEST_TYPE,
+    artifactType: mediaType,
+    config: EMPTY_DESCRIPTOR,
+    layers: [{ mediaType, digest, size, annotations: { [TITLE]: title } }],
+    subject: { mediaType: subject.mediaType, digest: subject.digest, size: subject.size },
+    annotations: { [TITLE]: title },
+  };
+  return Buffer.from(JSON.stringify(document));
+}
+
 /** The OCI manifest of one platform's plugin, to the byte. */
 export function ociManifest({ name, version, artifact }: PluginFacts, layers: readonly Layer[]): Buffer {
-  const config = { mediaType: "application/vnd.oci.empty.v1+json", digest: sha256(EMPTY_CONFIG), size: 2 };
   const document = {
     schemaVersion: 2,
     mediaType: MANIFEST_TYPE,
     artifactType: ARTIFACT_TYPE,
-    config,
+    config: EMPTY_DESCRIPTOR,
     layers: layers.map(({ title, mediaType, digest, size }) => ({
       mediaType,
       digest,
@@ -90,18 +120,20 @@ export function ociManifest({ name, version, artifact }: PluginFacts, layers: re
   return Buffer.from(JSON.stringify(document));
 }
 
-/** An index of the platforms of a plugin, to the byte. */
-export function ociIndex(entries: readonly Pick<Descriptor, "digest" | "size" | "platform">[]): Buffer {
+/** An index of the platforms of a plugin, or of the images made of it, to the byte. */
+export function ociIndex(
+  entries: readonly Pick<Descriptor, "digest" | "size" | "platform">[],
+  { isPlugin }: { readonly isPlugin: boolean },
+): Buffer {
+  const type = isPlugin ? { artifactType: ARTIFACT_TYPE } : {};
   const manifests = entries.map(({ digest, size, platform }) => ({
     mediaType: MANIFEST_TYPE,
-    artifactType: ARTIFACT_TYPE,
+    ...type,
     digest,
     size,
     platform,
   }));
-  return Buffer.from(
-    JSON.stringify({ schemaVersion: 2, mediaType: INDEX_TYPE, artifactType: ARTIFACT_TYPE, manifests }),
-  );
+  return Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: INDEX_TYPE, ...type, manifests }));
 }
 
 /** What a pushed plugin is made of. */
@@ -139,6 +171,6 @@ export function pluginIn({ layers, artifactType, annotations }: ImageManifest, l
 }
 
 /** What may be the name of a file in the folder that a pull writes to. */
-function fileName(title: string | undefined): string | undefined {
+export function fileName(title: string | undefined): string | undefined {
   return title !== undefined && /^[A-Za-z0-9][\w.+ -]{0,200}$/.test(title) ? title : undefined;
 }

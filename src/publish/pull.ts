@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { type FileHandle, open, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { open, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type RunContext, throwIfAborted } from "../lib/context.ts";
 import { decompress } from "../lib/decompress.ts";
@@ -19,15 +19,20 @@ import { type ImageStorage, readManifest, type StoredManifest } from "../registr
 import { ensureBlob } from "../store/blobs.ts";
 import { checkManifest } from "../volant/check.ts";
 import type { Manifest } from "../volant/schema.ts";
+import { type Attached, pullAttachments } from "./attachments.ts";
 import { type PushedPlugin, pluginIn } from "./format.ts";
+import { writeSparse } from "./sparse.ts";
+import { type TransferOptions, transferring } from "./transfer.ts";
 
 /** Which plugin to pull, and where to. */
-type PullOptions = {
+export type PullOptions = TransferOptions & {
   /** Absolute; made when it is not there. */
   readonly outDir: string;
   /** Default the host's. */
   readonly platform?: Platform | undefined;
   readonly registries?: RegistriesOptions;
+  /** Also the files that were attached to it. Default false. */
+  readonly attached?: boolean;
 };
 
 /** What a pull has written. Paths are absolute, sizes in bytes (holes included). */
@@ -36,6 +41,7 @@ export type Pulled = {
   readonly digest: Digest;
   readonly artifact: { readonly path: string; readonly sizeBytes: number; readonly digest: Digest };
   readonly manifest: { readonly path: string; readonly document: Manifest };
+  readonly attached: readonly Attached[];
 };
 
 /** Layers that are fetched ahead of the one that is unpacked. */
@@ -46,7 +52,12 @@ const AHEAD = 4;
  * neither. Every part is checked, and the whole; what an interrupted pull has fetched is taken from the cache. Throws a
  * `source` error for what is no such plugin, a `checksum` error for wrong bytes, and a `download` error.
  */
-export async function pullPlugin(from: string, options: PullOptions, ctx: RunContext): Promise<Pulled> {
+export async function pullPlugin(from: string, options: PullOptions): Promise<Pulled> {
+  const stage = { plugin: from, stage: "pull", title: `Pull ${from}` } as const;
+  return await transferring(stage, options, (ctx) => pull(from, options, ctx));
+}
+
+async function pull(from: string, options: PullOptions, ctx: RunContext): Promise<Pulled> {
   const reference = parseReference(from);
   if (reference.kind !== "registry") {
     throw new FledgeError("usage", `"${from}" is not the name of a repository`, {
@@ -56,7 +67,7 @@ export async function pullPlugin(from: string, options: PullOptions, ctx: RunCon
   const { outDir, registries = {}, platform = hostPlatform() } = options;
   const storage = openRepository(reference, { registries, patience: {} }, ctx);
   const name = reference.digest ?? reference.tag ?? "latest";
-  const { digest, manifest } = await pluginFor(storage, name, platform);
+  const { digest, manifest, top } = await pluginFor(storage, name, platform);
   const plugin = pluginIn(manifest, formatReference(reference));
   const document = await readPluginManifest(storage, plugin, ctx);
   const path = join(outDir, plugin.artifact.title);
@@ -70,10 +81,13 @@ export async function pullPlugin(from: string, options: PullOptions, ctx: RunCon
     throwIfAborted(ctx.signal);
   });
   const { sizeBytes } = plugin.artifact;
+  const place = { subject: top, storage, outDir };
+  const attached = options.attached ? await pullAttachments(reference, place, registries, ctx) : [];
   return {
     digest,
     artifact: { path, sizeBytes, digest: plugin.artifact.digest },
     manifest: { path: manifestPath, document: document.manifest },
+    attached,
   };
 }
 
@@ -97,16 +111,18 @@ async function replaceBoth(paths: Pair, ctx: RunContext, write: (temporaries: Pa
   }
 }
 
+/** The manifest of a platform, and `top`, the digest of what the name leads to. */
 async function pluginFor(
   storage: ImageStorage,
   name: string,
   platform: Platform,
-): Promise<StoredManifest<ImageManifest>> {
+): Promise<StoredManifest<ImageManifest> & { readonly top: Digest }> {
   const found = await readManifest(storage, name, undefined);
-  if (found.manifest.kind === "image") return { ...found, manifest: found.manifest };
+  const top = found.digest;
+  if (found.manifest.kind === "image") return { ...found, manifest: found.manifest, top };
   const entry = entryFor(found.manifest, platform, storage.label);
   const chosen = await readManifest(storage, entry.digest, undefined);
-  if (chosen.manifest.kind === "image") return { ...chosen, manifest: chosen.manifest };
+  if (chosen.manifest.kind === "image") return { ...chosen, manifest: chosen.manifest, top };
   throw new FledgeError("source", `${storage.label} has an index in its index, which no plugin has`);
 }
 
@@ -198,28 +214,6 @@ async function writeArtifact(
 function contentOf(path: string, isPacked: boolean, label: string, ctx: RunContext): AsyncIterable<Uint8Array> {
   const stream = createReadStream(path, { highWaterMark: 2 ** 18 });
   return isPacked ? decompress(stream, { label, env: ctx.env, signal: ctx.signal }) : stream;
-}
-
-const BLOCK_BYTES = 4096;
-const ZEROS: Buffer = Buffer.alloc(BLOCK_BYTES);
-
-/** Writes what is not zero, in blocks of the file; the rest becomes a hole. */
-async function writeSparse(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
-  let from = 0;
-  const flush = async (end: number): Promise<void> => {
-    for (let done = from; done < end; ) {
-      done += (await file.write(bytes, done, end - done, position + done)).bytesWritten;
-    }
-  };
-  for (let at = 0; at < bytes.length; ) {
-    const length = Math.min(BLOCK_BYTES - ((position + at) % BLOCK_BYTES), bytes.length - at);
-    if (ZEROS.compare(bytes, at, at + length, 0, length) === 0) {
-      await flush(at);
-      from = at + length;
-    }
-    at += length;
-  }
-  await flush(bytes.length);
 }
 
 function wrongArtifact(label: string): FledgeError {

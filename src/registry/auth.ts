@@ -14,6 +14,8 @@ export type AuthTarget = {
   /** As `docker login` knows it, and as errors call it. */
   readonly registry: string;
   readonly repository: string;
+  /** Other repositories that are read on the way. */
+  readonly alsoPull: readonly string[];
   /** `https://host`, where the challenge came from. */
   readonly origin: string;
   readonly tls: { readonly ca?: string; readonly insecure?: boolean };
@@ -87,7 +89,8 @@ async function fetchToken(
   ctx: RunContext,
 ): Promise<string> {
   const realm = realmOf(challenge, target);
-  const scope = challenge.params.scope || `repository:${target.repository}:pull`;
+  const asked = challenge.params.scope || `repository:${target.repository}:pull`;
+  const scope = [asked, ...target.alsoPull.map((name) => `repository:${name}:pull`)].join(" ");
   const service = challenge.params.service;
   const response =
     credentials?.kind === "identity"

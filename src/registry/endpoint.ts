@@ -40,6 +40,7 @@ export class Endpoint {
   #reached: Promise<Reached> | undefined;
   #authorization: Promise<string> | undefined;
   #login: Promise<Login> | undefined;
+  readonly #alsoPull = new Set<string>();
 
   constructor(place: Place, options: EndpointOptions, ctx: RunContext) {
     this.place = place;
@@ -84,6 +85,13 @@ export class Endpoint {
     }
   }
 
+  /** From now on asks for leave to read another repository too, as a mount needs it. */
+  alsoPull(repository: string): void {
+    if (this.#alsoPull.has(repository)) return;
+    this.#alsoPull.add(repository);
+    this.#authorization = undefined;
+  }
+
   /** What a registry says in an answer. */
   async words(response: HttpResponse): Promise<Words> {
     const words = await readWords(response);
@@ -115,7 +123,8 @@ export class Endpoint {
 
   #target(reached: Reached, login: Login): AuthTarget {
     const { host, repository } = this.place;
-    return { registry: host, repository, patience: this.#options.patience, login, ...reached };
+    const alsoPull = [...this.#alsoPull];
+    return { registry: host, repository, alsoPull, patience: this.#options.patience, login, ...reached };
   }
 
   /** TLS where it is spoken. Plain HTTP only on the machine itself or when the config says `insecure`. */

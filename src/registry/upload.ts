@@ -1,10 +1,12 @@
 import type { RunContext } from "../lib/context.ts";
-import type { Digest } from "../lib/digest.ts";
+import { type Digest, sha256 } from "../lib/digest.ts";
 import { FledgeError, isFledgeError } from "../lib/errors.ts";
 import type { HttpResponse } from "../lib/network/http.ts";
 import { backoffMs, sleep } from "../lib/network/retry.ts";
+import { blobPlaces, noteBlobPlace } from "./blob-places.ts";
 import { Endpoint, type EndpointOptions } from "./endpoint.ts";
 import type { RegistryReference } from "./reference.ts";
+import { type Referrer, tagReferrer } from "./referrers.ts";
 
 /** A blob to be: its bytes may be asked for again. */
 export type UploadContent = {
@@ -24,7 +26,7 @@ const FIRST_PAUSE_MS = 200;
 /** Writes to one repository at its registry; mirrors are for reading. Each call throws a `download` error when it fails. */
 export class Uploads {
   readonly #endpoint: Endpoint;
-  readonly #ctx: Pick<RunContext, "signal" | "log">;
+  readonly #ctx: Pick<RunContext, "signal" | "log" | "cacheDir">;
 
   constructor({ registry, repository }: RegistryReference, options: EndpointOptions, ctx: RunContext) {
     this.#endpoint = new Endpoint({ host: registry, repository }, options, ctx);
@@ -39,17 +41,46 @@ export class Uploads {
   }
 
   /**
-   * Sends a blob, unless it is there; where the connection breaks it goes on from what the registry has got. Returns
-   * whether it was sent. `onBytes` is told how much of it the registry has.
+   * Sends a blob, unless it is there, or in another repository of the registry from which it can be mounted; where the
+   * connection breaks it goes on from what the registry has got. Returns whether it was sent. `onBytes` is told how much
+   * of it the registry has.
    */
   async put(content: UploadContent, onBytes: (bytes: number) => void = () => {}): Promise<boolean> {
-    if (await this.has(content.digest)) return false;
-    let session = await this.#begin();
+    const isThere = (await this.has(content.digest)) || (await this.#mount(content.digest));
+    if (!isThere) await this.#upload(content, onBytes);
+    await noteBlobPlace(this.#ctx.cacheDir, content.digest, this.#endpoint.place);
+    return !isThere;
+  }
+
+  /** Whether a repository where the blob was seen lends it (distribution-spec, "Mounting a blob from another repository"). */
+  async #mount(digest: Digest): Promise<boolean> {
+    for (const from of await blobPlaces(this.#ctx.cacheDir, digest, this.#endpoint.place)) {
+      try {
+        this.#endpoint.alsoPull(from);
+        const session = await this.#begin(`?mount=${digest}&from=${from}`);
+        if (session === undefined) return true;
+        await this.#cancel(session);
+      } catch (error) {
+        if (!isFledgeError(error) || error.code === "aborted") throw error;
+        this.#ctx.log(`${from} does not lend blob ${digest}: ${error.message}`);
+      }
+    }
+    return false;
+  }
+
+  /** What a registry began instead of mounting; it forgets that by itself too. */
+  async #cancel({ location }: Session): Promise<void> {
+    const gone = { method: "DELETE", headers: {}, allowStatus: [400, 404, 405], tries: 1 };
+    await this.#endpoint.send(location, gone).then((response) => response.discard());
+  }
+
+  async #upload(content: UploadContent, onBytes: (bytes: number) => void): Promise<void> {
+    let session = await this.#newSession();
     for (let fruitless = 0; ; ) {
       const before = session.at;
       try {
         await this.#send(content, session, onBytes);
-        return true;
+        return;
       } catch (error) {
         if (!isFledgeError(error) || error.code === "aborted") throw error;
         fruitless = session.at > before ? 0 : fruitless + 1;
@@ -68,11 +99,29 @@ export class Uploads {
     await response.discard();
   }
 
-  async #begin(): Promise<Session> {
-    const headers = { "content-length": "0" };
-    const response = await this.#endpoint.send("blobs/uploads/", { method: "POST", headers, tries: 4 });
+  /** Puts a manifest that names `subject`, and sees to it that it is listed among those that do. */
+  async putReferrer(subject: Digest, bytes: Uint8Array, described: Omit<Referrer, "digest" | "size">): Promise<void> {
+    const digest = sha256(bytes);
+    const headers = { "content-type": described.mediaType };
+    const response = await this.#endpoint.send(`manifests/${digest}`, { method: "PUT", headers, body: bytes });
     await response.discard();
-    return { at: 0, location: this.#locationOf(response) };
+    // A registry that lists referrers says so in its answer (distribution-spec, "Pushing Manifests with Subject").
+    if (response.headers["oci-subject"] === subject) return;
+    await tagReferrer(this.#endpoint, subject, { ...described, digest, size: bytes.length });
+  }
+
+  async #newSession(): Promise<Session> {
+    const session = await this.#begin();
+    if (session !== undefined) return session;
+    throw new FledgeError("download", `${this.#endpoint.place.host} says that a blob is there before it was sent`);
+  }
+
+  /** Undefined when nothing is left to be sent. */
+  async #begin(query = ""): Promise<Session | undefined> {
+    const headers = { "content-length": "0" };
+    const response = await this.#endpoint.send(`blobs/uploads/${query}`, { method: "POST", headers, tries: 4 });
+    await response.discard();
+    return response.status === 201 ? undefined : { at: 0, location: this.#locationOf(response) };
   }
 
   /** Sends what is left; where it ends is in the session, also when it fails. */
@@ -100,7 +149,7 @@ export class Uploads {
   async #resume({ location }: Session): Promise<Session> {
     const response = await this.#endpoint.send(location, { headers: {}, allowStatus: [400, 404, 405, 416] });
     await response.discard();
-    if (response.status >= 400) return await this.#begin();
+    if (response.status >= 400) return await this.#newSession();
     const end = Number(/^(?:bytes=)?0-(\d+)$/.exec(response.headers.range ?? "")?.[1] ?? 0);
     // Of nothing registries say 0-0, as of one byte.
     return { at: end === 0 ? 0 : end + 1, location: this.#locationOf(response, location) };

@@ -9,6 +9,7 @@ import { removeDeadBuilds } from "./builds.ts";
 import { INDEX, isWholeIndex, layersFolder, RECORD, readRecord, TAR, unusable } from "./layer-entry.ts";
 import { isLeased } from "./leases.ts";
 import { removeDeadLocks } from "./lock.ts";
+import { removeNotes } from "./notes.ts";
 import { removeAbandoned } from "./staging.ts";
 
 /** One thing in the cache: a layer, unpacked, or a blob as it was downloaded. */
@@ -64,6 +65,7 @@ export async function pruneCache(cacheDir: string, options: PruneOptions = {}): 
   }
   await removeDeadMaps(cacheDir);
   await removeDeadBuilds(cacheDir);
+  await removeNotes(cacheDir, options.olderThanMs);
   return { removed, inUse, freedBytes: leftovers + removed.reduce((sum, item) => sum + item.sizeBytes, 0) };
 }
 

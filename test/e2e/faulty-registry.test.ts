@@ -186,6 +186,7 @@ describe("logging in", () => {
       registry: registry.host,
       repository: "team/app",
       origin: "https://registry.invalid",
+      alsoPull: [],
       tls: {},
       patience: FAST,
       login: { credentials: { kind: "basic", username: "user", password: SECRET } as const, problems: [] },

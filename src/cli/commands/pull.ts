@@ -6,6 +6,7 @@ type Args = {
   readonly _: readonly string[];
   readonly output?: string;
   readonly platform?: string;
+  readonly attached?: boolean;
   readonly json?: boolean;
   readonly verbose?: boolean;
   readonly quiet?: boolean;
@@ -27,6 +28,7 @@ export const pull: Command = {
       valueHint: "OS/ARCH",
       description: "Which of several platforms (default: this machine's)",
     },
+    attached: { type: "boolean", description: "Also the files that were attached to it" },
     json: { type: "boolean", description: "Print JSON on stdout" },
     ...RUN_FLAGS,
   },
@@ -44,26 +46,24 @@ async function runPull(args: Args): Promise<number> {
       hint: "for instance fledge pull registry.example.org/team/web:1.2",
     });
   }
-  const [{ resolve }, { pullPlugin }, { onInterrupt }, { parsePlatform }, { createRenderer }, { transferring }] =
-    await Promise.all([
-      import("node:path"),
-      import("../../publish/index.ts"),
-      import("../interrupt.ts"),
-      import("../../lib/platform.ts"),
-      import("../render/renderer.ts"),
-      import("../transfer.ts"),
-    ]);
+  const [{ resolve }, { pullPlugin }, { onInterrupt }, { parsePlatform }, { createRenderer }] = await Promise.all([
+    import("node:path"),
+    import("../../publish/index.ts"),
+    import("../interrupt.ts"),
+    import("../../lib/platform.ts"),
+    import("../render/renderer.ts"),
+  ]);
   const signal = onInterrupt();
   const renderer = createRenderer({ ...args, plugins: [from] });
   const options = {
     outDir: resolve(args.output ?? "."),
     platform: args.platform === undefined ? undefined : parsePlatform(args.platform),
+    attached: args.attached ?? false,
+    signal,
+    onEvent: renderer.onEvent,
+    cacheDir: args["cache-dir"],
   };
-  const { onEvent } = renderer;
-  const transfer = { plugin: from, stage: "pull" as const, title: `Pull ${from}`, signal, onEvent };
-  const pulled = await transferring({ ...transfer, cacheDir: args["cache-dir"] }, (ctx) =>
-    pullPlugin(from, options, ctx),
-  ).finally(() => renderer.end());
+  const pulled = await pullPlugin(from, options).finally(() => renderer.end());
   const { pulledLines } = await import("../render/transfer.ts");
   pulledLines(pulled, args);
   return 0;

@@ -1,9 +1,11 @@
 import { FledgeError } from "../../lib/errors.ts";
-import { type BuildArgs, buildOptionsOf } from "../build-options.ts";
+import type { BuildArgs } from "../build-options.ts";
 import type { Command } from "../commands.ts";
 import { JOBS_FLAG, LOCK_FLAGS, READING_FLAGS, RUN_FLAGS } from "../flags.ts";
 
 const { filter: _filter, ...RECIPE } = READING_FLAGS;
+
+type Args = BuildArgs & { readonly "as-image"?: boolean; readonly attach?: readonly string[] };
 
 export const push: Command = {
   meta: { name: "push", description: "Build a plugin and push it to an OCI registry" },
@@ -14,6 +16,15 @@ export const push: Command = {
       valueHint: "[NAME|DIR|FILE] REF",
       description: "The plugin, where there are several, and where it goes: REGISTRY/REPOSITORY[:TAG]",
     },
+    "as-image": {
+      type: "boolean",
+      description: "Push a container image of the same tree, for docker and podman: a layer for each origin",
+    },
+    attach: {
+      type: "string",
+      valueHint: "TYPE=FILE",
+      description: "A file that says something of it (an SBOM, a signature), by media type; may be given several times",
+    },
     ...JOBS_FLAG,
     ...LOCK_FLAGS,
     ...RUN_FLAGS,
@@ -23,11 +34,13 @@ export const push: Command = {
     ["web registry.example.org/team/web", "one of several, as latest"],
     ["web registry.example.org/team/web:1.2 --platform linux/amd64,linux/arm64", "for two platforms, under one name"],
     ["web localhost:5000/web --json | tail -1 | jq -r .digest", "what to pin"],
+    ["web localhost:5000/web-image --as-image", "what docker run takes"],
+    ["web localhost:5000/web --attach application/spdx+json=web.spdx.json", "with an SBOM, for fledge pull --attached"],
   ],
-  run: ({ args }) => runPush(args as unknown as BuildArgs),
+  run: ({ args }) => runPush(args as unknown as Args),
 };
 
-async function runPush(args: BuildArgs): Promise<number> {
+async function runPush(args: Args): Promise<number> {
   const words = [...args._];
   const to = words.pop();
   if (to === undefined) {
@@ -35,42 +48,28 @@ async function runPush(args: BuildArgs): Promise<number> {
       hint: "for instance fledge push registry.example.org/team/web:1.2",
     });
   }
-  const [{ buildAll }, { pushPlugin }, { loadTargets }, { onInterrupt }, { untilAborted }, { createRenderer }] =
-    await Promise.all([
-      import("../../build.ts"),
-      import("../../publish/index.ts"),
-      import("../targets.ts"),
-      import("../interrupt.ts"),
-      import("../../lib/context.ts"),
-      import("../render/renderer.ts"),
-    ]);
-  const signal = onInterrupt();
-  const plugins = await untilAborted(loadTargets({ ...args, _: words }), signal);
-  const renderer = createRenderer({ ...args, plugins: plugins.map(({ name, label = name }) => label), isPart: true });
-  const { onEvent } = renderer;
-  try {
-    const { results, failures } = await buildAll(plugins, { ...buildOptionsOf(args), signal, onEvent });
-    const [failure] = failures;
-    if (failure !== undefined) throw failure.error;
-    const builds = plugins.flatMap((plugin, index) => {
-      const result = results[index];
-      return result === undefined ? [] : [{ plugin, result }];
-    });
-    const { transferring } = await import("../transfer.ts");
-    const transfer = {
-      plugin: plugins[0]?.name ?? "",
-      stage: "push" as const,
-      title: `Push to ${to}`,
-      signal,
-      onEvent,
-    };
-    const { "cache-dir": cacheDir, offline } = args;
-    const pushed = await transferring({ ...transfer, cacheDir, offline }, (ctx) => pushPlugin(builds, to, ctx));
-    renderer.end();
-    const { pushedLines } = await import("../render/transfer.ts");
-    pushedLines(pushed, args);
-    return 0;
-  } finally {
-    renderer.end();
-  }
+  const [{ buildAndSend }, { pushPlugin }, { loadTargets }, { untilAborted }] = await Promise.all([
+    import("../publishing.ts"),
+    import("../../publish/index.ts"),
+    import("../targets.ts"),
+    import("../../lib/context.ts"),
+  ]);
+  const attachments = (args.attach ?? []).map(parseAttachment);
+  const { "as-image": asImage } = args;
+  const pushed = await buildAndSend(
+    (signal) => untilAborted(loadTargets({ ...args, _: words }), signal),
+    args,
+    (builds, options) => pushPlugin(builds, to, { ...options, asImage, attachments }),
+  );
+  const { pushedLines } = await import("../render/transfer.ts");
+  pushedLines(pushed, args);
+  return 0;
+}
+
+function parseAttachment(text: string): { readonly type: string; readonly path: string } {
+  const [, type, path] = /^([\w.+-]+\/[\w.+-]+)=(.+)$/.exec(text) ?? [];
+  if (type !== undefined && path !== undefined) return { type, path };
+  throw new FledgeError("usage", `--attach ${text} does not say what is attached`, {
+    hint: "write the media type and the file, for instance --attach application/spdx+json=web.spdx.json",
+  });
 }

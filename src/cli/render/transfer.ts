@@ -1,6 +1,6 @@
 import { relative } from "node:path";
 import { formatSize } from "../../lib/bytes.ts";
-import type { Pulled, Pushed } from "../../publish/index.ts";
+import type { Published, Pulled, Pushed } from "../../publish/index.ts";
 import { installCommand } from "../../volant/commands.ts";
 import { gray, green, line, print, printJson } from "../terminal.ts";
 
@@ -28,6 +28,30 @@ export function pulledLines(pulled: Pulled, { json = false, quiet = false }: Opt
     line`${green`✔`} ${manifest.document.name} ${manifest.document.version}  ${gray`${digest}`}`,
     line`  artifact  ${relative("", artifact.path)}  ${formatSize(artifact.sizeBytes)}  ${gray`${artifact.digest}`}`,
     line`  manifest  ${relative("", manifest.path)}`,
+    ...pulled.attached.map(({ path, type }) => line`  attached  ${relative("", path)}  ${gray`${type}`}`),
     line`  install   ${installCommand(manifest.path, process.cwd())}`,
   ]);
+}
+
+/** Says where plugins are now. */
+export function publishedLines(
+  plugins: readonly { readonly name: string; readonly places: readonly Published[] }[],
+  { json = false, quiet = false }: Options,
+): void {
+  for (const { name, places } of plugins) {
+    for (const place of places) {
+      if (json) printJson({ type: "publish:done", plugin: name, ...place });
+      if (json || quiet) continue;
+      const { target, locations, sentBytes } = place;
+      print([
+        line`${green`✔`} ${name} ${gray`->`} ${target}`,
+        line`  sent      ${formatSize(sentBytes)}`,
+        ...locations.map((location) => line`  ${isManifest(location) ? "manifest" : "get it  "}  ${location}`),
+      ]);
+    }
+  }
+}
+
+function isManifest(location: string): boolean {
+  return location.endsWith(".manifest.json");
 }

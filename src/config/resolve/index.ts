@@ -45,6 +45,7 @@ function resolveCommon(input: ResolveInput, strategy: Strategy, report: Report) 
     ...(values.lock !== undefined && { lock: values.lock }),
     ...(values.test !== undefined && { test: values.test }),
     ...(values.budgets !== undefined && { budgets: resolveBudgets(values.budgets) }),
+    ...(values.publish !== undefined && { publish: values.publish }),
     registries: values.registries ?? {},
     limits: resolveLimits(values.limits),
     guest: values.guest ?? { kernel: "stock" as const },

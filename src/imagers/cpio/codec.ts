@@ -1,9 +1,9 @@
 import type { ImagerContext } from "../../contract/imager.ts";
+import { pgzip } from "../../lib/pgzip.ts";
 import { pipeThrough } from "../../lib/process/exec.ts";
 import { requireTool, type Tool } from "../../lib/process/tools.ts";
 import { levelOf } from "../levels.ts";
 import { type Compression, LEVELS, type ResolvedCpioOptions } from "./options.ts";
-import { pgzip } from "./pgzip.ts";
 
 type Codec = {
   readonly extension: string;

@@ -21,7 +21,8 @@ const FACTS: PluginFacts = {
 const MANIFEST = manifestLayer("web.manifest.json", Buffer.from("{}"));
 
 function chunk(index: number, count = 2) {
-  return chunkLayer(FACTS, "ext4", { index, count, bytes: Buffer.from(`chunk ${index}`) });
+  const bytes = Buffer.from(`chunk ${index}`);
+  return chunkLayer(FACTS, "ext4", { index, count, digest: sha256(bytes), size: bytes.length });
 }
 
 type Document = Record<string, unknown> & { layers: object[]; annotations: Record<string, string> };
@@ -64,7 +65,7 @@ test.each([
 test("the same builds are the same bytes, and an index says which platform each is for", () => {
   expect(ociManifest(FACTS, [chunk(0), MANIFEST]).equals(ociManifest(FACTS, [chunk(0), MANIFEST]))).toBe(true);
   const platform = { os: "linux", architecture: "arm64" };
-  const index = parseManifest(ociIndex([{ digest: sha256("a"), size: 1, platform }]), "it");
+  const index = parseManifest(ociIndex([{ digest: sha256("a"), size: 1, platform }], { isPlugin: true }), "it");
   expect(index).toMatchObject({ kind: "index", manifests: [{ digest: sha256("a"), size: 1, platform }] });
 });
 
