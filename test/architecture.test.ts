@@ -32,6 +32,7 @@ const LAYER: Readonly<Record<string, number>> = {
   migrate: 5,
   publish: 5,
   "dev.ts": 6,
+  serve: 6,
   "index.ts": 7,
   testing: 7,
   cli: 8,
@@ -62,9 +63,11 @@ const OWNERS: Readonly<Record<string, RegExp>> = {
   "d3-hierarchy": /^inspect\/page\/layout\.ts$/,
   undici: /^lib\/network\/http\.ts$/,
   "tar-stream": /^rootfs\/tar\//,
+  hono: /^serve\/http\//,
+  "@hono/node-server": /^serve\/http\//,
   citty: /^cli\//,
   consola: /^cli\//,
-  zod: /^(boot|budget|config|volant|guest|registry|sources|imagers|presets)\//,
+  zod: /^(boot|budget|config|volant|guest|registry|sources|imagers|presets|serve)\//,
 };
 
 test("the source was found, and its imports too", () => {
