@@ -21,6 +21,7 @@ const ENTRIES = [
   "testing/index",
   ...presets.map(({ name }) => `presets/${name}/index`),
   "cli/main",
+  "cli/build-child",
   "cli/rebuild",
   "config/modules/module-hook",
 ];

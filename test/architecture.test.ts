@@ -32,9 +32,11 @@ const LAYER: Readonly<Record<string, number>> = {
   migrate: 5,
   "dev.ts": 6,
   publish: 6,
-  "index.ts": 7,
-  testing: 7,
-  cli: 8,
+  serve: 6,
+  farm: 7,
+  "index.ts": 8,
+  testing: 8,
+  cli: 9,
 };
 
 /** Folders whose neighbours may use what is in them. Of any other only `index.ts` and its options. */
@@ -63,9 +65,12 @@ const OWNERS: Readonly<Record<string, RegExp>> = {
   aws4fetch: /^publish\/targets\/s3\.ts$/,
   undici: /^lib\/network\/http\.ts$/,
   "tar-stream": /^rootfs\/tar\//,
+  hono: /^serve\/http\//,
+  "@hono/node-server": /^serve\/http\//,
   citty: /^cli\//,
   consola: /^cli\//,
-  zod: /^(boot|budget|config|volant|guest|publish|registry|sources|imagers|presets)\//,
+  bullmq: /^farm\/queue\//,
+  zod: /^(boot|budget|config|volant|guest|publish|registry|sources|imagers|presets|serve)\//,
 };
 
 test("the source was found, and its imports too", () => {

@@ -21,7 +21,7 @@ import {
 import { configError, explain, refuse } from "./explain.ts";
 import { findLayer } from "./find.ts";
 import { rebase } from "./host-paths.ts";
-import type { OnRead } from "./modules/importer.ts";
+import type { OnPackageFile, OnRead } from "./modules/importer.ts";
 import { bundledPreset, bundledPresetNames, PACKAGE, PRESET_SPEC } from "./modules/own-files.ts";
 import { isPreset, isPresetUse } from "./preset-use.ts";
 import { type LayerInput, type LayerValues, layerSchema } from "./schema.ts";
@@ -49,6 +49,7 @@ export type LoadContext = {
   readonly config?: unknown;
   /** Told of each file that is read, or would be if it were there. */
   readonly onRead: OnRead;
+  readonly onPackageFile?: OnPackageFile | undefined;
   /** See `LoadOptions`. */
   readonly declarative?: readonly string[] | undefined;
   /** What there is to say before anything is read. */
@@ -65,10 +66,10 @@ export type Loaded = { readonly plugins: readonly (readonly Layer[])[] } | { rea
 export async function loadLayers(
   file: string,
   manifestFile: string | undefined,
-  { config, onRead, declarative, warnings, ...context }: LoadContext,
+  { config, onRead, onPackageFile, declarative, warnings, ...context }: LoadContext,
 ): Promise<Loaded> {
   const env: ConfigEnv = { ...context, env: await withDotenv(dirname(file), context.mode, context.env, onRead) };
-  const reading: Reading = { env, onRead, warnings: [...warnings], declarative };
+  const reading: Reading = { env, onRead, onPackageFile, warnings: [...warnings], declarative };
   const evaluated =
     config === undefined ? await evaluateConfig(file, reading) : await evaluateExport(config, file, env);
   if ("workspace" in evaluated) return evaluated;

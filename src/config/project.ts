@@ -8,7 +8,7 @@ import { parsePattern } from "../lib/pattern.ts";
 import { formatPlatform } from "../lib/platform.ts";
 import { didYouMean } from "../lib/suggest.ts";
 import type { PluginExport, WorkspaceConfig } from "./define.ts";
-import type { OnRead } from "./modules/importer.ts";
+import type { OnPackageFile, OnRead } from "./modules/importer.ts";
 
 /** Where the recipe is, and what a config that is a function is given. */
 export type LoadOptions = {
@@ -41,6 +41,8 @@ export type LoadOptions = {
   readonly declarative?: boolean | readonly string[];
   /** Told of each file of the project's that is read, or would be if it were there, at that moment. */
   readonly onRead?: OnRead;
+  /** Told of each module of a package that a config imports; those that a package requires by itself are not seen. */
+  readonly onPackageFile?: OnPackageFile;
 };
 
 /** A config file and the plugins in it. */
@@ -136,9 +138,9 @@ async function resolveFile(
     import("./schema.ts"),
   ]);
   const load = async (platform: string) => {
-    const { mode = "production", env = process.env, config } = options;
+    const { mode = "production", env = process.env, config, onPackageFile } = options;
     return await loadLayers(file, manifestFile, {
-      ...{ mode, platform, env, config, onRead },
+      ...{ mode, platform, env, config, onRead, onPackageFile },
       declarative: options.declarative === true ? [] : options.declarative || undefined,
       warnings: shadowed.map((other) => ({
         message: `${basename(other)} is not read: ${basename(file)} beside it is the config`,

@@ -15,6 +15,15 @@ import { outputsOf } from "./outputs.ts";
  * init, and what its source is made from. They need not exist. Not seen is what hooks and stages read by themselves.
  */
 export function watchedPaths(plugin: ResolvedPlugin): WatchedPath[] {
+  return readPaths(plugin, SKIPPED);
+}
+
+/** The same with all that a Dockerfile's context holds: what is not worth a new build, a build elsewhere needs too. */
+export function inputPaths(plugin: ResolvedPlugin): WatchedPath[] {
+  return readPaths(plugin, new Set());
+}
+
+function readPaths(plugin: ResolvedPlugin, skipped: ReadonlySet<string>): WatchedPath[] {
   const { agent, source, mappings, baseDir } = plugin;
   const files: (string | undefined)[] = mappings.map(({ from }) => from);
   if (agent !== undefined && !("release" in agent)) files.push(localPath(agent, baseDir));
@@ -23,7 +32,7 @@ export function watchedPaths(plugin: ResolvedPlugin): WatchedPath[] {
     if (plugin.init.mode === "custom") files.push(plugin.init.from);
   }
   const paths = files.flatMap((path) => (path === undefined ? [] : { path }));
-  return [...paths, ...(source === undefined ? [] : sourcePaths(source))];
+  return [...paths, ...(source === undefined ? [] : sourcePaths(source, skipped))];
 }
 
 /** Whether a path is what a build of one of the plugins leaves behind, or has under way. */
@@ -47,8 +56,8 @@ export function localPath(
   return /^file:/i.test(url) ? fileURLToPath(url) : resolve(baseDir, url);
 }
 
-function sourcePaths(source: SourceOptions): WatchedPath[] {
-  if ("dockerfile" in source) return dockerfilePaths(source.dockerfile, source.context);
+function sourcePaths(source: SourceOptions, skipped: ReadonlySet<string>): WatchedPath[] {
+  if ("dockerfile" in source) return dockerfilePaths(source.dockerfile, source.context, skipped);
   if ("image" in source) return imagePaths(source.image);
   if ("custom" in source) return []; // What its code reads is its own affair.
   return [{ path: "layout" in source ? source.layout : "archive" in source ? source.archive : rootOf(source) }];
@@ -68,11 +77,15 @@ function imagePaths(image: string): WatchedPath[] {
   }
 }
 
-function dockerfilePaths(dockerfile: string, context = dirname(dockerfile)): WatchedPath[] {
+function dockerfilePaths(
+  dockerfile: string,
+  context: string = dirname(dockerfile),
+  skipped: ReadonlySet<string>,
+): WatchedPath[] {
   const ignoreFile = [`${dockerfile}.dockerignore`, join(context, ".dockerignore")].find((file) => existsSync(file));
   const isIgnored = ignoreFile === undefined ? () => false : dockerignore(readFileSync(ignoreFile, "utf8"));
   const accepts = (path: string, isFolder: boolean): boolean =>
-    !SKIPPED.has(basename(path)) && !isIgnored(path, isFolder);
+    !skipped.has(basename(path)) && !isIgnored(path, isFolder);
   return [dockerfile, ignoreFile ?? join(context, ".dockerignore")]
     .map((path): WatchedPath => ({ path }))
     .concat({ path: context, accepts });

@@ -12,18 +12,22 @@ import { isUserCode, userCodeError } from "./user-error.ts";
 /** Told of each file of the user's that a config is made of, also when reading it fails. */
 export type OnRead = (file: string) => void;
 
+/** Told of each module of a package, or of fledge's, that a config imports. */
+export type OnPackageFile = (file: string) => void;
+
 /**
  * The default export of a TypeScript or JavaScript file. Each call evaluates the file anew, in a module namespace of
  * its own. Throws a `config` error that names the line of the user's code.
  */
-export async function importDefault(file: string, { onRead, warnings }: Importing): Promise<unknown> {
+export async function importDefault(file: string, importing: Importing): Promise<unknown> {
+  const { onRead, warnings } = importing;
   await installImportHook();
   const tsconfig = nearestTsconfig(file);
   onRead(file);
   if (tsconfig) onRead(tsconfig);
   let exported: unknown;
   try {
-    const loaded = importWith(tsconfig, file, onRead);
+    const loaded = importWith(tsconfig, file, importing);
     exported = await loaded.catch((thrown) => {
       const reason = tsconfig === false ? undefined : tsconfigProblem(thrown);
       if (tsconfig === false || reason === undefined) throw thrown;
@@ -31,7 +35,7 @@ export async function importDefault(file: string, { onRead, warnings }: Importin
         message: `${basename(file)} was read without ${tsconfig}: ${reason}`,
         hint: "mend it if the config needs its paths; what it extends may come with an installation or a first build",
       });
-      return importWith(false, file, onRead);
+      return importWith(false, file, importing);
     });
   } catch (thrown) {
     for (const missing of missingFiles(thrown)) onRead(missing);
@@ -45,15 +49,25 @@ export async function importDefault(file: string, { onRead, warnings }: Importin
 }
 
 /** Who is told of what is read, and where warnings go. */
-export type Importing = { readonly onRead: OnRead; readonly warnings: Warning[] };
+export type Importing = {
+  readonly onRead: OnRead;
+  readonly onPackageFile?: OnPackageFile | undefined;
+  readonly warnings: Warning[];
+};
 
-async function importWith(tsconfig: string | false, file: string, onRead: OnRead): Promise<unknown> {
+async function importWith(
+  tsconfig: string | false,
+  file: string,
+  { onRead, onPackageFile }: Importing,
+): Promise<unknown> {
   const { tsImport } = await import("tsx/esm/api");
   return tsImport(pathToFileURL(file).href, {
     parentURL: CONFIG_PARENT,
     tsconfig,
     onImport: (url) => {
-      if (url.startsWith("file:") && isUserCode(url)) onRead(fileURLToPath(url));
+      if (!url.startsWith("file:")) return;
+      if (isUserCode(url)) onRead(fileURLToPath(url));
+      else onPackageFile?.(fileURLToPath(url));
     },
   });
 }

@@ -83,11 +83,23 @@ export type Followed = {
   readonly failed: boolean;
   /** The last lines of what it said. */
   readonly tail: string;
+  /** The signal that ended it, which nobody here sent. */
+  readonly killedBy?: string | undefined;
+};
+
+export type FollowOptions = ExecOptions & {
+  readonly onLine: (line: string) => void;
+  /** How long it may take over its end once it was told to. Default 5,000. */
+  readonly graceMs?: number;
+  /** Its stdin is open as long as this process lives, so that it can see the end of it. */
+  readonly isTied?: boolean;
 };
 
 /** How long a program that was told to end may take over it. */
 const GRACE_MS = 5_000;
 const TAIL_LINES = 20;
+/** What comes without an end of line is handed over in pieces, so that it does not fill the memory. */
+const LONGEST_LINE = 4 * 2 ** 20;
 
 /**
  * Runs a program that talks while it works, whatever its end. It leads a process group of its own, and an abort ends
@@ -96,14 +108,14 @@ const TAIL_LINES = 20;
 export async function follow(
   path: string,
   argv: readonly string[],
-  { signal, env, cwd, onLine }: ExecOptions & { readonly onLine: (line: string) => void },
+  { signal, env, cwd, onLine, graceMs = GRACE_MS, isTied = false }: FollowOptions,
 ): Promise<Followed> {
   throwIfAborted(signal);
   const child = execa(path, argv, {
     ...(cwd !== undefined && { cwd }),
     env: definedOnly(env),
     extendEnv: false,
-    stdin: "ignore",
+    stdin: isTied ? "pipe" : "ignore",
     buffer: false,
     detached: true,
     reject: false,
@@ -118,20 +130,24 @@ export async function follow(
   let killer: NodeJS.Timeout | undefined;
   const end = (): void => {
     signalGroup(child.pid, "SIGTERM");
-    killer = setTimeout(() => signalGroup(child.pid, "SIGKILL"), GRACE_MS);
+    killer = setTimeout(() => {
+      signalGroup(child.pid, "SIGKILL");
+      // What has left the group may hold them open for ever.
+      for (const stream of [child.stdout, child.stderr]) stream.destroy();
+    }, graceMs);
   };
   // Not to outlive a process that ends before its time either.
   const endNow = (): void => signalGroup(child.pid, "SIGKILL");
   process.on("exit", endNow);
   signal.addEventListener("abort", end);
   try {
-    const { failed, shortMessage } = await child;
+    const { failed, shortMessage, signal: killedBy } = await child;
     if (signal.aborted) {
       endNow(); // what outlives the leader
       throw abortedError(signal);
     }
     for (const flush of flushes) flush();
-    return { failed, tail: lines.join("\n") || (shortMessage ?? "") };
+    return { failed, tail: lines.join("\n") || (shortMessage ?? ""), killedBy };
   } finally {
     clearTimeout(killer);
     signal.removeEventListener("abort", end);
@@ -145,6 +161,8 @@ function onLines(stream: Readable, take: (line: string) => void): () => void {
   stream.setEncoding("utf8").on("data", (text: string) => {
     const parts = `${rest}${text}`.split(/[\r\n]+/);
     rest = parts.pop() ?? "";
+    if (rest.length > LONGEST_LINE) parts.push(rest.slice(0, LONGEST_LINE));
+    if (rest.length > LONGEST_LINE) rest = "";
     for (const part of parts) deliver(part, take);
   });
   return () => deliver(rest, take);
