@@ -7,40 +7,42 @@ import { FledgeError } from "../lib/errors.ts";
 import { inParallel } from "../lib/jobs.ts";
 import type { UploadContent, Uploads } from "../registry/upload.ts";
 import { readNote, writeNote } from "../store/notes.ts";
-import { CHUNK_BYTES, chunkLayer, type Layer, type PluginFacts } from "./format.ts";
+import { CHUNK_BYTES } from "./format.ts";
 import { inMemory, type Progress } from "./progress.ts";
 
 /** Compressed at once, each with a thread of Node's pool; as many are in memory. */
 const PARALLEL_CHUNKS = 4;
 
-type Disk = { readonly file: FileHandle; readonly facts: PluginFacts; readonly filesystem: string };
-type Piece = { readonly digest: Digest; readonly size: number };
+/** A file as it is sent: what it is as a whole. */
+export type WholeFile = { readonly file: FileHandle; readonly digest: Digest; readonly sizeBytes: number };
+
+/** A piece of a file, packed. */
+export type Piece = { readonly digest: Digest; readonly size: number };
 
 /**
- * Pushes a disk in pieces, each a gzip member. What the pieces of a disk were is noted, so that one that is there already,
+ * Pushes a file in pieces, each a gzip member. What the pieces of a file were is noted, so that one that is there already,
  * whole or in part, is compressed no more than it has to be.
  */
-export async function pushDisk(
-  disk: Disk,
+export async function pushPieces(
+  { file, digest, sizeBytes }: WholeFile,
   uploads: Uploads,
   progress: Progress,
-  ctx: RunContext,
-): Promise<readonly Layer[]> {
-  const { digest, sizeBytes } = disk.facts.artifact;
-  const count = Math.ceil(sizeBytes / CHUNK_BYTES);
+  ctx: Pick<RunContext, "cacheDir">,
+): Promise<readonly Piece[]> {
+  const count = Math.max(1, Math.ceil(sizeBytes / CHUNK_BYTES));
   const of = `${digest} ${CHUNK_BYTES} ${process.versions.zlib}`;
   const known = piecesFrom(await readNote(ctx.cacheDir, "disk-pieces", of), count);
-  const layers = await inParallel([...new Array(count).keys()], PARALLEL_CHUNKS, async (index) => {
+  const pieces = await inParallel([...new Array(count).keys()], PARALLEL_CHUNKS, async (index): Promise<Piece> => {
     const at = index * CHUNK_BYTES;
     const length = Math.min(CHUNK_BYTES, sizeBytes - at);
-    const pack = async (): Promise<Buffer> => packed(await readAt(disk.file, at, length));
+    const pack = async (): Promise<Buffer> => packed(await readAt(file, at, length));
     const piece = known?.[index];
     const content = piece === undefined ? inMemory(await pack()) : asNoted(piece, pack);
     await progress.put(uploads, content, length);
-    return chunkLayer(disk.facts, disk.filesystem, { index, count, digest: content.digest, size: content.size });
+    return { digest: content.digest, size: content.size };
   });
-  if (known === undefined) await writeNote(ctx.cacheDir, "disk-pieces", of, layers.map(pieceOf));
-  return layers;
+  if (known === undefined) await writeNote(ctx.cacheDir, "disk-pieces", of, pieces);
+  return pieces;
 }
 
 /** The fastest level: what follows is the network, or a disk that is mostly what does not pack. */
@@ -63,10 +65,6 @@ function asNoted({ digest, size }: Piece, pack: () => Promise<Buffer>): UploadCo
     return (await packing).subarray(at, at + length);
   };
   return { digest, size, read };
-}
-
-function pieceOf({ digest, size }: Layer): Piece {
-  return { digest, size };
 }
 
 function piecesFrom(note: unknown, count: number): readonly Piece[] | undefined {

@@ -1,10 +1,7 @@
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { open, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type RunContext, throwIfAborted } from "../lib/context.ts";
-import { decompress } from "../lib/decompress.ts";
-import { type Digest, digestOf } from "../lib/digest.ts";
+import type { Digest } from "../lib/digest.ts";
 import { FledgeError } from "../lib/errors.ts";
 import { temporarySibling } from "../lib/files/atomic.ts";
 import { makeFolders } from "../lib/files/folders.ts";
@@ -16,12 +13,11 @@ import type { RegistriesOptions } from "../registry/options.ts";
 import { formatReference, parseReference } from "../registry/reference.ts";
 import { openRepository } from "../registry/repository.ts";
 import { type ImageStorage, readManifest, type StoredManifest } from "../registry/storage.ts";
-import { ensureBlob } from "../store/blobs.ts";
 import { checkManifest } from "../volant/check.ts";
 import type { Manifest } from "../volant/schema.ts";
 import { type Attached, pullAttachments } from "./attachments.ts";
+import { fetchBlob, fetchFile } from "./fetch.ts";
 import { type PushedPlugin, pluginIn } from "./format.ts";
-import { writeSparse } from "./sparse.ts";
 import { type TransferOptions, transferring } from "./transfer.ts";
 
 /** Which plugin to pull, and where to. */
@@ -43,9 +39,6 @@ export type Pulled = {
   readonly manifest: { readonly path: string; readonly document: Manifest };
   readonly attached: readonly Attached[];
 };
-
-/** Layers that are fetched ahead of the one that is unpacked. */
-const AHEAD = 4;
 
 /**
  * Pulls a plugin that `pushPlugin` has pushed: its artifact and its manifest, which then names the artifact beside it, or
@@ -76,7 +69,7 @@ async function pull(from: string, options: PullOptions, ctx: RunContext): Promis
     throw ioError(error, "create", outDir);
   });
   await replaceBoth([path, manifestPath], ctx, async ([artifact, beside]) => {
-    await writeArtifact(artifact, storage, plugin, ctx);
+    await fetchFile(artifact, storage, { ...plugin.artifact, parts: plugin.parts, isPacked: plugin.isChunked }, ctx);
     await writeFile(beside, document.bytes);
     throwIfAborted(ctx.signal);
   });
@@ -143,7 +136,7 @@ async function readPluginManifest(
   ctx: RunContext,
 ): Promise<{ readonly bytes: Buffer; readonly manifest: Manifest }> {
   const label = `the manifest of ${storage.label}`;
-  const bytes = await readFile(await fetched(storage, descriptor, ctx));
+  const bytes = await readFile(await fetchBlob(storage, descriptor, ctx));
   const document = jsonOf(bytes, label);
   const { manifest, problems } = checkManifest(document);
   if (manifest === undefined) throw new FledgeError("manifest", `${label} is none that Volant takes`, { problems });
@@ -162,79 +155,5 @@ function jsonOf(bytes: Buffer, label: string): unknown {
     return JSON.parse(bytes.toString("utf8"));
   } catch (cause) {
     throw new FledgeError("manifest", `${label} is not JSON`, { cause });
-  }
-}
-
-/** A blob in the cache: fetched unless it is there, and checked either way. */
-async function fetched(storage: ImageStorage, { digest, ...rest }: Descriptor, ctx: RunContext): Promise<string> {
-  const { path } = await ensureBlob(ctx, digest, async (to) => {
-    const hash = createHash("sha256");
-    const file = await open(to, "wx");
-    try {
-      for await (const chunk of storage.blob({ digest, ...rest }, 0)) {
-        hash.update(chunk);
-        await file.writeFile(chunk);
-      }
-    } finally {
-      await file.close();
-    }
-    return digestOf(hash);
-  });
-  return path;
-}
-
-async function writeArtifact(
-  to: string,
-  storage: ImageStorage,
-  { artifact, parts, isChunked }: PushedPlugin,
-  ctx: RunContext,
-): Promise<void> {
-  const hash = createHash("sha256");
-  const file = await open(to, "wx");
-  try {
-    let at = 0;
-    for await (const path of inOrder(parts, (part) => fetched(storage, part, ctx))) {
-      for await (const bytes of contentOf(path, isChunked, storage.label, ctx)) {
-        throwIfAborted(ctx.signal);
-        if (at + bytes.length > artifact.sizeBytes) throw wrongArtifact(storage.label);
-        hash.update(bytes);
-        await writeSparse(file, bytes, at);
-        at += bytes.length;
-        ctx.progress(at, artifact.sizeBytes);
-      }
-    }
-    if (at !== artifact.sizeBytes || digestOf(hash) !== artifact.digest) throw wrongArtifact(storage.label);
-    await file.truncate(at); // it may end in a hole
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-}
-
-function contentOf(path: string, isPacked: boolean, label: string, ctx: RunContext): AsyncIterable<Uint8Array> {
-  const stream = createReadStream(path, { highWaterMark: 2 ** 18 });
-  return isPacked ? decompress(stream, { label, env: ctx.env, signal: ctx.signal }) : stream;
-}
-
-function wrongArtifact(label: string): FledgeError {
-  return new FledgeError("checksum", `the parts of ${label} do not make the artifact that it says`, {
-    hint: "nothing of it is kept; push it again",
-  });
-}
-
-/** What `start` gives of each item, in their order, some being under way ahead of the one that is waited for. */
-async function* inOrder<T, R>(items: readonly T[], start: (item: T) => Promise<R>): AsyncGenerator<R, void, undefined> {
-  const running: Promise<R>[] = [];
-  try {
-    for (let next = 0; next < items.length || running.length > 0; ) {
-      while (running.length < AHEAD && next < items.length) {
-        const promise = start(items[next++] as T);
-        promise.catch(() => {}); // thrown when it is its turn
-        running.push(promise);
-      }
-      yield await (running.shift() as Promise<R>);
-    }
-  } finally {
-    await Promise.allSettled(running);
   }
 }

@@ -11,6 +11,7 @@ import { type Attachment, attach } from "./attachments.ts";
 import { type Built, manifestOf, onePlugin } from "./built.ts";
 import {
   archiveLayer,
+  chunkLayer,
   EMPTY_CONFIG,
   INDEX_TYPE,
   type Layer,
@@ -21,7 +22,7 @@ import {
   type PluginFacts,
 } from "./format.ts";
 import { pushImage } from "./image/push.ts";
-import { pushDisk, readAt } from "./pieces.ts";
+import { type Piece, pushPieces, readAt } from "./pieces.ts";
 import { inMemory, Progress } from "./progress.ts";
 import { type TransferOptions, transferring } from "./transfer.ts";
 
@@ -122,12 +123,16 @@ async function pushOne(build: Built, uploads: Uploads, progress: Progress, ctx: 
     const layers: readonly Layer[] =
       plugin.strategy === "initramfs"
         ? [await pushArchive(file, facts, uploads, progress)]
-        : await pushDisk({ file, facts, filesystem: plugin.filesystem.type }, uploads, progress, ctx);
+        : diskLayers(facts, plugin.filesystem.type, await pushPieces({ file, digest, sizeBytes }, uploads, progress, ctx));
     await progress.put(uploads, inMemory(manifest), 0);
     return ociManifest(facts, [...layers, manifestLayer(basename(manifestPath), manifest)]);
   } finally {
     await file.close();
   }
+}
+
+function diskLayers(facts: PluginFacts, filesystem: string, pieces: readonly Piece[]): Layer[] {
+  return pieces.map((piece, index) => chunkLayer(facts, filesystem, { index, count: pieces.length, ...piece }));
 }
 
 async function pushArchive(file: FileHandle, facts: PluginFacts, uploads: Uploads, progress: Progress): Promise<Layer> {

@@ -1,0 +1,97 @@
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { open } from "node:fs/promises";
+import { type RunContext, throwIfAborted } from "../lib/context.ts";
+import { decompress } from "../lib/decompress.ts";
+import { type Digest, digestOf } from "../lib/digest.ts";
+import { FledgeError } from "../lib/errors.ts";
+import type { Descriptor } from "../registry/manifest.ts";
+import type { ImageStorage } from "../registry/storage.ts";
+import { ensureBlob } from "../store/blobs.ts";
+import { writeSparse } from "./sparse.ts";
+
+/** Layers that are fetched ahead of the one that is unpacked. */
+const AHEAD = 4;
+
+/** A blob in the cache: fetched unless it is there, and checked either way. */
+export async function fetchBlob(storage: ImageStorage, { digest, ...rest }: Descriptor, ctx: RunContext): Promise<string> {
+  const { path } = await ensureBlob(ctx, digest, async (to) => {
+    const hash = createHash("sha256");
+    const file = await open(to, "wx");
+    try {
+      for await (const chunk of storage.blob({ digest, ...rest }, 0)) {
+        hash.update(chunk);
+        await file.writeFile(chunk);
+      }
+    } finally {
+      await file.close();
+    }
+    return digestOf(hash);
+  });
+  return path;
+}
+
+/** A file in parts that are blobs, each a gzip of its own where `isPacked`. */
+export type FileInParts = {
+  readonly digest: Digest;
+  readonly sizeBytes: number;
+  readonly parts: readonly Descriptor[];
+  readonly isPacked: boolean;
+};
+
+/** Writes a file that is in parts, with its holes; every part is checked, and the whole. Throws a `checksum` error. */
+export async function fetchFile(
+  to: string,
+  storage: ImageStorage,
+  { digest, sizeBytes, parts, isPacked }: FileInParts,
+  ctx: RunContext,
+): Promise<void> {
+  const hash = createHash("sha256");
+  const file = await open(to, "wx");
+  try {
+    let at = 0;
+    for await (const path of inOrder(parts, (part) => fetchBlob(storage, part, ctx))) {
+      for await (const bytes of contentOf(path, isPacked, storage.label, ctx)) {
+        throwIfAborted(ctx.signal);
+        if (at + bytes.length > sizeBytes) throw wrongArtifact(storage.label);
+        hash.update(bytes);
+        await writeSparse(file, bytes, at);
+        at += bytes.length;
+        ctx.progress(at, sizeBytes);
+      }
+    }
+    if (at !== sizeBytes || digestOf(hash) !== digest) throw wrongArtifact(storage.label);
+    await file.truncate(at); // it may end in a hole
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+function contentOf(path: string, isPacked: boolean, label: string, ctx: RunContext): AsyncIterable<Uint8Array> {
+  const stream = createReadStream(path, { highWaterMark: 2 ** 18 });
+  return isPacked ? decompress(stream, { label, env: ctx.env, signal: ctx.signal }) : stream;
+}
+
+function wrongArtifact(label: string): FledgeError {
+  return new FledgeError("checksum", `the parts of ${label} do not make the artifact that it says`, {
+    hint: "nothing of it is kept; push it again",
+  });
+}
+
+/** What `start` gives of each item, in their order, some being under way ahead of the one that is waited for. */
+async function* inOrder<T, R>(items: readonly T[], start: (item: T) => Promise<R>): AsyncGenerator<R, void, undefined> {
+  const running: Promise<R>[] = [];
+  try {
+    for (let next = 0; next < items.length || running.length > 0; ) {
+      while (running.length < AHEAD && next < items.length) {
+        const promise = start(items[next++] as T);
+        promise.catch(() => {}); // thrown when it is its turn
+        running.push(promise);
+      }
+      yield await (running.shift() as Promise<R>);
+    }
+  } finally {
+    await Promise.allSettled(running);
+  }
+}
