@@ -31,6 +31,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   pull: async () => (await import("./commands/pull.ts")).pull,
   push: async () => (await import("./commands/push.ts")).push,
   schema: async () => (await import("./commands/schema.ts")).schema,
+  serve: async () => (await import("./commands/serve.ts")).serve,
   test: async () => (await import("./commands/test.ts")).test,
   update: async () => (await import("./commands/update.ts")).update,
   version: async () => (await import("./commands/version.ts")).version,

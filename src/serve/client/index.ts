@@ -1,0 +1,2 @@
+export { type Address, parseAddress } from "./address.ts";
+export { buildAllRemotely, type RemoteBuildOptions } from "./build.ts";
