@@ -28,9 +28,9 @@ const ENTRIES = [
 
 /**
  * esbuild is a program, tsx loads files of its own, and c12 would bring jiti, which nothing here uses. The types of
- * toml-eslint-parser are in declarations, and it is only needed to place an error.
+ * toml-eslint-parser are in declarations, and it is only needed to place an error. A farm brings its own queue.
  */
-const EXTERNAL = [/^node:/, "esbuild", /^tsx(\/|$)/, "c12", "toml-eslint-parser"];
+const EXTERNAL = [/^node:/, "esbuild", /^tsx(\/|$)/, "c12", "toml-eslint-parser", "bullmq", "ioredis", "pg"];
 
 /**
  * What is always loaded together, each with all that it imports and that no group before it has. All else is where it is

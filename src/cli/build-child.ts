@@ -12,6 +12,7 @@ const job = JSON.parse(process.argv[2] ?? "") as ChildJob;
 
 /** How often a stage says how far it is: each time is a line of a log that is kept. */
 const PROGRESS_MS = 250;
+const told = new Map<string, number>();
 
 watchProcess();
 const signal = onInterrupt();
@@ -90,8 +91,6 @@ function realOf(path: string): string {
     return path === dirname(path) ? path : realOf(dirname(path));
   }
 }
-
-const told = new Map<string, number>();
 
 function tell(event: BuildEvent): void {
   if (event.type === "stage:progress") {

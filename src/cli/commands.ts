@@ -32,8 +32,10 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   publish: async () => (await import("./commands/publish.ts")).publish,
   push: async () => (await import("./commands/push.ts")).push,
   schema: async () => (await import("./commands/schema.ts")).schema,
+  serve: async () => (await import("./commands/serve.ts")).serve,
   test: async () => (await import("./commands/test.ts")).test,
   update: async () => (await import("./commands/update.ts")).update,
   version: async () => (await import("./commands/version.ts")).version,
   why: async () => (await import("./commands/why.ts")).why,
+  worker: async () => (await import("./commands/worker.ts")).worker,
 };

@@ -101,6 +101,41 @@ export const DOCKERFILE_FLAGS = {
   },
 } as const satisfies ArgsDef;
 
+/** A build that another machine does. */
+export const REMOTE_FLAGS = {
+  remote: {
+    type: "string",
+    valueHint: "URL",
+    description: "Have a fledge serve build it: https://HOST, http://HOST:PORT or unix:///PATH",
+  },
+  "token-file": { type: "string", valueHint: "FILE", description: "Its token (default: FLEDGE_TOKEN)" },
+  queue: {
+    type: "string",
+    valueHint: "URL",
+    description: "Have a farm of fledge workers build it: redis://HOST or postgres://HOST/DATABASE, with --store",
+  },
+  store: {
+    type: "string",
+    valueHint: "PLACE",
+    description: "Where projects and artifacts of a farm travel: REGISTRY/REPOSITORY, or s3://BUCKET[/PREFIX]",
+  },
+  label: {
+    type: "string",
+    valueHint: "NAME",
+    description: "What a worker must have beside what the plugin needs; may be given several times",
+  },
+  include: {
+    type: "string",
+    valueHint: "PATH",
+    description: "Send this too, which hooks read by themselves; may be given several times",
+  },
+  "bundle-root": {
+    type: "string",
+    valueHint: "DIR",
+    description: "Send files below this folder (default: the repository, else the config's folder)",
+  },
+} as const satisfies ArgsDef;
+
 /** How a guest is booted. */
 const KERNEL_FLAG = {
   on: {
@@ -132,7 +167,10 @@ export const BOOT_FLAGS = {
 } as const satisfies ArgsDef;
 
 /** Flags that may be given several times; a command gets all the values. */
-export const REPEATABLE: ReadonlySet<string> = new Set(["forward", "allow-preset", "build-arg", "secret", "attach"]);
+export const REPEATABLE: ReadonlySet<string> = new Set([
+  ...["forward", "allow-preset", "build-arg", "secret"],
+  ...["root", "host", "env", "include", "attach", "label"],
+]);
 
 /** Flags whose value may be left out; it is empty then. */
 export const VALUE_OPTIONAL: ReadonlySet<string> = new Set(["output-initramfs"]);

@@ -26,7 +26,11 @@ export async function loadTargets(args: RecipeArgs): Promise<ResolvedPlugin[]> {
 }
 
 /** The same with what they were read from; see `loadProject`. */
-export async function loadProjects(args: RecipeArgs, onRead?: (file: string) => void): Promise<Project> {
+export async function loadProjects(
+  args: RecipeArgs,
+  onRead?: (file: string) => void,
+  onPackageFile?: (file: string) => void,
+): Promise<Project> {
   const { checkNames, loadProject } = await import("../config/project.ts");
   const shared: Shared = {
     env: process.env,
@@ -36,6 +40,7 @@ export async function loadProjects(args: RecipeArgs, onRead?: (file: string) => 
     ...(args.filter !== undefined && { filter: args.filter }),
     ...(args.declarative && { declarative: args["allow-preset"] ?? [] }),
     ...(onRead !== undefined && { onRead }),
+    ...(onPackageFile !== undefined && { onPackageFile }),
   };
   const output = absoluteOutput(args.output);
   const projects: Project[] = [];

@@ -14,7 +14,11 @@ import { writeSparse } from "./sparse.ts";
 const AHEAD = 4;
 
 /** A blob in the cache: fetched unless it is there, and checked either way. */
-export async function fetchBlob(storage: ImageStorage, { digest, ...rest }: Descriptor, ctx: RunContext): Promise<string> {
+export async function fetchBlob(
+  storage: ImageStorage,
+  { digest, ...rest }: Descriptor,
+  ctx: RunContext,
+): Promise<string> {
   const { path } = await ensureBlob(ctx, digest, async (to) => {
     const hash = createHash("sha256");
     const file = await open(to, "wx");

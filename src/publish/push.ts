@@ -123,7 +123,11 @@ async function pushOne(build: Built, uploads: Uploads, progress: Progress, ctx: 
     const layers: readonly Layer[] =
       plugin.strategy === "initramfs"
         ? [await pushArchive(file, facts, uploads, progress)]
-        : diskLayers(facts, plugin.filesystem.type, await pushPieces({ file, digest, sizeBytes }, uploads, progress, ctx));
+        : diskLayers(
+            facts,
+            plugin.filesystem.type,
+            await pushPieces({ file, digest, sizeBytes }, uploads, progress, ctx),
+          );
     await progress.put(uploads, inMemory(manifest), 0);
     return ociManifest(facts, [...layers, manifestLayer(basename(manifestPath), manifest)]);
   } finally {

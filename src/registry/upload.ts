@@ -5,6 +5,7 @@ import type { HttpResponse } from "../lib/network/http.ts";
 import { backoffMs, sleep } from "../lib/network/retry.ts";
 import { blobPlaces, noteBlobPlace } from "./blob-places.ts";
 import { Endpoint, type EndpointOptions } from "./endpoint.ts";
+import { MANIFEST_TYPES } from "./manifest.ts";
 import type { RegistryReference } from "./reference.ts";
 import { type Referrer, tagReferrer } from "./referrers.ts";
 
@@ -90,6 +91,14 @@ export class Uploads {
         session = await this.#resume(session);
       }
     }
+  }
+
+  /** Whether there is a manifest under a tag or a digest. */
+  async hasManifest(name: string): Promise<boolean> {
+    const headers = { accept: MANIFEST_TYPES.join(", ") };
+    const response = await this.#endpoint.send(`manifests/${name}`, { method: "HEAD", headers, allowStatus: [404] });
+    await response.discard();
+    return response.status !== 404;
   }
 
   /** Puts a manifest or an index under a tag or its digest. */

@@ -25,8 +25,14 @@ export type WorkOptions = {
   readonly declarative?: readonly string[] | undefined;
 };
 
-/** Does the builds of an embedded queue: unpacks the bundle, and builds in a process of its own. */
-export function buildWork(options: WorkOptions): (task: Task) => Promise<BuildOutputs> {
+/** What of a task a build needs. */
+export type Work = Pick<Task, "id" | "signal" | "onEvent"> & {
+  readonly record: Pick<Task["record"], "request" | "source">;
+  readonly places: Pick<Task["places"], "bundle" | "work" | "out">;
+};
+
+/** Does the builds of a queue: unpacks the bundle, and builds in a process of its own. */
+export function buildWork(options: WorkOptions): (task: Work) => Promise<BuildOutputs> {
   return async (task) => {
     const names = namesFor(task);
     try {
@@ -37,7 +43,7 @@ export function buildWork(options: WorkOptions): (task: Task) => Promise<BuildOu
   };
 }
 
-async function build(task: Task, options: WorkOptions, names: readonly Rename[]): Promise<BuildOutputs> {
+async function build(task: Work, options: WorkOptions, names: readonly Rename[]): Promise<BuildOutputs> {
   const { id, record, places, signal } = task;
   const { request, source } = record;
   const folder = source.kind === "folder" ? source.path : join(places.work, "project");
@@ -61,7 +67,7 @@ async function build(task: Task, options: WorkOptions, names: readonly Rename[])
 
 type Rename = readonly [from: string, to: string];
 
-function namesFor({ places }: Task): Rename[] {
+function namesFor({ places }: Work): Rename[] {
   return [
     [join(places.work, "project"), PROJECT_PLACE],
     [places.out, OUT_PLACE],

@@ -1,12 +1,13 @@
 import type { BuildFailure } from "../../build.ts";
 import { abortedError, untilAborted } from "../../lib/context.ts";
-import { type BuildArgs, buildOptionsOf } from "../build-options.ts";
+import { buildOptionsOf } from "../build-options.ts";
 import type { Command } from "../commands.ts";
-import { DOCKERFILE_FLAGS, JOBS_FLAG, LOCK_FLAGS, RECIPE_FLAGS, RUN_FLAGS } from "../flags.ts";
+import { DOCKERFILE_FLAGS, JOBS_FLAG, LOCK_FLAGS, RECIPE_FLAGS, REMOTE_FLAGS, RUN_FLAGS } from "../flags.ts";
 import { exitCodeFor, onInterrupt } from "../interrupt.ts";
+import type { RemoteArgs, RemotePlan } from "../remote.ts";
 import { print } from "../terminal.ts";
 
-type Args = BuildArgs & {
+type Args = RemoteArgs & {
   readonly "dry-run"?: boolean;
   readonly "verify-reproducible"?: boolean;
   readonly html?: string;
@@ -36,6 +37,7 @@ export const build: Command = {
       valueHint: "FILE",
       description: "Write a page about the build: its stages, and a map of what was made",
     },
+    ...REMOTE_FLAGS,
     "dry-run": { type: "boolean", description: "Print the plan and do nothing" },
   },
   examples: [
@@ -47,6 +49,8 @@ export const build: Command = {
     ["--frozen --offline", "exactly what fledge.lock says, out of the cache"],
     ["./Dockerfile --build-arg VERSION=1.2.3 -o web.img", "a Dockerfile, without a config"],
     ["./Dockerfile --target app --secret id=npm,src=.npmrc --output-initramfs web.cpio.gz", "the same as an initramfs"],
+    ["web --remote https://builds.example.org", "the same on another machine: fledge serve runs there"],
+    ["--queue redis://queue:6379 --store registry.example.org/team/farm", "on many: fledge worker runs there"],
     ["--json | jq -r 'select(.type == \"build:done\").result.artifact.path'", "for scripts"],
   ],
   run: ({ args }) => runBuild(args as unknown as Args),
@@ -54,26 +58,15 @@ export const build: Command = {
 
 async function runBuild(args: Args): Promise<number> {
   if (args["dry-run"]) return await (await import("./plan.ts")).printPlans(args);
-  const [{ loadTargets }, { wantsBoth }, { buildAll }, { createRenderer }, { reportFailures, summaryLines }] =
-    await Promise.all([
-      import("../targets.ts"),
-      import("../dockerfile.ts"),
-      import("../../build.ts"),
-      import("../render/renderer.ts"),
-      import("../render/summary.ts"),
-    ]);
-  const options = buildOptionsOf(args);
+  const [{ createRenderer }, { reportFailures, summaryLines }] = await Promise.all([
+    import("../render/renderer.ts"),
+    import("../render/summary.ts"),
+  ]);
   const signal = onInterrupt();
-  const plugins = await untilAborted(loadTargets(args), signal);
+  const { plugins, build } = await planOf(args, signal);
   const names = plugins.map(({ name, label = name }) => label);
   const renderer = createRenderer({ ...args, plugins: names });
-  const outcome = await buildAll(plugins, {
-    ...options,
-    // The second of the two finds the image of the Dockerfile in the engine's cache.
-    ...(wantsBoth(args) && { jobs: 1 }),
-    signal,
-    onEvent: renderer.onEvent,
-  }).finally(() => renderer.end());
+  const outcome = await build(signal, renderer.onEvent).finally(() => renderer.end());
 
   const [only] = outcome.failures;
   if (names.length === 1 && only !== undefined) throw only.error;
@@ -85,6 +78,22 @@ async function runBuild(args: Args): Promise<number> {
     return await (await import("../reproducible.ts")).verifyReproducible(outcome.results, args, signal);
   }
   return exitCodeOfAll(outcome.failures, signal);
+}
+
+/** What is to be built, and who does it. */
+async function planOf(args: Args, signal: AbortSignal): Promise<RemotePlan> {
+  const isElsewhere = args.remote !== undefined || args.queue !== undefined;
+  if (isElsewhere) return await (await import("../remote.ts")).planRemotely(args, signal);
+  const [{ loadTargets }, { wantsBoth }, { buildAll }] = await Promise.all([
+    import("../targets.ts"),
+    import("../dockerfile.ts"),
+    import("../../build.ts"),
+  ]);
+  const options = buildOptionsOf(args);
+  const plugins = await untilAborted(loadTargets(args), signal);
+  // The second of the two finds the image of the Dockerfile in the engine's cache.
+  const jobs = wantsBoth(args) ? { jobs: 1 } : {};
+  return { plugins, build: (stop, onEvent) => buildAll(plugins, { ...options, ...jobs, signal: stop, onEvent }) };
 }
 
 /** That of the first plugin that failed, in the order of the config; that of the interrupt after one. */

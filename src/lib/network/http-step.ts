@@ -7,8 +7,11 @@ export type Step = {
   readonly method: string;
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: string | Uint8Array | undefined;
+  readonly body: HttpBody | undefined;
 };
+
+/** What is sent: in memory, or made anew each time that it is sent. */
+export type HttpBody = string | Uint8Array | (() => AsyncIterable<Uint8Array>);
 
 /** The first request; `user:password@` in the URL becomes an Authorization header. Throws a `download` error. */
 export function firstStep(text: string, options: Partial<Omit<Step, "url">>): Step {

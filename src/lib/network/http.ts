@@ -1,9 +1,10 @@
+import { Readable } from "node:stream";
 import { rootCertificates } from "node:tls";
 import type { Dispatcher } from "undici";
 import { abortedError, type Env, isOffline, throwIfAborted } from "../context.ts";
 import { FledgeError, isFledgeError } from "../errors.ts";
 import { connectionError, isPassingFailure, safeUrl, statusError } from "./http-errors.ts";
-import { firstStep, nextStep, redirectTarget, type Step } from "./http-step.ts";
+import { firstStep, type HttpBody, nextStep, redirectTarget, type Step } from "./http-step.ts";
 import { proxyFor } from "./proxy.ts";
 import { backoffMs, isPassingStatus, LONGEST_WAIT_MS, retryAfterMs, sleep } from "./retry.ts";
 
@@ -14,8 +15,9 @@ export type HttpOptions = {
   /** Default `GET`. */
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
-  /** In memory, so that it can be sent again. */
-  readonly body?: string | Uint8Array;
+  readonly body?: HttpBody;
+  /** A socket of this machine that is asked instead of the URL's host. */
+  readonly socketPath?: string | undefined;
   /** PEM certificates to trust besides those that Node trusts. */
   readonly ca?: string;
   /** Accepts any certificate. Default false. */
@@ -179,7 +181,7 @@ async function sendOnce(step: Step, options: HttpOptions): Promise<HttpResponse 
       dispatcher,
       method: step.method,
       headers: { ...step.headers },
-      body: step.body === undefined ? null : typeof step.body === "string" ? step.body : Buffer.from(step.body),
+      body: bodyOf(step),
       signal: options.signal,
       headersTimeout: idleMs,
       bodyTimeout: idleMs,
@@ -197,6 +199,11 @@ async function sendOnce(step: Step, options: HttpOptions): Promise<HttpResponse 
     if (error.code === "aborted") throw error;
     return error;
   }
+}
+
+function bodyOf({ body }: Step): string | Buffer | Readable | null {
+  if (typeof body === "function") return Readable.from(body(), { objectMode: false });
+  return body === undefined || typeof body === "string" ? (body ?? null) : Buffer.from(body);
 }
 
 type Body = Dispatcher.ResponseData["body"];
@@ -285,8 +292,9 @@ function flat(headers: Readonly<Record<string, string | string[] | undefined>>):
 const dispatchers = new WeakMap<Env, Map<string, Dispatcher>>();
 
 function dispatcherFor(url: URL, options: HttpOptions, { Agent, ProxyAgent }: typeof import("undici")): Dispatcher {
-  const proxy = proxyFor(url, options.env);
-  const key = JSON.stringify([proxy ?? null, options.insecure ?? false, options.ca ?? ""]);
+  const { socketPath } = options;
+  const proxy = socketPath === undefined ? proxyFor(url, options.env) : undefined;
+  const key = JSON.stringify([proxy ?? null, options.insecure ?? false, options.ca ?? "", socketPath ?? ""]);
   const open = dispatchers.get(options.env) ?? new Map<string, Dispatcher>();
   dispatchers.set(options.env, open);
   const known = open.get(key);
@@ -295,7 +303,7 @@ function dispatcherFor(url: URL, options: HttpOptions, { Agent, ProxyAgent }: ty
     rejectUnauthorized: options.insecure !== true,
     ...(options.ca === undefined ? {} : { ca: [...rootCertificates, options.ca] }),
   };
-  const connect = { ...tls, timeout: CONNECT_TIMEOUT_MS };
+  const connect = { ...tls, timeout: CONNECT_TIMEOUT_MS, ...(socketPath !== undefined && { socketPath }) };
   const dispatcher =
     proxy === undefined
       ? new Agent({ connect })

@@ -20,13 +20,7 @@ export async function publishToBucket(
   progress: Progress,
   ctx: RunContext,
 ): Promise<string> {
-  const { env } = ctx;
-  const region = target.region ?? (env.AWS_REGION || env.AWS_DEFAULT_REGION || "us-east-1");
-  const endpoint = (target.endpoint ?? env.AWS_ENDPOINT_URL_S3 ?? `https://s3.${region}.amazonaws.com`).replace(
-    /\/+$/,
-    "",
-  );
-  const bucket = new Bucket({ bucket: target.bucket, region, endpoint }, await findS3Credentials(env), ctx);
+  const bucket = await bucketAt(target, ctx);
   const prefix = (target.prefix ?? "").replace(/^\/+|\/+$/g, "");
   const keyOf = (name: string): string => (prefix === "" ? name : `${prefix}/${name}`);
   const urlOf = (name: string): string =>
@@ -38,4 +32,16 @@ export async function publishToBucket(
     await (await bucket.send(keyOf(name), { method: "PUT", headers, body })).discard();
   }
   return urlOf(files.manifests[0]);
+}
+
+/** A bucket by what a config says and what the environment adds. Throws a `usage` error without credentials. */
+export async function bucketAt(
+  { bucket, region: given, endpoint: written }: Pick<BucketTarget, "bucket" | "region" | "endpoint">,
+  ctx: RunContext,
+): Promise<Bucket> {
+  const { env } = ctx;
+  const region = given ?? (env.AWS_REGION || env.AWS_DEFAULT_REGION || "us-east-1");
+  const own = env.AWS_ENDPOINT_URL_S3 || env.AWS_ENDPOINT_URL || `https://s3.${region}.amazonaws.com`;
+  const endpoint = (written ?? own).replace(/\/+$/, "");
+  return new Bucket({ bucket, region, endpoint }, await findS3Credentials(env), ctx);
 }

@@ -15,7 +15,7 @@ const PARALLEL_PARTS = 4;
 
 const DIGEST = "x-amz-meta-sha256";
 
-type Artifact = PublishedFiles["artifact"];
+type Artifact = Omit<PublishedFiles["artifact"], "name">;
 type Part = { readonly number: number; readonly etag: string };
 
 /**

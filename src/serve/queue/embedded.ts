@@ -234,6 +234,7 @@ class EmbeddedQueue implements Queue {
         delete entry.running;
         this.#wake(entry);
         this.#next();
+        void this.#sweep();
       });
       entry.running = { controller, settled };
     }

@@ -1,0 +1,131 @@
+import type * as bullmq from "bullmq";
+import { errnoOf, FledgeError, messageOf } from "../../lib/errors.ts";
+
+type BullMq = typeof bullmq;
+
+/** BullMQ's classes, bound to one database. */
+export type Engine = {
+  readonly UnrecoverableError: BullMq["UnrecoverableError"];
+  queue(name: string): bullmq.Queue;
+  worker(
+    name: string,
+    options: Pick<bullmq.WorkerOptions, "lockDuration" | "stalledInterval" | "maxStalledCount">,
+  ): bullmq.Worker;
+  close(): Promise<void>;
+};
+
+const CONNECT_MS = 10_000;
+
+/**
+ * Connects to `redis://`, `rediss://` or `postgres://`. Throws a `usage` error for other URLs and where the packages are
+ * missing, a `download` error when nobody answers.
+ */
+export async function connect(url: string, onError: (error: Error) => void): Promise<Engine> {
+  const kind = /^rediss?:\/\//.test(url) ? "redis" : /^postgres(ql)?:\/\//.test(url) ? "postgres" : undefined;
+  if (kind === undefined || !URL.canParse(url)) {
+    throw new FledgeError("usage", `"${shown(url)}" is no queue`, {
+      hint: "--queue redis://HOST:6379 or --queue postgres://USER@HOST/DATABASE",
+    });
+  }
+  const packages = kind === "redis" ? ["bullmq", "ioredis"] : ["bullmq", "pg"];
+  try {
+    const bull = await import("bullmq");
+    return kind === "redis" ? await redis(bull, url, onError) : await postgres(bull, url, onError);
+  } catch (error) {
+    if (errnoOf(error) !== "ERR_MODULE_NOT_FOUND" && errnoOf(error) !== "MODULE_NOT_FOUND") throw error;
+    throw new FledgeError("usage", `a queue of ${kind} needs the packages ${packages.join(" and ")}`, {
+      hint: `npm install ${packages.join(" ")}, where fledge is installed (with -g where that is)`,
+      cause: error,
+    });
+  }
+}
+
+async function redis(bull: BullMq, url: string, onError: (error: Error) => void): Promise<Engine> {
+  const { Redis } = await import("ioredis");
+  // Commands wait while the server is away, as they must when it is restarted.
+  const connection = new Redis(url, { maxRetriesPerRequest: null, enableReadyCheck: true });
+  let last: Error | undefined;
+  connection.on("error", (error: Error) => {
+    last = error;
+    onError(error);
+  });
+  try {
+    await within(connection.ping());
+  } catch (error) {
+    connection.disconnect();
+    throw unreachable(url, last ?? error);
+  }
+  const open: { close(): Promise<void> }[] = [];
+  return {
+    UnrecoverableError: bull.UnrecoverableError,
+    queue: (name) => tracked(new bull.Queue(name, { connection }), open, onError),
+    worker: (name, options) =>
+      tracked(new bull.Worker(name, null, { connection, ...options, autorun: false }), open, onError),
+    close: async () => {
+      await Promise.allSettled(open.map((one) => one.close()));
+      connection.disconnect();
+    },
+  };
+}
+
+async function postgres(bull: BullMq, url: string, onError: (error: Error) => void): Promise<Engine> {
+  const { default: pg } = await import("pg");
+  const pool = new pg.Pool({ connectionString: url, connectionTimeoutMillis: CONNECT_MS });
+  pool.on("error", onError);
+  await pool.query("SELECT 1").catch(async (error: unknown) => {
+    await pool.end();
+    throw unreachable(url, error);
+  });
+  const open: { close(): Promise<void> }[] = [];
+  // One pool for all: its type is none that BullMQ knows by its name.
+  const connection = pool as unknown as bullmq.PostgresPoolConfig;
+  const { Queue, Worker } = bull.withBackend(bull.createPostgresBackend);
+  return {
+    UnrecoverableError: bull.UnrecoverableError,
+    queue: (name) => tracked(new Queue(name, { connection }) as unknown as bullmq.Queue, open, onError),
+    worker: (name, options) =>
+      tracked(
+        new Worker(name, null, { connection, ...options, autorun: false }) as unknown as bullmq.Worker,
+        open,
+        onError,
+      ),
+    close: async () => {
+      await Promise.allSettled(open.map((one) => one.close()));
+      await pool.end();
+    },
+  };
+}
+
+/** An error without a handler would end the process. */
+function tracked<T extends bullmq.Queue | bullmq.Worker>(
+  one: T,
+  open: { close(): Promise<void> }[],
+  onError: (error: Error) => void,
+): T {
+  (one as { on(event: "error", handler: (error: Error) => void): unknown }).on("error", onError);
+  open.push(one);
+  return one;
+}
+
+async function within<T>(work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer in ${CONNECT_MS / 1000} s`)), CONNECT_MS);
+  });
+  return await Promise.race([work, late]).finally(() => clearTimeout(timer));
+}
+
+function unreachable(url: string, cause: unknown): FledgeError {
+  const text = errnoOf(cause) ?? messageOf(cause);
+  return new FledgeError("download", `the queue at ${shown(url)} cannot be used: ${text}`, {
+    hint: "check that its server runs, and its address, user and password",
+    cause,
+  });
+}
+
+/** Without its password. */
+function shown(url: string): string {
+  if (!URL.canParse(url)) return url;
+  const { protocol, host, pathname } = new URL(url);
+  return `${protocol}//${host}${pathname}`;
+}

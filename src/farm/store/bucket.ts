@@ -1,0 +1,106 @@
+import { createHash } from "node:crypto";
+import { open } from "node:fs/promises";
+import { z } from "zod";
+import type { RunContext } from "../../lib/context.ts";
+import { type Digest, digestFrom, digestOf, hexOf } from "../../lib/digest.ts";
+import { FledgeError, isFledgeError } from "../../lib/errors.ts";
+import { backoffMs, sleep } from "../../lib/network/retry.ts";
+import { type Bucket, Progress, uploadToBucket, writeSparse } from "../../publish/files-in-pieces.ts";
+import type { FarmStore, LocalFile, StoredFile } from "./contract.ts";
+
+// PREFIX/sets/NAME.json lists the files of a set, PREFIX/blobs/HEX are their bytes.
+
+const digest = z.custom<Digest>((value) => typeof value === "string" && digestFrom(value) !== undefined);
+const setSchema = z.array(z.object({ name: z.string(), digest, sizeBytes: z.int().min(0) }));
+
+/** Breaks in a row that brought nothing. */
+const TRIES = 5;
+
+/** A bucket as a farm's store. */
+export class BucketStore implements FarmStore {
+  readonly #bucket: Bucket;
+  readonly #prefix: string;
+  readonly #ctx: RunContext;
+
+  constructor(bucket: Bucket, prefix: string, ctx: RunContext) {
+    this.#bucket = bucket;
+    this.#prefix = prefix;
+    this.#ctx = ctx;
+  }
+
+  get name(): string {
+    return `s3://${this.#bucket.place.bucket}${this.#prefix === "" ? "" : `/${this.#prefix}`}`;
+  }
+
+  async list(set: string): Promise<readonly StoredFile[] | undefined> {
+    const key = this.#key(`sets/${set}.json`);
+    const head = await this.#bucket.send(key, { method: "HEAD", allowStatus: [404] });
+    await head.discard();
+    if (head.status === 404) return undefined;
+    const { success, data } = setSchema.safeParse(JSON.parse(await this.#bucket.text(key, { method: "GET" })));
+    if (success) return data;
+    throw new FledgeError("source", `${key} of ${this.name} is nothing that a farm has put there`, {
+      hint: "give the farm a bucket or a prefix of its own",
+    });
+  }
+
+  async put(set: string, files: readonly LocalFile[]): Promise<void> {
+    const progress = new Progress(
+      files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+      this.#ctx,
+    );
+    for (const file of files) await uploadToBucket(this.#bucket, this.#blob(file.digest), file, progress);
+    const list = files.map(({ name, digest: whole, sizeBytes }) => ({ name, digest: whole, sizeBytes }));
+    const body = Buffer.from(JSON.stringify(list));
+    const headers = { "content-type": "application/json" };
+    await (await this.#bucket.send(this.#key(`sets/${set}.json`), { method: "PUT", headers, body })).discard();
+  }
+
+  async get(set: string, name: string, to: string): Promise<void> {
+    const file = (await this.list(set))?.find((one) => one.name === name);
+    if (file === undefined) throw new FledgeError("source", `${this.name} has no ${name} in ${set}`);
+    const hash = createHash("sha256");
+    const handle = await open(to, "wx");
+    try {
+      let at = 0;
+      for await (const chunk of this.#bytes(file)) {
+        hash.update(chunk);
+        await writeSparse(handle, chunk, at);
+        at += chunk.length;
+      }
+      await handle.truncate(at);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    if (digestOf(hash) === file.digest) return;
+    throw new FledgeError("checksum", `${name} of ${set} in ${this.name} has other bytes than it was put there with`);
+  }
+
+  /** Goes on where a connection breaks. */
+  async *#bytes({ digest: whole, sizeBytes }: StoredFile): AsyncGenerator<Uint8Array, void, undefined> {
+    for (let at = 0, fruitless = 0; at < sizeBytes; ) {
+      const before = at;
+      try {
+        const headers = { range: `bytes=${at}-${sizeBytes - 1}` };
+        const response = await this.#bucket.send(this.#blob(whole), { method: "GET", headers });
+        for await (const chunk of response.body) {
+          yield chunk;
+          at += chunk.length;
+        }
+      } catch (error) {
+        fruitless = at > before ? 0 : fruitless + 1;
+        if (!isFledgeError(error) || error.code === "aborted" || fruitless >= TRIES) throw error;
+        await sleep(backoffMs(fruitless + 1, 200), this.#ctx.signal);
+      }
+    }
+  }
+
+  #blob(whole: Digest): string {
+    return this.#key(`blobs/${hexOf(whole)}`);
+  }
+
+  #key(name: string): string {
+    return this.#prefix === "" ? name : `${this.#prefix}/${name}`;
+  }
+}

@@ -1,0 +1,182 @@
+import { randomUUID } from "node:crypto";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { ResolvedPlugin } from "../contract/plugin.ts";
+import { nowMs } from "../lib/clock.ts";
+import { type RunContext, throwIfAborted } from "../lib/context.ts";
+import type { Digest } from "../lib/digest.ts";
+import { type ErrorData, FledgeError } from "../lib/errors.ts";
+import { hashFile } from "../lib/files/hash-file.ts";
+import { sleep } from "../lib/network/retry.ts";
+import { receiveBundle } from "../serve/bundle/index.ts";
+import type { Elsewhere, Followed } from "../serve/client/index.ts";
+import type { BuildView, QueueEvent } from "../serve/queue/index.ts";
+import type { BuildRequest } from "../serve/request.ts";
+import { ensureCacheFolder } from "../store/cache-dir.ts";
+import { BUNDLE_FILE, CANCELLED, type FarmJob, jobId, labelsFor, queueName, SETS } from "./jobs.ts";
+import type { FarmQueue, JobState } from "./queue/index.ts";
+import type { FarmStore } from "./store/index.ts";
+
+/** Equal builds meet for so long; then what is not held by a lock may be something else, and it is built again. */
+const REUSE_MS = 10 * 60_000;
+
+/** How often is asked, at first and later on. */
+const ASK_MS = { first: 200, most: 2_000 };
+
+/** As often is a build begun anew that another submitter has cancelled, or whose result is gone. */
+const TRIES = 5;
+
+type Parts = { readonly queue: FarmQueue; readonly store: FarmStore; readonly labels: readonly string[] };
+
+/** Has the workers of a farm build one plugin. */
+export class FarmSubmitter implements Elsewhere {
+  readonly #parts: Parts;
+  readonly #ctx: RunContext;
+  readonly #queueName: string;
+  #job: FarmJob | undefined;
+  #isOwn = false;
+  #isCancelled = false;
+
+  constructor(plugin: ResolvedPlugin, parts: Parts, ctx: RunContext) {
+    this.#parts = parts;
+    this.#ctx = ctx;
+    this.#queueName = queueName(labelsFor(plugin, parts.labels));
+  }
+
+  get name(): string {
+    return `the farm, by way of ${this.#parts.store.name}`;
+  }
+
+  async submit(request: BuildRequest, body: () => AsyncIterable<Uint8Array>): Promise<{ readonly id: string }> {
+    const bundle = await this.#putBundle(body);
+    this.#job = { bundle, request };
+    const id = jobId(this.#job);
+    await this.#forgetOld(id, request);
+    this.#isOwn = await this.#parts.queue.add(this.#queueName, id, this.#job);
+    return { id };
+  }
+
+  async *follow(id: string): AsyncGenerator<Followed, void, undefined> {
+    let seen = 0;
+    let position: number | undefined;
+    for (let wait = ASK_MS.first, tries = 0; ; wait = Math.min(wait * 1.3, ASK_MS.most)) {
+      // First the state, then what was logged until then: the last lines are not missed.
+      const state = await this.#parts.queue.state(this.#queueName, id);
+      const lines = await this.#parts.queue.log(this.#queueName, id, seen);
+      seen += lines.length;
+      for (const line of lines) yield { kind: "event", event: JSON.parse(line) as QueueEvent };
+      if (lines.length > 0) {
+        wait = ASK_MS.first;
+        continue;
+      }
+      if (state.kind === "waiting" && state.position !== position) {
+        position = state.position;
+        yield { kind: "position", position };
+      }
+      const view = this.#viewOf(id, state);
+      if (view !== undefined && !(await this.#beginsAnew(id, view, ++tries))) {
+        yield { kind: "end", view };
+        return;
+      }
+      if (view !== undefined) seen = 0;
+      await sleep(wait, this.#ctx.signal);
+      throwIfAborted(this.#ctx.signal);
+    }
+  }
+
+  async download(id: string, { to, sizeBytes, progress }: Parameters<Elsewhere["download"]>[1]): Promise<Digest> {
+    const file = (await this.#parts.store.list(SETS.result(id)))?.[0];
+    if (file === undefined) throw gone(this.#parts.store.name);
+    await this.#parts.store.get(SETS.result(id), file.name, to);
+    progress(sizeBytes);
+    return await hashFile(to, this.#ctx.signal);
+  }
+
+  async manifest(id: string): Promise<string> {
+    const state = await this.#parts.queue.state(this.#queueName, id);
+    const document = state.kind === "done" ? state.result.result.manifest?.document : undefined;
+    if (document === undefined) throw gone(this.#parts.store.name);
+    return `${JSON.stringify(document, undefined, 2)}\n`;
+  }
+
+  /** What others have submitted too, or before, goes on for them. */
+  async cancel(id: string): Promise<void> {
+    this.#isCancelled = true;
+    if (this.#isOwn) await this.#parts.queue.cancel(this.#queueName, id);
+  }
+
+  async #putBundle(body: () => AsyncIterable<Uint8Array>): Promise<Digest> {
+    const { cacheDir, env, signal, disposer } = this.#ctx;
+    const path = join(await ensureCacheFolder(cacheDir, "ingest"), `${randomUUID()}.bundle`);
+    const withdraw = disposer.defer(() => rm(path, { force: true }));
+    try {
+      const { digest, sizeBytes } = await receiveBundle(body(), path, { env, signal });
+      const set = SETS.bundle(digest);
+      const isThere = (await this.#parts.store.list(set)) !== undefined;
+      if (!isThere) await this.#parts.store.put(set, [{ name: BUNDLE_FILE, path, digest, sizeBytes }]);
+      return digest;
+    } finally {
+      await rm(path, { force: true });
+      withdraw();
+    }
+  }
+
+  /** So that it is built, and not taken from what an earlier build has left. */
+  async #forgetOld(id: string, { force, frozen }: BuildRequest): Promise<void> {
+    const state = await this.#parts.queue.state(this.#queueName, id);
+    const hasEnded = state.kind === "done" || state.kind === "failed";
+    if (!hasEnded) return;
+    const isStale = !frozen && nowMs() - state.endedMs > REUSE_MS;
+    if (state.kind === "failed" || force || isStale || !(await this.#isStored(id))) {
+      await this.#parts.queue.remove(this.#queueName, id);
+    }
+  }
+
+  async #isStored(id: string): Promise<boolean> {
+    return (await this.#parts.store.list(SETS.result(id))) !== undefined;
+  }
+
+  /** Whether an end is none for this submitter: another one has cancelled what both wanted. */
+  async #beginsAnew(id: string, view: BuildView, tries: number): Promise<boolean> {
+    if (view.state !== "cancelled" || this.#isCancelled || this.#job === undefined || tries >= TRIES) return false;
+    await this.#parts.queue.remove(this.#queueName, id);
+    this.#isOwn = await this.#parts.queue.add(this.#queueName, id, this.#job);
+    return true;
+  }
+
+  /** Undefined until it has ended. */
+  #viewOf(id: string, state: JobState): BuildView | undefined {
+    const request = this.#job?.request as BuildRequest;
+    const common = { id, request, source: { kind: "bundle" as const }, createdMs: 0, attempts: 1 };
+    switch (state.kind) {
+      case "done":
+        return { ...common, state: "done", outputs: state.result.outputs };
+      case "failed": {
+        const error = errorIn(state.reason);
+        return error === undefined ? { ...common, state: "cancelled" } : { ...common, state: "failed", error };
+      }
+      case "lost":
+        return { ...common, state: "cancelled" };
+      default:
+        return undefined;
+    }
+  }
+}
+
+/** What a worker says of a failure; undefined when it was cancelled. */
+function errorIn(reason: string): ErrorData | undefined {
+  if (reason === CANCELLED) return undefined;
+  try {
+    return JSON.parse(reason) as ErrorData;
+  } catch {
+    return {
+      code: "internal",
+      message: `the workers that took the build were lost: ${reason}`,
+      hint: "it may be what brings them down: look at what they said last, and at their memory",
+    } as ErrorData;
+  }
+}
+
+function gone(store: string): FledgeError {
+  return new FledgeError("source", `what the build has made is not in ${store} any more`, { hint: "build it again" });
+}
