@@ -92,8 +92,8 @@ function sayReady(
   { store, labels, jobs }: { readonly store: string; readonly labels: readonly string[]; readonly jobs: number },
   { json, quiet }: WorkerArgs,
 ): void {
-  if (json) return printJson({ type: "worker:ready", store, labels, jobs });
-  if (!quiet) say([line`${green`✔`} waiting for work ${gray`${jobs} builds at once; ${labels.join(", ")}; ${store}`}`]);
+  if (json) printJson({ type: "worker:ready", store, labels, jobs });
+  else if (!quiet) say([line`${green`✔`} waiting for work ${gray`${jobs} builds at once; ${labels.join(", ")}; ${store}`}`]);
 }
 
 /** A server that is away says so for each command that waits for it. */
@@ -113,8 +113,8 @@ function warn(message: string, { json }: WorkerArgs): void {
 }
 
 function tell(event: WorkerEvent, { json, quiet }: WorkerArgs): void {
-  if (json) return printJson({ type: "worker:build", ...event });
-  if (quiet) return;
+  if (json) printJson({ type: "worker:build", ...event });
+  if (json || quiet) return;
   const { id, plugin, state, durationMs, message } = event;
   const mark = {
     taken: cyan`▸`,

@@ -13,9 +13,9 @@ export async function openStore(place: string, ctx: RunContext): Promise<FarmSto
   const [, bucket, prefix = ""] = /^s3:\/\/([^/]+)(?:\/(.*?)\/*)?$/.exec(place) ?? [];
   if (bucket !== undefined) return new BucketStore(await bucketAt({ bucket }, ctx), prefix, ctx);
   const reference = parseReference(place);
-  if (reference.kind === "registry" && reference.tag === undefined && reference.digest === undefined) {
-    return new RegistryStore(reference, ctx);
-  }
+  // The tags are the store's own.
+  const isBare = !/[:@][^/]*$/.test(place.slice(place.indexOf("/")));
+  if (reference.kind === "registry" && isBare) return new RegistryStore(place, reference, ctx);
   throw new FledgeError("usage", `"${place}" is no store`, {
     hint: "--store registry.example.org/team/farm, without a tag, or --store s3://BUCKET/PREFIX",
   });

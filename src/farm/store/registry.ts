@@ -6,7 +6,6 @@ import { FledgeError } from "../../lib/errors.ts";
 import { ioError } from "../../lib/files/io-error.ts";
 import { fetchFile, type Piece, Progress, pushPieces, putBytes } from "../../publish/files-in-pieces.ts";
 import type { RegistryReference } from "../../registry/reference.ts";
-import { formatReference } from "../../registry/reference.ts";
 import { openRepository } from "../../registry/repository.ts";
 import { readBlob, readManifest } from "../../registry/storage.ts";
 import { Uploads } from "../../registry/upload.ts";
@@ -35,18 +34,16 @@ type StoredSet = z.infer<typeof setSchema>;
 
 /** A repository of an OCI registry as a farm's store. */
 export class RegistryStore implements FarmStore {
+  readonly name: string;
   readonly #reference: RegistryReference;
   readonly #uploads: Uploads;
   readonly #ctx: RunContext;
 
-  constructor(reference: RegistryReference, ctx: RunContext) {
+  constructor(name: string, reference: RegistryReference, ctx: RunContext) {
+    this.name = name;
     this.#reference = reference;
     this.#ctx = ctx;
     this.#uploads = new Uploads(reference, { registries: {}, patience: {} }, ctx);
-  }
-
-  get name(): string {
-    return formatReference(this.#reference);
   }
 
   async list(set: string): Promise<readonly StoredFile[] | undefined> {
