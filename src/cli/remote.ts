@@ -62,7 +62,9 @@ export async function planRemotely(args: RemoteArgs, remote: string, signal: Abo
   };
 }
 
-function refuseLocalFlags(args: RemoteArgs & { readonly html?: string; readonly "verify-reproducible"?: boolean }): void {
+function refuseLocalFlags(
+  args: RemoteArgs & { readonly html?: string; readonly "verify-reproducible"?: boolean },
+): void {
   for (const flag of ["html", "files", "verify-reproducible", "dockerfile", "output-initramfs"] as const) {
     if (args[flag] === undefined || args[flag] === false) continue;
     throw new FledgeError("usage", `--${flag} needs a build on this machine, and --remote has another do it`, {

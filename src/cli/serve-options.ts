@@ -76,7 +76,9 @@ function listenerOf({ listen, socket }: ServeArgs, stateDir: string, { XDG_RUNTI
   }
   const [, v6, name, port] = /^(?:\[([0-9a-fA-F:]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(listen) ?? [];
   if (port === undefined || Number(port) > 65_535) {
-    throw new FledgeError("usage", `--listen "${listen}" is no address and port`, { hint: "for instance 127.0.0.1:8480" });
+    throw new FledgeError("usage", `--listen "${listen}" is no address and port`, {
+      hint: "for instance 127.0.0.1:8480",
+    });
   }
   return { kind: "tcp", host: v6 ?? name ?? "", port: Number(port) };
 }

@@ -44,7 +44,9 @@ async function printNewToken({ tokens, json }: ServeArgs, name: string): Promise
   const token = await addToken(resolve(tokens), name);
   if (json) printJson({ name, token });
   else {
-    say([line`A token for ${bold`${name}`}, which is shown this once; FLEDGE_TOKEN or --token-file hands it to fledge:`]);
+    say([
+      line`A token for ${bold`${name}`}, which is shown this once; FLEDGE_TOKEN or --token-file hands it to fledge:`,
+    ]);
     print([line`${token}`]);
   }
   return 0;

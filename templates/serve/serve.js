@@ -26,7 +26,8 @@
       value /= 1024;
     }
   };
-  const timeOf = (ms) => (ms < 1000 ? `${Math.round(ms)} ms` : ms < 120000 ? `${(ms / 1000).toFixed(1)} s` : `${Math.round(ms / 60000)} min`);
+  const timeOf = (ms) =>
+    ms < 1000 ? `${Math.round(ms)} ms` : ms < 120000 ? `${(ms / 1000).toFixed(1)} s` : `${Math.round(ms / 60000)} min`;
   const clockOf = (ms) => new Date(ms).toLocaleString();
   const say = (text) => {
     at("said").textContent = printable(text);
@@ -64,7 +65,10 @@
     token = at("token").value.trim();
     at("token").value = "";
     sessionStorage.setItem("fledge-token", token);
-    refresh().then(() => at("builds").focus(), () => {});
+    refresh().then(
+      () => at("builds").focus(),
+      () => {},
+    );
   });
 
   async function refresh() {
@@ -121,7 +125,14 @@
     button.type = "button";
     button.addEventListener("click", () => choose(id));
     first.append(button);
-    row.append(first, element("td"), element("td"), element("td", "", "number"), element("td", "", "number"), element("td"));
+    row.append(
+      first,
+      element("td"),
+      element("td"),
+      element("td", "", "number"),
+      element("td", "", "number"),
+      element("td"),
+    );
     return row;
   }
 
@@ -147,7 +158,13 @@
     at("summary").className = state;
     at("problem").hidden = error === undefined;
     at("problem").textContent =
-      error === undefined ? "" : printable([error.message, ...(error.problems ?? []).map(({ message }) => message), error.hint].filter(Boolean).join("; "));
+      error === undefined
+        ? ""
+        : printable(
+            [error.message, ...(error.problems ?? []).map(({ message }) => message), error.hint]
+              .filter(Boolean)
+              .join("; "),
+          );
     for (const what of ["artifact", "manifest"]) {
       const file = outputs?.[what];
       const link = at(what);
@@ -214,7 +231,9 @@
       rest = blocks.pop();
       const lines = [];
       for (const block of blocks) {
-        const fields = Object.fromEntries(block.split("\n").map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 2)]));
+        const fields = Object.fromEntries(
+          block.split("\n").map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 2)]),
+        );
         if (fields.id) own.last = fields.id;
         if (fields.data === undefined || following !== own) continue;
         const data = JSON.parse(fields.data);

@@ -15,7 +15,8 @@ export type Address = {
 /** `https://host`, `http://host:port` or `unix:///path`. Throws a `usage` error. */
 export function parseAddress(text: string): Address {
   const [, path] = /^unix:(?:\/\/)?(.*)$/.exec(text) ?? [];
-  if (path !== undefined && isAbsolute(path)) return { text, base: "http://localhost", socketPath: path, isOpen: false };
+  if (path !== undefined && isAbsolute(path))
+    return { text, base: "http://localhost", socketPath: path, isOpen: false };
   const url = path === undefined && URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== "") {
     throw new FledgeError("usage", `--remote "${text}" is no address of a service`, {
@@ -23,5 +24,9 @@ export function parseAddress(text: string): Address {
     });
   }
   const isLoopback = url.hostname === "localhost" || url.hostname === "[::1]" || url.hostname.startsWith("127.");
-  return { text, base: url.href.replace(/[?#].*$/, "").replace(/\/+$/, ""), isOpen: url.protocol === "http:" && !isLoopback };
+  return {
+    text,
+    base: url.href.replace(/[?#].*$/, "").replace(/\/+$/, ""),
+    isOpen: url.protocol === "http:" && !isLoopback,
+  };
 }

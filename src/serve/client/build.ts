@@ -95,7 +95,9 @@ class RemoteBuild {
       [PROJECT_PLACE, collected.tree.top],
       [OUT_PLACE, dirname(outputs.artifact)],
     ];
-    const id = await this.#stage("send", `Send the project to ${this.#options.address.text}`, () => this.#send(collected));
+    const id = await this.#stage("send", `Send the project to ${this.#options.address.text}`, () =>
+      this.#send(collected),
+    );
     try {
       const view = await this.#follow(id);
       const made = this.#assertDone(view);
@@ -120,7 +122,9 @@ class RemoteBuild {
     const progress = (doneBytes: number, totalBytes?: number): void => this.#progress("send", doneBytes, totalBytes);
     const bundle = () => packBundle(collected, { signal, progress });
     const isNear = address.socketPath !== undefined;
-    const { id } = await this.#service.submit(this.#query(), randomUUID(), () => (isNear ? bundle() : zipped(bundle())));
+    const { id } = await this.#service.submit(this.#query(), randomUUID(), () =>
+      isNear ? bundle() : zipped(bundle()),
+    );
     return id;
   }
 
@@ -182,7 +186,11 @@ class RemoteBuild {
     }
   }
 
-  #localResult(result: BuildResult, outputs: Outputs, document: NonNullable<BuildResult["manifest"]>["document"] | undefined): BuildResult {
+  #localResult(
+    result: BuildResult,
+    outputs: Outputs,
+    document: NonNullable<BuildResult["manifest"]>["document"] | undefined,
+  ): BuildResult {
     const { manifest, launch: _launch, label: _label, ...rest } = result;
     const path = outputs.manifest ?? join(dirname(outputs.artifact), basename(manifest?.path ?? ""));
     const { label } = this.#plugin;

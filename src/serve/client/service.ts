@@ -93,7 +93,11 @@ export class RemoteService {
   /** Writes what a build has made into a new file, goes on where a connection broke, and returns the digest of it. */
   async download(
     id: string,
-    { to, sizeBytes, progress }: { readonly to: string; readonly sizeBytes: number; readonly progress: (bytes: number) => void },
+    {
+      to,
+      sizeBytes,
+      progress,
+    }: { readonly to: string; readonly sizeBytes: number; readonly progress: (bytes: number) => void },
   ): Promise<Digest> {
     const hash = createHash("sha256");
     const file = await open(to, "wx");
