@@ -33,7 +33,7 @@
     at("said").textContent = printable(text);
   };
   const nameOf = ({ request, id }) => [request.plugin ?? id, request.platform].filter(Boolean).join(" ");
-  const stateOf = (build) => (build.position === undefined ? build.state : `queued, place ${build.position}`);
+  const stateOf = (build) => (!build.position ? build.state : `queued, place ${build.position}`);
   const hasEnded = ({ state }) => state !== "queued" && state !== "running";
 
   async function ask(path, options = {}) {
@@ -145,7 +145,7 @@
     if (build !== undefined) drawOne(build);
     for (const row of at("rows").children) row.setAttribute("aria-current", String(row.dataset.id === id));
     at("title").focus();
-    follow(id);
+    void follow(id);
   }
 
   function drawOne(build) {
@@ -173,7 +173,7 @@
       link.href = `/v1/builds/${id}/${what}`;
     }
     at("cancel").hidden = hasEnded(build);
-    if (following?.id !== id) follow(id);
+    if (following?.id !== id) void follow(id);
   }
 
   /** A link carries no header: with a token it is made for this one download. */
@@ -302,5 +302,5 @@
     setTimeout(poll, POLL_MS);
   }
 
-  poll().then(() => performance.mark("ready"));
+  void poll().then(() => performance.mark("ready"));
 })();

@@ -303,6 +303,11 @@ test("a build sees nothing of the service's environment; a declarative one runs 
     state: "failed",
     error: { message: expect.stringContaining("outside of the project") },
   });
+  const info = { format: 1, config: "fledge.toml", links: [["fledge.toml", "/etc/passwd"]] };
+  const linked = (await submit(strict, tar({ name: ".fledge-bundle.json", data: JSON.stringify(info) }))).json.id;
+  expect(await ended(strict, linked)).toMatchObject({
+    ...{ state: "failed", error: { message: expect.stringContaining("outside of the project") } },
+  });
   const fine = (await submit(strict, smallBundle())).json.id;
   expect(await ended(strict, fine)).toMatchObject({ state: "done" });
 });

@@ -112,9 +112,10 @@ class EmbeddedQueue implements Queue {
 
   async list(): Promise<readonly BuildView[]> {
     const positions = new Map(this.#queue.map((id, index) => [id, index + 1]));
+    const positionOf = ({ id, state }: BuildRecord) => (state === "queued" ? (positions.get(id) ?? 0) : undefined);
     return [...this.#entries.values()]
       .sort((a, b) => b.record.number - a.record.number)
-      .map((entry) => viewOf(entry.record, positions.get(entry.record.id)));
+      .map(({ record }) => viewOf(record, positionOf(record)));
   }
 
   async cancel(id: string): Promise<BuildView | undefined> {
@@ -244,7 +245,7 @@ class EmbeddedQueue implements Queue {
     const { timeoutMs, work } = this.#options;
     const { places } = entry;
     const { id } = entry.record;
-    const clock = setTimeout(() => this.#end(entry, { kind: "timeout", error: tookTooLong(timeoutMs) }), timeoutMs);
+    let clock: NodeJS.Timeout | undefined;
     // What stops a build may have come before anything of it has begun.
     await Promise.resolve();
     try {
@@ -255,6 +256,7 @@ class EmbeddedQueue implements Queue {
         await mkdir(folder, { mode: 0o700 });
       }
       throwIfAborted(signal);
+      clock = setTimeout(() => this.#end(entry, { kind: "timeout", error: tookTooLong(timeoutMs) }), timeoutMs);
       const onEvent = (event: QueueEvent): void => this.#log(entry, event);
       const outputs = await work({ id, record: entry.record, places, signal, onEvent });
       await this.#settle(entry, { state: "done", outputs });
@@ -373,9 +375,9 @@ class EmbeddedQueue implements Queue {
     return viewOf(entry.record, this.#positionOf(entry));
   }
 
+  /** 0 of one that is on its way into the queue, or out of it and about to run. */
   #positionOf({ record }: Entry): number | undefined {
-    const index = this.#queue.indexOf(record.id);
-    return index < 0 ? undefined : index + 1;
+    return record.state === "queued" ? this.#queue.indexOf(record.id) + 1 : undefined;
   }
 
   async #sweep(): Promise<void> {
