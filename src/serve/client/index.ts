@@ -1,2 +1,2 @@
 export { type Address, parseAddress } from "./address.ts";
-export { buildAllRemotely, type RemoteBuildOptions } from "./build.ts";
+export { buildAllRemotely } from "./build.ts";

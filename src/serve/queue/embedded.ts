@@ -1,5 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { nowMs } from "../../lib/clock.ts";
 import { throwIfAborted } from "../../lib/context.ts";
 import { errorData, FledgeError, messageOf } from "../../lib/errors.ts";
@@ -41,6 +42,8 @@ type Entry = {
 const MAX_ATTEMPTS = 2;
 const SWEEP_MS = 60_000;
 const SAVE_AGAIN_MS = 1_000;
+/** What a build says in so short a time is read at once: it may say thousands of things a second, to many readers. */
+const GATHER_MS = 25;
 
 /** The queue of one machine, in this process and on its disk. */
 export async function openEmbedded(options: EmbeddedOptions): Promise<Queue> {
@@ -147,6 +150,7 @@ class EmbeddedQueue implements Queue {
       }
       if (signal.aborted || isOver || this.#isClosed) return;
       if (entry.changes === changes) await this.#more(entry, signal);
+      await delay(GATHER_MS);
     }
   }
 

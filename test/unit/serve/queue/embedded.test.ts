@@ -3,14 +3,8 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { Digest } from "../../../../src/lib/digest.ts";
 import { FledgeError } from "../../../../src/lib/errors.ts";
-import {
-  type EmbeddedOptions,
-  type Job,
-  type LoggedEvent,
-  openEmbedded,
-  type Queue,
-  type Task,
-} from "../../../../src/serve/queue/index.ts";
+import { type Job, type LoggedEvent, openEmbedded, type Queue, type Task } from "../../../../src/serve/queue/index.ts";
+import type { EmbeddedOptions } from "../../../../src/serve/queue/task.ts";
 import { requestSchema } from "../../../../src/serve/request.ts";
 import { tempDir } from "../../../helpers/temp.ts";
 
