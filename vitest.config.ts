@@ -21,6 +21,7 @@ const LONG_E2E = [
   "original",
   "presets",
   "product",
+  "serve-load",
 ];
 
 // Minutes each: guests that boot, images made of Debian's packages, engines, registries. `npm run test:all` has them too.

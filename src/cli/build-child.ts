@@ -1,8 +1,11 @@
 import { realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { baselineFileOf } from "../budget/baseline.ts";
 import type { ResolvedPlugin } from "../contract/plugin.ts";
 import { FledgeError } from "../lib/errors.ts";
+import { LOCK_NAME } from "../lock/file.ts";
 import type { BuildEvent } from "../pipeline/events.ts";
+import { isInside } from "../serve/bundle/inside.ts";
 import type { ChildJob } from "../serve/child.ts";
 import { onInterrupt, watchProcess } from "./interrupt.ts";
 import { reportError } from "./render/error.ts";
@@ -43,7 +46,7 @@ function loadOptions({ folder, config, manifest, request, declarative }: ChildJo
     ...(manifest !== undefined && { manifestFile: join(folder, manifest) }),
     ...(plugin !== undefined && { names: [plugin] }),
     ...(platform !== undefined && { platform }),
-    ...(declarative !== undefined && { declarative }),
+    ...(declarative !== undefined && { declarative, onRead: assertInside }),
   };
 }
 
@@ -70,17 +73,18 @@ function redirected(plugin: ResolvedPlugin): ResolvedPlugin {
 
 /** Data may name any file, and what is behind a symlink; only the project's own are its to have. */
 async function confine(plugin: ResolvedPlugin): Promise<void> {
-  const [{ watchedPaths }, { isInside }] = await Promise.all([
-    import("../pipeline/watched.ts"),
-    import("../serve/bundle/tree.ts"),
-  ]);
-  const top = realpathSync(job.folder);
-  for (const { path } of watchedPaths(plugin)) {
-    if (isInside(top, realOf(path))) continue;
-    throw new FledgeError("config", `${path} is outside of the project, where a declarative build may read nothing`, {
-      hint: "put it into the project, or have it fetched by URL and checksum",
-    });
-  }
+  const { inputPaths } = await import("../pipeline/watched.ts");
+  const folders = [plugin.baseDir, plugin.root ?? plugin.baseDir];
+  const besides = folders.flatMap((folder) => [join(folder, LOCK_NAME), baselineFileOf({ baseDir: folder })]);
+  for (const path of [...inputPaths(plugin).map((input) => input.path), ...besides]) assertInside(path);
+}
+
+/** Before it is read. */
+function assertInside(path: string): void {
+  if (isInside(realOf(job.folder), realOf(path))) return;
+  throw new FledgeError("config", `${path} is outside of the project, where a declarative build may read nothing`, {
+    hint: "put it into the project, or have it fetched by URL and checksum",
+  });
 }
 
 /** Of what does not exist that of the nearest folder that does. */

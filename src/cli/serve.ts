@@ -61,8 +61,8 @@ function readyLines(url: string, { stateDir, jobs }: { stateDir: string; jobs: n
 
 function tell(view: BuildView, { json, quiet }: ServeArgs): void {
   const { id, state, position, request, by, error, startedMs, endedMs } = view;
-  if (json) return printJson({ type: "serve:build", id, state, position, plugin: request.plugin, by, error });
-  if (quiet) return;
+  if (json) printJson({ type: "serve:build", id, state, position, plugin: request.plugin, by, error });
+  if (json || quiet) return;
   const marks = { queued: gray`·`, running: cyan`▸`, done: green`✔`, failed: red`✖`, cancelled: yellow`■` };
   const took = startedMs === undefined || endedMs === undefined ? "" : line` ${duration(endedMs - startedMs)}`;
   const whose = by === undefined ? "" : line` for ${by}`;

@@ -6,7 +6,7 @@ import { formatDuration } from "../lib/duration.ts";
 import { errorData, FledgeError, isFledgeError } from "../lib/errors.ts";
 import { removeTree } from "../lib/files/atomic.ts";
 import { sleep } from "../lib/network/retry.ts";
-import { BUNDLE_LIMITS } from "../serve/bundle/index.ts";
+import type { BundleLimits } from "../serve/bundle/index.ts";
 import { endChild } from "../serve/child.ts";
 import type { BuildOutputs, QueueEvent } from "../serve/queue/index.ts";
 import { buildWork, type Work } from "../serve/work.ts";
@@ -43,6 +43,9 @@ export type WorkerEvent = {
   readonly durationMs?: number;
   readonly message?: string;
 };
+
+/** What a project may be. */
+const LIMITS: BundleLimits = { maxEntries: 200_000, maxBytes: 4 * 2 ** 30 };
 
 /** Why a build that runs is stopped. */
 type Ending = "cancelled" | "lost" | "given back";
@@ -157,7 +160,7 @@ class WorkerBuild {
       envNames,
       declarative,
       cacheDir: this.#ctx.cacheDir,
-      limits: BUNDLE_LIMITS,
+      limits: LIMITS,
     });
     const source = { kind: "bundle" as const, file: places.bundle, digest: job.bundle, sizeBytes: 0 };
     let outputs: BuildOutputs;

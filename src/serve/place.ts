@@ -41,7 +41,6 @@ export async function putInPlace(
   return local;
 }
 
-
 function parsedManifest(text: string): Manifest {
   let data: unknown;
   try {

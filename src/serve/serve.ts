@@ -54,9 +54,13 @@ const GLANCE_MS = 500;
 export async function serve(options: ServeOptions): Promise<Serving> {
   const { listener, stateDir } = options;
   if (listener.kind === "tcp" && options.tokens === undefined) {
-    throw new FledgeError("usage", "who may connect to an address may run programs here: a listener there needs tokens", {
-      hint: "--tokens FILE names a file of them, and --new-token NAME adds one; or leave out --listen for a socket of yours",
-    });
+    throw new FledgeError(
+      "usage",
+      "who may connect to an address may run programs here: a listener there needs tokens",
+      {
+        hint: "--tokens FILE names a file of them, and --new-token NAME adds one; or leave out --listen for a socket of yours",
+      },
+    );
   }
   const tokens = options.tokens === undefined ? undefined : new TokenFile(options.tokens);
   const roots = await Promise.all(options.roots.map(realRoot));

@@ -26,13 +26,14 @@
       value /= 1024;
     }
   };
-  const timeOf = (ms) => (ms < 1000 ? `${Math.round(ms)} ms` : ms < 120000 ? `${(ms / 1000).toFixed(1)} s` : `${Math.round(ms / 60000)} min`);
+  const timeOf = (ms) =>
+    ms < 1000 ? `${Math.round(ms)} ms` : ms < 120000 ? `${(ms / 1000).toFixed(1)} s` : `${Math.round(ms / 60000)} min`;
   const clockOf = (ms) => new Date(ms).toLocaleString();
   const say = (text) => {
     at("said").textContent = printable(text);
   };
   const nameOf = ({ request, id }) => [request.plugin ?? id, request.platform].filter(Boolean).join(" ");
-  const stateOf = (build) => (build.position === undefined ? build.state : `queued, place ${build.position}`);
+  const stateOf = (build) => (!build.position ? build.state : `queued, place ${build.position}`);
   const hasEnded = ({ state }) => state !== "queued" && state !== "running";
 
   async function ask(path, options = {}) {
@@ -64,7 +65,10 @@
     token = at("token").value.trim();
     at("token").value = "";
     sessionStorage.setItem("fledge-token", token);
-    refresh().then(() => at("builds").focus(), () => {});
+    refresh().then(
+      () => at("builds").focus(),
+      () => {},
+    );
   });
 
   async function refresh() {
@@ -121,7 +125,14 @@
     button.type = "button";
     button.addEventListener("click", () => choose(id));
     first.append(button);
-    row.append(first, element("td"), element("td"), element("td", "", "number"), element("td", "", "number"), element("td"));
+    row.append(
+      first,
+      element("td"),
+      element("td"),
+      element("td", "", "number"),
+      element("td", "", "number"),
+      element("td"),
+    );
     return row;
   }
 
@@ -134,7 +145,7 @@
     if (build !== undefined) drawOne(build);
     for (const row of at("rows").children) row.setAttribute("aria-current", String(row.dataset.id === id));
     at("title").focus();
-    follow(id);
+    void follow(id);
   }
 
   function drawOne(build) {
@@ -147,7 +158,13 @@
     at("summary").className = state;
     at("problem").hidden = error === undefined;
     at("problem").textContent =
-      error === undefined ? "" : printable([error.message, ...(error.problems ?? []).map(({ message }) => message), error.hint].filter(Boolean).join("; "));
+      error === undefined
+        ? ""
+        : printable(
+            [error.message, ...(error.problems ?? []).map(({ message }) => message), error.hint]
+              .filter(Boolean)
+              .join("; "),
+          );
     for (const what of ["artifact", "manifest"]) {
       const file = outputs?.[what];
       const link = at(what);
@@ -156,7 +173,7 @@
       link.href = `/v1/builds/${id}/${what}`;
     }
     at("cancel").hidden = hasEnded(build);
-    if (following?.id !== id) follow(id);
+    if (following?.id !== id) void follow(id);
   }
 
   /** A link carries no header: with a token it is made for this one download. */
@@ -214,7 +231,9 @@
       rest = blocks.pop();
       const lines = [];
       for (const block of blocks) {
-        const fields = Object.fromEntries(block.split("\n").map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 2)]));
+        const fields = Object.fromEntries(
+          block.split("\n").map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 2)]),
+        );
         if (fields.id) own.last = fields.id;
         if (fields.data === undefined || following !== own) continue;
         const data = JSON.parse(fields.data);
@@ -283,5 +302,5 @@
     setTimeout(poll, POLL_MS);
   }
 
-  poll().then(() => performance.mark("ready"));
+  void poll().then(() => performance.mark("ready"));
 })();

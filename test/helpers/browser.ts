@@ -24,8 +24,10 @@ export type View = { readonly width: number; readonly height: number; readonly s
 
 const LONGEST_WAIT_MS = 60_000;
 
-/** Opens a file; the browser and its profile are gone when the test is done. */
+/** Opens a file, or the address of a service; the browser and its profile are gone when the test is done. */
 export async function openPage(file: string, { width, height, scheme }: View): Promise<BrowserPage> {
+  const url = /^https?:/.test(file) ? file : pathToFileURL(file).href;
+  const origin = url.startsWith("file:") ? "file:" : new URL(url).origin;
   const profile = mkdtempSync(join(tmpdir(), "fledge-browser-"));
   const args = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", `--user-data-dir=${profile}`];
   const child = spawn("chromium", [...args, "--remote-debugging-pipe", "about:blank"], {
@@ -46,7 +48,7 @@ export async function openPage(file: string, { width, height, scheme }: View): P
   call.listeners.push(({ method, params }) => {
     if (method === "Runtime.exceptionThrown") complaints.push(JSON.stringify(params.exceptionDetails));
     if (method === "Log.entryAdded") complaints.push(params.entry.text);
-    if (method === "Network.requestWillBeSent" && !params.request.url.startsWith("file:")) {
+    if (method === "Network.requestWillBeSent" && !params.request.url.startsWith(origin)) {
       complaints.push(`asked for ${params.request.url}`);
     }
   });
@@ -57,7 +59,7 @@ export async function openPage(file: string, { width, height, scheme }: View): P
     { name: "prefers-reduced-motion", value: "reduce" },
   ];
   await send("Emulation.setEmulatedMedia", { features });
-  await send("Page.navigate", { url: pathToFileURL(file).href });
+  await send("Page.navigate", { url });
 
   const evaluate = async <T>(expression: string): Promise<T> => {
     const { result, exceptionDetails } = await send("Runtime.evaluate", {

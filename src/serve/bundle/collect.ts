@@ -8,8 +8,9 @@ import { FledgeError } from "../../lib/errors.ts";
 import type { WatchedPath } from "../../lib/files/watched.ts";
 import { findLock } from "../../lock/file.ts";
 import { inputPaths, isOutput } from "../../pipeline/watched.ts";
+import { isInside } from "./inside.ts";
 import { packageFolders } from "./packages.ts";
-import { isInside, type Omits, ProjectTree } from "./tree.ts";
+import { type Omits, ProjectTree } from "./tree.ts";
 
 /** What of a project goes into a bundle. */
 export type CollectOptions = {

@@ -7,10 +7,17 @@ export const INFO_NAME = ".fledge-bundle.json";
 /** Not more than this is read of it. */
 export const MAX_INFO_BYTES: number = 16 * 2 ** 20;
 
+/** Whether a path is relative, and has no `..` to lead out by. */
+export function staysInside(path: string): boolean {
+  return !path.startsWith("/") && !path.includes("\0") && !path.split("/").includes("..");
+}
+
+const place = z.string().min(1).refine(staysInside, "leads out of the bundle");
+
 const infoSchema = z.strictObject({
   format: z.literal(1).describe("Of this file"),
-  config: z.string().min(1).describe("The config to load, relative to the top of the bundle"),
-  manifest: z.string().min(1).optional().describe("Instead of the manifest.toml beside it"),
+  config: place.describe("The config to load, relative to the top of the bundle"),
+  manifest: place.optional().describe("Instead of the manifest.toml beside it"),
   links: z
     .array(z.tuple([z.string(), z.string()]))
     .default([])

@@ -1,11 +1,12 @@
 import { type BigIntStats, lstatSync, readdirSync, readlinkSync, statSync } from "node:fs";
-import { basename, dirname, isAbsolute, join, relative, resolve } from "node:path";
+import { basename, dirname, join, relative, resolve } from "node:path";
 import { type ByteString, toByteString } from "../../lib/bytes.ts";
 import { FledgeError } from "../../lib/errors.ts";
 import { ioError } from "../../lib/files/io-error.ts";
 import type { WatchedPath } from "../../lib/files/watched.ts";
 import { hostContent } from "../../rootfs/host-file.ts";
 import { type DirInode, EPOCH_ZERO, type Inode, type Metadata, NO_XATTRS } from "../../rootfs/node.ts";
+import { isInside } from "./inside.ts";
 
 /** What a walk of a folder leaves out, by its path on this machine. */
 export type Omits = (path: string) => boolean;
@@ -142,12 +143,6 @@ export function leadsOut(place: string, target: string): boolean {
   const names = parts.findIndex((part) => part !== "..");
   const up = names < 0 ? parts.length : names;
   return up > place.split("/").length - 1 || parts.slice(up).includes("..");
-}
-
-/** Whether a path is a folder, or is below it. */
-export function isInside(folder: string, path: string): boolean {
-  const inside = relative(folder, path);
-  return inside === "" || (inside !== ".." && !inside.startsWith("../") && !isAbsolute(inside));
 }
 
 function folderIn(parent: DirInode, name: ByteString, stat: BigIntStats): DirInode {

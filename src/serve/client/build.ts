@@ -133,8 +133,9 @@ class RemoteBuild {
   async #follow(id: string): Promise<BuildView> {
     for await (const followed of this.#service.follow(id)) {
       if (followed.kind === "end") return followed.view;
-      if (followed.kind === "position") this.#log(`in the queue of the service at place ${followed.position}`);
-      else if (followed.event.type !== "state") this.#take(followed.event);
+      if (followed.kind === "position" && followed.position > 0)
+        this.#log(`in the queue of the service at place ${followed.position}`);
+      else if (followed.kind === "event" && followed.event.type !== "state") this.#take(followed.event);
     }
     throw new FledgeError("internal", `build ${id} has no end`);
   }

@@ -52,7 +52,8 @@ export function createApp(service: Service): App {
   app.get("/healthz", (c) => c.text("ok\n"));
   app.get("/readyz", async (c) => {
     if (service.signal.aborted) throw new Refusal("unavailable", "the service is ending");
-    if ((await service.freeBytes()) < LEAST_FREE_BYTES) throw new Refusal("unavailable", "the disk of the state is full");
+    if ((await service.freeBytes()) < LEAST_FREE_BYTES)
+      throw new Refusal("unavailable", "the disk of the state is full");
     return c.text("ready\n");
   });
   app.get("/metrics", async (c) => {

@@ -4,8 +4,8 @@ import type { Env } from "../../lib/context.ts";
 import type { BundleLimits } from "../bundle/index.ts";
 import type { BuildView, Queue } from "../queue/index.ts";
 import { Refusal } from "../refusal.ts";
-import type { Tickets } from "./downloads.ts";
 import type { Metrics } from "./metrics.ts";
+import type { Tickets } from "./tickets.ts";
 import type { TokenFile } from "./tokens.ts";
 
 /** What answers are made of. */

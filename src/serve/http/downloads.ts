@@ -1,8 +1,6 @@
-import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { Readable } from "node:stream";
-import { nowMs } from "../../lib/clock.ts";
 import { hexOf } from "../../lib/digest.ts";
 import { errnoOf } from "../../lib/errors.ts";
 import { hasEnded, type OutputFile } from "../queue/index.ts";
@@ -82,27 +80,4 @@ function rangeOf(header: string | undefined, size: number): { first: number; las
   if (to !== "" && from !== "" && Number(to) < Number(from)) return undefined;
   if (first < size && first <= last) return { first, last };
   throw new Refusal("bad-range", `there are ${size} bytes`);
-}
-
-const TICKET_MS = 60_000;
-
-/** Links by which a browser downloads what is too large for a script: good for one path, and for a minute. */
-export class Tickets {
-  readonly #key = randomBytes(32);
-
-  give(path: string): string {
-    const until = nowMs() + TICKET_MS;
-    return `${path}?ticket=${until}.${this.#sign(path, until)}`;
-  }
-
-  isGood(path: string, ticket: string): boolean {
-    const [, until = "", signature = ""] = /^(\d{1,15})\.([\w-]{43})$/.exec(ticket) ?? [];
-    const wanted = this.#sign(path, Number(until));
-    const isSame = signature.length === wanted.length && timingSafeEqual(Buffer.from(signature), Buffer.from(wanted));
-    return isSame && nowMs() < Number(until);
-  }
-
-  #sign(path: string, until: number): string {
-    return createHmac("sha256", this.#key).update(`${path}\0${until}`).digest("base64url");
-  }
 }

@@ -59,7 +59,8 @@ async function onSocket(server: Server, path: string): Promise<string> {
 async function removeDead(path: string): Promise<void> {
   const stat = lstatSync(path, { throwIfNoEntry: false });
   if (stat === undefined) return;
-  if (!stat.isSocket()) throw new FledgeError("io", `${path} is there, and is no socket`, { hint: "choose another with --socket" });
+  if (!stat.isSocket())
+    throw new FledgeError("io", `${path} is there, and is no socket`, { hint: "choose another with --socket" });
   if (await isAnswered(path)) {
     throw new FledgeError("usage", `another service listens at ${path}`, {
       hint: "end it, or choose another socket with --socket and another folder with --state",

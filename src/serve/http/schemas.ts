@@ -55,7 +55,7 @@ const fileSchema = z.object({
 export const buildSchema = z.object({
   id: z.string(),
   state: z.enum(["queued", "running", "done", "failed", "cancelled"]),
-  position: z.int().optional().describe("In the queue; 1 is the next to run"),
+  position: z.int().optional().describe("In the queue; 1 is the next to run, 0 is about to"),
   request: requestSchema,
   source: z.object({ kind: z.enum(["bundle", "folder"]), digest: z.string().optional(), path: z.string().optional() }),
   by: z.string().optional().describe("Whose token asked for it"),

@@ -4,7 +4,7 @@ import type { z } from "zod";
 import { isFledgeError } from "../../lib/errors.ts";
 import { removeTree } from "../../lib/files/atomic.ts";
 import { ownerName } from "../../lib/process/owner.ts";
-import { receiveBundle } from "../bundle/index.ts";
+import { receiveBundle, staysInside } from "../bundle/index.ts";
 import type { Job, Submitted } from "../queue/index.ts";
 import { Refusal } from "../refusal.ts";
 import type { Ctx, Service } from "./context.ts";
@@ -29,13 +29,14 @@ type Common = Pick<Job, "key" | "by">;
 async function submitFolder(c: Ctx, service: Service, common: Common): Promise<Submitted> {
   const { root, ...request } = checked(folderBuildSchema, await jsonBody(c.env.incoming), "the body");
   const path = await projectBelow(service.roots, root);
+  if (request.config !== undefined) await projectBelow(service.roots, join(path, request.config));
   return await service.queue.submit({ ...common, source: { kind: "folder", path }, request });
 }
 
 async function submitBundle(c: Ctx, service: Service, common: Common): Promise<Submitted> {
   const { incoming } = c.env;
   const request = checked(bundleQuerySchema, c.req.query(), "the query");
-  if (request.config !== undefined && /^\/|(^|\/)\.\.(\/|$)/.test(request.config)) {
+  if (request.config !== undefined && !staysInside(request.config)) {
     throw new Refusal("bad-request", "config leads out of the bundle", {
       hint: "write it relative to its top, without ..",
     });

@@ -35,7 +35,7 @@ export type BuildOutputs = {
 export type BuildView = {
   readonly id: string;
   readonly state: BuildState;
-  /** Of one that is queued: 1 is the next to run. */
+  /** Of one that is queued: 1 is the next to run, 0 is about to. */
   readonly position?: number | undefined;
   readonly request: BuildRequest;
   readonly source: { readonly kind: JobSource["kind"]; readonly digest?: Digest; readonly path?: string };

@@ -1,5 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { nowMs } from "../../lib/clock.ts";
 import { throwIfAborted } from "../../lib/context.ts";
 import { errorData, FledgeError, messageOf } from "../../lib/errors.ts";
@@ -41,6 +42,8 @@ type Entry = {
 const MAX_ATTEMPTS = 2;
 const SWEEP_MS = 60_000;
 const SAVE_AGAIN_MS = 1_000;
+/** What a build says in so short a time is read at once: it may say thousands of things a second, to many readers. */
+const GATHER_MS = 25;
 
 /** The queue of one machine, in this process and on its disk. */
 export async function openEmbedded(options: EmbeddedOptions): Promise<Queue> {
@@ -112,9 +115,10 @@ class EmbeddedQueue implements Queue {
 
   async list(): Promise<readonly BuildView[]> {
     const positions = new Map(this.#queue.map((id, index) => [id, index + 1]));
+    const positionOf = ({ id, state }: BuildRecord) => (state === "queued" ? (positions.get(id) ?? 0) : undefined);
     return [...this.#entries.values()]
       .sort((a, b) => b.record.number - a.record.number)
-      .map((entry) => viewOf(entry.record, positions.get(entry.record.id)));
+      .map(({ record }) => viewOf(record, positionOf(record)));
   }
 
   async cancel(id: string): Promise<BuildView | undefined> {
@@ -146,6 +150,7 @@ class EmbeddedQueue implements Queue {
       }
       if (signal.aborted || isOver || this.#isClosed) return;
       if (entry.changes === changes) await this.#more(entry, signal);
+      await delay(GATHER_MS);
     }
   }
 
@@ -244,7 +249,7 @@ class EmbeddedQueue implements Queue {
     const { timeoutMs, work } = this.#options;
     const { places } = entry;
     const { id } = entry.record;
-    const clock = setTimeout(() => this.#end(entry, { kind: "timeout", error: tookTooLong(timeoutMs) }), timeoutMs);
+    let clock: NodeJS.Timeout | undefined;
     // What stops a build may have come before anything of it has begun.
     await Promise.resolve();
     try {
@@ -255,6 +260,7 @@ class EmbeddedQueue implements Queue {
         await mkdir(folder, { mode: 0o700 });
       }
       throwIfAborted(signal);
+      clock = setTimeout(() => this.#end(entry, { kind: "timeout", error: tookTooLong(timeoutMs) }), timeoutMs);
       const onEvent = (event: QueueEvent): void => this.#log(entry, event);
       const outputs = await work({ id, record: entry.record, places, signal, onEvent });
       await this.#settle(entry, { state: "done", outputs });
@@ -373,9 +379,9 @@ class EmbeddedQueue implements Queue {
     return viewOf(entry.record, this.#positionOf(entry));
   }
 
+  /** 0 of one that is on its way into the queue, or out of it and about to run. */
   #positionOf({ record }: Entry): number | undefined {
-    const index = this.#queue.indexOf(record.id);
-    return index < 0 ? undefined : index + 1;
+    return record.state === "queued" ? this.#queue.indexOf(record.id) + 1 : undefined;
   }
 
   async #sweep(): Promise<void> {

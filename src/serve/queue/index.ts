@@ -4,7 +4,6 @@ export {
   type BuildView,
   hasEnded,
   type Job,
-  type JobSource,
   type LoggedEvent,
   type OutputFile,
   type Queue,
@@ -13,5 +12,5 @@ export {
   type Submitted,
 } from "./contract.ts";
 export { openEmbedded } from "./embedded.ts";
-export type { EmbeddedOptions, Task } from "./task.ts";
+export type { Task } from "./task.ts";
 export { diskError } from "./views.ts";

@@ -3,14 +3,8 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { Digest } from "../../../../src/lib/digest.ts";
 import { FledgeError } from "../../../../src/lib/errors.ts";
-import {
-  type EmbeddedOptions,
-  type Job,
-  type LoggedEvent,
-  openEmbedded,
-  type Queue,
-  type Task,
-} from "../../../../src/serve/queue/index.ts";
+import { type Job, type LoggedEvent, openEmbedded, type Queue, type Task } from "../../../../src/serve/queue/index.ts";
+import type { EmbeddedOptions } from "../../../../src/serve/queue/task.ts";
 import { requestSchema } from "../../../../src/serve/request.ts";
 import { tempDir } from "../../../helpers/temp.ts";
 
@@ -125,7 +119,7 @@ test("cancels what waits, what runs and what has ended", async () => {
 
 test("a failure is a part of what is known; a build that hangs is ended", async () => {
   const { open } = bench();
-  const queue = await open({ timeoutMs: 100 });
+  const queue = await open({ timeoutMs: 500 });
   const bad = await queue.submit(job("quick-bad"));
   await ended(queue, bad.id);
   expect(await queue.get(bad.id)).toMatchObject({
@@ -136,7 +130,7 @@ test("a failure is a part of what is known; a build that hangs is ended", async 
   await ended(queue, hung.id);
   expect(await queue.get(hung.id)).toMatchObject({
     state: "failed",
-    error: { message: expect.stringContaining("100 ms") },
+    error: { message: expect.stringContaining("500 ms") },
   });
   await queue.close();
 });
