@@ -118,7 +118,7 @@ export function reportLines(report: ImageReport): Shown[] {
     ["contents", `${formatSize(contentBytes)} in ${inodes.join(", ")}`],
     ["command line", facts.commandLineBytes === undefined ? "" : `${facts.commandLineBytes} bytes of manifest`],
     ["features", (facts.features ?? []).join(" ")],
-    ["packages", packages.length === 0 ? "" : `${packages.length} of ${packages[0]?.manager}`],
+    ["packages", packagesText(packages)],
   ];
   return [
     bold`${target}`,
@@ -127,6 +127,11 @@ export function reportLines(report: ImageReport): Shown[] {
     ...sized("largest folders", report.largestFolders),
     ...(Object.keys(TITLES) as (keyof typeof TITLES)[]).flatMap((kind) => findingLines(TITLES[kind], findings[kind])),
   ];
+}
+
+function packagesText(packages: ImageReport["packages"]): string {
+  const managers = [...new Set(packages.map(({ manager }) => manager))];
+  return managers.map((one) => `${packages.filter(({ manager }) => manager === one).length} of ${one}`).join(", ");
 }
 
 function sizesOf({ fileBytes, logicalBytes, usedBytes }: ImageReport["facts"]): string {
