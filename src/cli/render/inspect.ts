@@ -1,4 +1,4 @@
-import type { Aspect } from "../../inspect/compare.ts";
+import { aspectText } from "../../inspect/compare.ts";
 import type { Difference, ImageDiff } from "../../inspect/diff.ts";
 import type { ImageFinding } from "../../inspect/findings.ts";
 import type { ImageReport } from "../../inspect/inspect.ts";
@@ -70,14 +70,14 @@ export function diffLines({ a, b, isSame, differences, notCompared }: ImageDiff)
 }
 
 function differenceLine({ path, change, from, type, aspects, sizeA, sizeB }: Difference): Shown {
-  const what = aspects.map(aspectText).join(", ");
+  const what = shown(aspects.map(aspectText).join(", ")).oneLine;
   switch (change) {
     case "added":
       return line`${green`+`} ${named(path)} ${gray`${sizeText(type, sizeB)}`}`;
     case "removed":
       return line`${red`-`} ${named(path)} ${gray`${sizeText(type, sizeA)}`}`;
     case "renamed":
-      return line`${yellow`>`} ${named(path)} ${gray`was ${named(from ?? "")}${what === "" ? "" : `; ${what}`}`}`;
+      return line`${yellow`>`} ${named(path)} ${gray`was ${named(from ?? "")}${aspects.length === 0 ? line`` : line`; ${what}`}`}`;
     case "changed":
       return line`${yellow`~`} ${named(path)} ${gray`${what}`}`;
   }
@@ -85,12 +85,6 @@ function differenceLine({ path, change, from, type, aspects, sizeA, sizeB }: Dif
 
 function sizeText(type: InodeType, size: number): string {
   return type === "file" ? formatSize(size) : type;
-}
-
-function aspectText({ what, name, a, b }: Aspect): string {
-  if (what === "content") return "content";
-  if (what === "size") return `size ${formatSize(Number(a))} -> ${formatSize(Number(b))}`;
-  return `${name ?? what} ${a} -> ${b}`.replaceAll("\n", "\\n");
 }
 
 const TITLES: Readonly<Record<keyof ImageReport["findings"], string>> = {

@@ -2,6 +2,7 @@ import type { BuildResult } from "../../contract/result.ts";
 import { formatGrowth, formatSize } from "../../lib/bytes.ts";
 import { formatDuration } from "../../lib/duration.ts";
 import type { BuildOrigins } from "../../store/builds.ts";
+import { aspectText } from "../compare.ts";
 import type { Difference, ImageDiff } from "../diff.ts";
 import type { ImageReport } from "../inspect.ts";
 import type { ImageReader } from "../reader.ts";
@@ -171,7 +172,7 @@ function findingSection({ findings }: ImageReport): Section {
 }
 
 function whatOf({ change, from, aspects }: Difference): string {
-  if (change === "renamed") return `was ${from}`;
-  if (change !== "changed") return change;
-  return aspects.map(({ what, name, a, b }) => `${name ?? what}${what === "content" ? "" : ` ${a} → ${b}`}`).join(", ");
+  const what = aspects.map(aspectText).join(", ");
+  if (change === "renamed") return `was ${from}${what === "" ? "" : `; ${what}`}`;
+  return change === "changed" ? what : change;
 }
