@@ -155,7 +155,7 @@ function goneSection({ table, gone }: BuildOrigins): Section {
     .sort((a, b) => b.bytes - a.bytes)
     .slice(0, MOST_GONE)
     .map(({ path, bytes, from, by }) => [bytes, `/${path}`, nameOf(from), nameOf(by)]);
-  return { title: "Replaced or deleted", head: ["Size", "Path", "Was of", "By"], rows };
+  return { title: "Replaced or deleted", head: ["Size", "Path", "Of", "By"], rows };
 }
 
 const FINDINGS: Readonly<Record<keyof ImageReport["findings"], string>> = {
