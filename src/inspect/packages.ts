@@ -4,7 +4,7 @@ import { isFledgeError } from "../lib/errors.ts";
 import { readRangeSync } from "../rootfs/content.ts";
 import { lookup } from "../rootfs/lookup.ts";
 import type { DirInode, FileInode, Inode } from "../rootfs/node.ts";
-import { rpmPackages } from "./rpm.ts";
+import { type RpmPackage, rpmPackages } from "./rpm.ts";
 
 /** A package as the package manager of the guest knows it. */
 export type InstalledPackage = {
@@ -72,7 +72,8 @@ function rpmIn(root: DirInode): FoundPackages {
     if (node?.type === "file") {
       const log = nodeAt(root, `${database}-wal`);
       if (log?.type === "file" && log.size > 0) warn(`${database}-wal`, "has changes that fledge does not read");
-      packages.push(...readable(rpmPackages(node), (why) => warn(database, `is not read: ${why}`)));
+      const found = readable(rpmPackages(node), (why) => warn(database, `is not read: ${why}`));
+      packages.push(...found.map((one) => ({ manager: "rpm", ...one }) as const));
       continue;
     }
     for (const [name, form] of Object.entries(RPM_FORMS)) {
@@ -96,8 +97,8 @@ function foldersIn(root: DirInode, paths: readonly string[]): string[] {
 }
 
 /** What can be read of a database before it turns out to be damaged. */
-function readable(packages: Iterable<InstalledPackage>, warn: (why: string) => void): InstalledPackage[] {
-  const found: InstalledPackage[] = [];
+function readable(packages: Iterable<RpmPackage>, warn: (why: string) => void): RpmPackage[] {
+  const found: RpmPackage[] = [];
   try {
     for (const one of packages) found.push(one);
   } catch (error) {

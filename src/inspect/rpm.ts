@@ -1,7 +1,9 @@
 import { FledgeError } from "../lib/errors.ts";
 import type { FileInode } from "../rootfs/node.ts";
-import type { InstalledPackage } from "./packages.ts";
 import { sqliteRows } from "./sqlite.ts";
+
+/** A package as rpm's database has it. */
+export type RpmPackage = { readonly name: string; readonly version: string; readonly architecture: string };
 
 const TAGS = { name: 1000, version: 1001, release: 1002, epoch: 1003, architecture: 1022 } as const;
 const INT32 = 4;
@@ -12,7 +14,7 @@ const ENTRY_BYTES = 16;
 const MOST_ENTRIES = 0xffff;
 
 /** What rpm's database says is installed, in its order. Throws an `image` error, or a RangeError, where it is damaged. */
-export function* rpmPackages(database: FileInode): Generator<InstalledPackage, void, undefined> {
+export function* rpmPackages(database: FileInode): Generator<RpmPackage, void, undefined> {
   // CREATE TABLE Packages (hnum INTEGER PRIMARY KEY AUTOINCREMENT, blob BLOB NOT NULL)
   for (const [, blob] of sqliteRows(database, "Packages")) {
     if (!Buffer.isBuffer(blob)) throw damaged("a package of it is none");
@@ -27,7 +29,7 @@ export function* rpmPackages(database: FileInode): Generator<InstalledPackage, v
  *     entries of  u32 tag, u32 type, u32 offset into the data, u32 count
  *     data
  */
-function packageOf(header: Buffer): InstalledPackage {
+function packageOf(header: Buffer): RpmPackage {
   const [entries, dataBytes] = [header.readUInt32BE(0), header.readUInt32BE(4)];
   const data = HEAD_BYTES + ENTRY_BYTES * entries;
   if (entries > MOST_ENTRIES || data + dataBytes !== header.length) throw damaged("the header of a package is cut off");
@@ -46,7 +48,7 @@ function packageOf(header: Buffer): InstalledPackage {
   if (!name || !version || !release) throw damaged("a package of it has no name or version");
   const epoch = fieldOf(TAGS.epoch, INT32)?.readUInt32BE(0);
   return {
-    ...{ manager: "rpm", name },
+    name,
     version: `${epoch === undefined ? "" : `${epoch}:`}${version}-${release}`,
     // Keys, which are packages without files, are for none.
     architecture: textOf(TAGS.architecture) ?? "",
