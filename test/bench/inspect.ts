@@ -74,6 +74,7 @@ function debugfsCommands(folder: string, name: string, image: string): { names: 
   const listed = execFileSync("debugfs", ["-f", commands, image], {
     cwd: folder,
     encoding: "utf8",
+    stdio: ["ignore", "pipe", "ignore"],
     maxBuffer: 1 << 30,
   });
   const folders = ["2", ...[...listed.matchAll(FOLDER)].map(([, number]) => number)];
