@@ -4,7 +4,7 @@
 set -eu
 
 PACKAGES="
-  attr binutils btrfs-progs busybox-static bzip2 chromium cpio e2fsprogs fish gcc kmod libarchive-tools libc6-dev libcap2-bin lz4 openssl passwd shellcheck squashfs-tools squashfs-tools-ng time util-linux xfsprogs xz-utils zsh zstd
+  attr binutils btrfs-progs busybox-static bzip2 chromium cpio e2fsprogs fish gcc kmod libarchive-tools libc6-dev libcap2-bin lz4 openssl passwd rpm shellcheck squashfs-tools squashfs-tools-ng time util-linux xfsprogs xz-utils zsh zstd
   qemu-system-arm qemu-system-x86 qemu-user-static
   apache2-utils bsdutils buildah crun docker-registry mmdebstrap podman postgresql python3-flask redis-server skopeo umoci
 "

@@ -1,3 +1,4 @@
 export { liveElsewhere } from "./elsewhere.ts";
+export type { BuildDifference } from "./paths.ts";
 export { type Rebuilt, rebuildElsewhere } from "./rebuild.ts";
-export { type Difference, differencesOf } from "./reproducible.ts";
+export { differencesOf } from "./reproducible.ts";

@@ -1,32 +1,32 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { isDeepStrictEqual } from "node:util";
 import type { BuildResult } from "../contract/result.ts";
-import { type ByteString, fromByteString } from "../lib/bytes.ts";
+import type { ByteString } from "../lib/bytes.ts";
 import { readNames } from "../store/builds.ts";
-
-/** A build, and the cache that has its record. */
-export type RecordedBuild = { readonly result: BuildResult; readonly cacheDir: string };
-
-/** What is another one in the second of two builds. */
-export type Difference = {
-  /** A path in the guest, a key of the manifest, or `the artifact`. */
-  readonly what: string;
-  readonly how: string;
-};
+import { type BuildDifference, differencesAt, type RecordedBuild } from "./paths.ts";
 
 /** What two builds of one recipe do not agree on; nothing when both made the same bytes. */
-export async function differencesOf(first: RecordedBuild, second: RecordedBuild): Promise<Difference[]> {
+export async function differencesOf(
+  first: RecordedBuild,
+  second: RecordedBuild,
+  signal: AbortSignal,
+): Promise<BuildDifference[]> {
   const ofManifest = manifestDifferences(first.result, second.result);
   if (first.result.artifact.digest === second.result.artifact.digest) return ofManifest;
-  return [...(await artifactDifferences(first, second)), ...ofManifest];
+  return [...(await artifactDifferences(first, second, signal)), ...ofManifest];
 }
 
-async function artifactDifferences(first: RecordedBuild, second: RecordedBuild): Promise<Difference[]> {
+async function artifactDifferences(
+  first: RecordedBuild,
+  second: RecordedBuild,
+  signal: AbortSignal,
+): Promise<BuildDifference[]> {
   const [a, b] = [await namesOf(first), await namesOf(second)];
   const names = [...new Set([...a.keys(), ...b.keys()])].filter((name) => a.get(name) !== b.get(name));
   const isKnown = a.size > 0 && b.size > 0;
   if (isKnown && names.length > 0) {
-    return names.map((name) => ({ what: `/${fromByteString(name as ByteString)}`, how: howNameDiffers(name, a, b) }));
+    const paths = names.map((path) => ({ path: path as ByteString, isFirst: a.has(path), isSecond: b.has(path) }));
+    return await differencesAt(paths, first, second, signal);
   }
   const at = await firstDifference(first.result.artifact.path, second.result.artifact.path).catch(() => undefined);
   const where = at === undefined ? "" : `, from byte ${at} on`;
@@ -38,13 +38,8 @@ async function namesOf({ result, cacheDir }: RecordedBuild): Promise<ReadonlyMap
   return await readNames(cacheDir, result.artifact.path);
 }
 
-function howNameDiffers(name: string, first: ReadonlyMap<string, number>, second: ReadonlyMap<string, number>): string {
-  if (!first.has(name)) return "is only in the second build";
-  return second.has(name) ? "differs" : "is only in the first build";
-}
-
 /** Where each is, is another place; what follows from the artifact's bytes is told of those. */
-function manifestDifferences(first: BuildResult, second: BuildResult): Difference[] {
+function manifestDifferences(first: BuildResult, second: BuildResult): BuildDifference[] {
   const [a, b] = [first, second].map(({ manifest }) => {
     const { rootfs: _rootfs, initramfs: _initramfs, ...rest } = manifest?.document ?? {};
     return rest as Readonly<Record<string, unknown>>;

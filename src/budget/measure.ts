@@ -26,7 +26,7 @@ export function measureTree(
 export function originName({ kind, label }: Origin): string {
   if (kind === "layer") return label.split(":")[0] ?? label;
   if (kind === "source") return kind;
-  if (kind === "mapping") return `mapping ${label.replace(/^mappings\./, "")}`;
+  if (kind === "mapping") return `mapping ${label.replace(/^mappings(?:\.|\["(.*)"\]$)/, "$1")}`;
   if (kind === "hook" || label.startsWith("stage ")) return label;
   return kind === label ? label : `${kind} ${label}`;
 }

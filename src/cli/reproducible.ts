@@ -1,10 +1,11 @@
 import { fileURLToPath } from "node:url";
-import { type Difference, differencesOf, type Rebuilt, rebuildElsewhere } from "../attest/index.ts";
+import { type BuildDifference, differencesOf, type Rebuilt, rebuildElsewhere } from "../attest/index.ts";
 import type { BuildResult } from "../contract/result.ts";
 import { isOffline } from "../lib/context.ts";
 import { Disposer } from "../lib/dispose.ts";
 import { FledgeError } from "../lib/errors.ts";
 import type { BuildEvent } from "../pipeline/events.ts";
+import { originText } from "../rootfs/origin.ts";
 import { resolveCacheDir } from "../store/cache-dir.ts";
 import type { BuildArgs } from "./build-options.ts";
 import type { RebuildArgs } from "./rebuild.ts";
@@ -31,7 +32,11 @@ export async function verifyReproducible(
     for (const [index, result] of results.entries()) {
       const second = again.results[index];
       if (second === undefined) throw new FledgeError("verify", `a second build makes no ${labelOf(result)}`);
-      const differences = await differencesOf({ result, cacheDir }, { result: second, cacheDir: again.cacheDir });
+      const differences = await differencesOf(
+        { result, cacheDir },
+        { result: second, cacheDir: again.cacheDir },
+        signal,
+      );
       if (differences.length > 0) code = 1;
       report(result, differences, args);
     }
@@ -64,7 +69,11 @@ async function rebuild(results: readonly BuildResult[], args: BuildArgs, around:
   }).finally(() => renderer.end());
 }
 
-function report(result: BuildResult, differences: readonly Difference[], { json = false, quiet }: BuildArgs): void {
+function report(
+  result: BuildResult,
+  differences: readonly BuildDifference[],
+  { json = false, quiet }: BuildArgs,
+): void {
   const label = labelOf(result);
   const { digest } = result.artifact;
   if (differences.length > 0) {
@@ -80,11 +89,13 @@ function report(result: BuildResult, differences: readonly Difference[], { json 
 
 const MOST_SHOWN = 20;
 
-function notReproducible(differences: readonly Difference[]): FledgeError {
+function notReproducible(differences: readonly BuildDifference[]): FledgeError {
   const more = differences.length - MOST_SHOWN;
   return new FledgeError("verify", "it is not reproducible: a second build makes something else", {
     problems: [
-      ...differences.slice(0, MOST_SHOWN).map(({ what, how }) => ({ message: `${what} ${how}` })),
+      ...differences.slice(0, MOST_SHOWN).map(({ what, how, origin }) => ({
+        message: `${what} ${how}${origin === undefined ? "" : `; it is from ${originText(origin)}`}`,
+      })),
       ...(more > 0 ? [{ message: `${more} more` }] : []),
     ],
     hint: "what depends on the time, a random number, the order of a folder, a zone, an umask or a name of a folder does so",

@@ -1,3 +1,4 @@
+import type { Warning } from "../lib/context.ts";
 import type { InodeType } from "../rootfs/node.ts";
 import { findingsIn, type ImageFindings } from "./findings.ts";
 import { type InstalledPackage, packagesIn } from "./packages.ts";
@@ -14,6 +15,8 @@ export type ImageReport = Pick<ImageReader, "target" | "format" | "facts"> & {
   readonly largestFolders: readonly SizedPath[];
   readonly findings: ImageFindings;
   readonly packages: readonly InstalledPackage[];
+  /** What could not be looked at. */
+  readonly warnings: readonly Warning[];
 };
 
 const LARGEST = 10;
@@ -32,6 +35,6 @@ export function inspectImage(
     largestFiles: files,
     largestFolders: folders,
     findings: findingsIn(tree, facts.architecture, signal),
-    packages: packagesIn(root),
+    ...packagesIn(root),
   };
 }

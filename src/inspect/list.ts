@@ -1,23 +1,10 @@
-import { type ByteString, compareBytes, toText } from "../lib/bytes.ts";
-import type { Inode, InodeType } from "../rootfs/node.ts";
+import { compareBytes, toText } from "../lib/bytes.ts";
+import { type InodeFacts, inodeFacts } from "../rootfs/inode-facts.ts";
+import type { Inode } from "../rootfs/node.ts";
 import { type ImageReader, inodeAt } from "./reader.ts";
 
-/** One name of an image. Paths are as `RootfsTree` hands them out, sizes in bytes. */
-export type ListedEntry = {
-  readonly path: string;
-  readonly type: InodeType;
-  /** The 07777 bits. */
-  readonly mode: number;
-  readonly uid: number;
-  readonly gid: number;
-  readonly size: number;
-  /** Seconds since 1970. */
-  readonly mtimeSec: number;
-  readonly target?: string;
-  readonly device?: string;
-  /** Full names. */
-  readonly xattrs?: readonly string[];
-};
+/** One name of an image. Paths are as `RootfsTree` hands them out; the size, in bytes, is 0 of all but regular files. */
+export type ListedEntry = InodeFacts & { readonly path: string; readonly size: number };
 
 /** How a folder of an image is listed. */
 export type ListOptions = {
@@ -48,12 +35,5 @@ function childrenOf(path: string, dir: Extract<Inode, { type: "dir" }>): { path:
 }
 
 function entryOf(path: string, node: Inode): ListedEntry {
-  const { type, mode, uid, gid, mtime, xattrs } = node;
-  return {
-    ...{ path, type, mode, uid, gid, mtimeSec: mtime.sec },
-    size: node.type === "file" ? node.size : 0,
-    ...(node.type === "symlink" && { target: toText(node.target) }),
-    ...("major" in node && { device: `${node.major}:${node.minor}` }),
-    ...(xattrs.size > 0 && { xattrs: [...xattrs.keys()].map((name: ByteString) => toText(name)) }),
-  };
+  return { path, size: 0, ...inodeFacts(node) };
 }

@@ -14,7 +14,8 @@ import { type ImageReader, imageReader, type Loss, type OpenContext, type OpenOp
 /** What each format cannot tell. */
 const LACKS: Readonly<Record<"ext4" | "squashfs" | "cpio" | "tar", readonly Loss[]>> = {
   ext4: [],
-  squashfs: [],
+  // The kernel's has attributes of users, of security and trusted ones.
+  squashfs: ["acls"],
   cpio: ["xattrs"],
   tar: ["sockets"],
 };

@@ -11,7 +11,7 @@ import type { BuildOrigins } from "../store/builds.ts";
 export type ImageFormat = "ext4" | "squashfs" | "cpio" | "tar" | "oci" | "folder" | "plugin";
 
 /** What a format does not tell, so that a comparison does not take its absence for a difference. */
-export type Loss = "xattrs" | "sockets";
+export type Loss = "xattrs" | "acls" | "sockets";
 
 /** An image that is open. Its contents are read when they are asked for, until it is closed. */
 export type ImageReader = {

@@ -11,6 +11,13 @@ export type Origin = {
   readonly file?: string;
 };
 
+/** An origin in a few words: `the mapping mappings["./app"]`. */
+export function originText({ kind, label }: Origin): string {
+  // Labels of these say what they are.
+  if (kind === "layer" || kind === "hook" || label.startsWith("stage ")) return label;
+  return kind === label ? `the ${kind}` : `the ${kind} ${label}`;
+}
+
 /** Something that is not in the tree any more, or was replaced: its path, the bytes of files in it, and by whom. */
 export type GoneFile = {
   readonly path: string;

@@ -107,8 +107,14 @@
     brush.rect(x + 3, y, w - 6, h);
     brush.clip();
     brush.fillStyle = colors.on;
-    brush.fillText(text, x + 6, y + h / 2 + 6);
+    brush.fillText(shortened(text, w - 12), x + 6, y + h / 2 + 6);
     brush.restore();
+  }
+
+  function shortened(text, width) {
+    const whole = brush.measureText(text).width;
+    if (whole <= width) return text;
+    return `${text.slice(0, Math.max(1, Math.floor((text.length * width) / whole) - 1))}…`;
   }
 
   /** A button for all that is right in this folder; of the keyboard's, the arrow keys go on from the one that has the focus. */
@@ -247,16 +253,17 @@
     if (target.dataset.node !== undefined) $("pointed").textContent = textOf(nodes[target.dataset.node]);
   });
 
-  const used = new Map();
-  for (const { group, bytes } of leaves) used.set(group, (used.get(group) ?? 0) + bytes);
-  for (const [group, bytes] of [...used].sort(([, a], [, b]) => b - a)) {
+  const used = groups.map(({ bytes }, group) => ({ bytes, group })).filter(({ bytes }) => bytes > 0);
+  for (const { bytes, group } of used.sort((a, b) => b.bytes - a.bytes)) {
     const swatch = make("i", {});
     swatch.style.background = `var(--g${groups[group].slot})`;
     const button = make(
       "button",
       { type: "button", title: groups[group].detail },
       swatch,
-      make("span", {}, `${groups[group].name} `, sizeText(bytes)),
+      make("span", {}, groups[group].name),
+      " ",
+      make("b", {}, sizeText(bytes)),
     );
     button.setAttribute("aria-pressed", "false");
     button.addEventListener("click", () => {

@@ -1,6 +1,7 @@
 import { benchBoot } from "./boot.ts";
 import { benchCpio } from "./cpio.ts";
 import { benchExt4 } from "./ext4.ts";
+import { benchInspect } from "./inspect.ts";
 import { benchLayers } from "./layers.ts";
 import { benchLoop } from "./loop.ts";
 import { benchOci } from "./oci.ts";
@@ -18,6 +19,7 @@ const BENCHES: Readonly<Record<string, () => void | Promise<void>>> = {
   oci: benchOci,
   squashfs: benchSquashfs,
   store: benchStore,
+  inspect: benchInspect,
   start: benchStart,
   boot: benchBoot,
 };

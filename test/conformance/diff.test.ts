@@ -1,13 +1,22 @@
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { expect, test } from "vitest";
+import { cpioImager } from "../../src/imagers/cpio/index.ts";
+import { ext4Imager } from "../../src/imagers/ext4/index.ts";
+import { squashfsImager } from "../../src/imagers/squashfs/index.ts";
+import { resolveSquashfsOptions } from "../../src/imagers/squashfs/options.ts";
+import { tarImager } from "../../src/imagers/tar/index.ts";
 import { type Difference, diffImages } from "../../src/inspect/diff.ts";
 import { openImage } from "../../src/inspect/open.ts";
+import type { ImageReader } from "../../src/inspect/reader.ts";
 import { toByteString, toText } from "../../src/lib/bytes.ts";
-import { run, withFolder } from "../helpers/disk.ts";
+import { type SealedTree, sealTree } from "../../src/rootfs/seal.ts";
+import { quietContext, run, withFolder } from "../helpers/disk.ts";
+import { ext4Options } from "../helpers/ext4.ts";
 import { type Listing, listFolder } from "../helpers/listing.ts";
 import { debianLayout, needsRealImages, nginxLayout, TAG } from "../helpers/real-images.ts";
 import { describeWith, requireTools } from "../helpers/requirements.ts";
+import { sampleTree } from "../helpers/sample-tree.ts";
 import { umociUnpack } from "../helpers/umoci.ts";
 
 /** Paths in which two folders differ; times are not compared, nor which names are one file. */
@@ -36,6 +45,81 @@ function found(differences: readonly Difference[]): ReturnType<typeof differing>
     changed: paths(notOnlyLinks).sort(),
   };
 }
+
+/** One of everything, with an ACL, a capability, and attributes of three namespaces. */
+function everything(): SealedTree {
+  const tree = sampleTree();
+  tree.setXattr("/etc/passwd", "user.note", "kept");
+  tree.setXattr("/var/mail", "trusted.note", "y");
+  tree.setXattr("/data/blob", "user.empty", "");
+  tree.setCapability("/bin/su", "cap_net_raw+ep");
+  tree.setXattr("/home/user/file", "system.posix_acl_access", ACL);
+  tree.chmod("/home/user/file", 0o660);
+  return sealTree(tree.root);
+}
+
+/** user::rw-,user:1000:r--,group::r--,mask::rw-,other::--- (linux/posix_acl_xattr.h) */
+const ACL = Buffer.from(
+  "02000000" + "01000600ffffffff" + "02000400e8030000" + "04000400ffffffff" + "10000600ffffffff" + "20000000ffffffff",
+  "hex",
+);
+
+describeWith("one tree in every format", [requireTools("tar2sqfs")], () => {
+  async function inEveryFormat(folder: string): Promise<ImageReader[]> {
+    const [tree, ctx] = [everything(), { ...quietContext(), env: { PATH: process.env.PATH } }];
+    const at = (name: string): string => join(folder, name);
+    await ext4Imager.write(tree, at("ext4"), ext4Options(), ctx);
+    await squashfsImager.write(tree, at("squashfs"), resolveSquashfsOptions({ type: "squashfs" }), ctx);
+    await tarImager.write(tree, at("tar"), { type: "tar", sparse: true }, ctx);
+    await cpioImager.write(tree, at("cpio"), { compression: "gzip" }, ctx);
+    const names = ["ext4", "squashfs", "tar", "cpio"];
+    return await Promise.all(names.map((name) => openImage(at(name), { cacheDir: at("cache") })));
+  }
+
+  test("is the same in each, but for what that cannot tell, which is said", () =>
+    withFolder(async (folder) => {
+      const readers = await inEveryFormat(folder);
+      // A squashfs could have one, but not one that is made of a tar.
+      const hasSocket = ({ format }: ImageReader): boolean => format === "ext4" || format === "cpio";
+      for (const a of readers) {
+        for (const b of readers) {
+          const { differences, notCompared } = await diffImages(a, b);
+          const isSocketShown = hasSocket(a) !== hasSocket(b) && !notCompared.includes("sockets");
+          const paths = differences.map(({ path }) => path);
+          expect(paths, `${a.format} and ${b.format}`).toEqual(isSocketShown ? ["/run/socket"] : []);
+          expect([...notCompared].sort()).toEqual([...new Set([...a.lacks, ...b.lacks])].sort());
+        }
+      }
+      await Promise.all(readers.map((reader) => reader.close()));
+    }));
+
+  test("shows those losses, and no other, where they are compared all the same", () =>
+    withFolder(async (folder) => {
+      const readers = await inEveryFormat(folder);
+      const [ext4, ...others] = readers.map((reader) => ({ ...reader, tree: reader.tree, lacks: [] }));
+      const shown: Record<string, string[]> = {};
+      for (const other of others) {
+        const { differences } = await diffImages(ext4 as ImageReader, other);
+        shown[other.format] = differences.map(({ path, change, aspects }) =>
+          [path, change, ...aspects.map(({ what, name }) => name ?? what)].join(" "),
+        );
+      }
+      expect(shown).toEqual({
+        squashfs: ["/home/user/file changed mode system.posix_acl_access", "/run/socket removed"],
+        tar: ["/run/socket removed"],
+        cpio: [
+          "/bin/su changed security.capability",
+          "/data/again changed user.empty",
+          "/a-first-name changed user.empty",
+          "/data/blob changed user.empty",
+          "/etc/passwd changed user.note",
+          "/home/user/file changed mode system.posix_acl_access",
+          "/var/mail changed trusted.note",
+        ].sort(),
+      });
+      await Promise.all(readers.map((reader) => reader.close()));
+    }));
+});
 
 describeWith("an image of Debian", [needsRealImages(), requireTools("skopeo", "umoci", "getfattr")], () => {
   test("differs from another in what their unpacked trees do, in both directions", () =>

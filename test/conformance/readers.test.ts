@@ -1,7 +1,9 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { inspectImage } from "../../src/inspect/inspect.ts";
+import { listImage } from "../../src/inspect/list.ts";
 import { openImage } from "../../src/inspect/open.ts";
 import type { ImageReader } from "../../src/inspect/reader.ts";
 import { run, withFolder, withMount } from "../helpers/disk.ts";
@@ -192,6 +194,61 @@ describeWith(
           const both = entries[2]?.inode.node;
           expect(both?.type === "file" && both.size).toBe(6);
         });
+      }));
+  },
+);
+
+/** The newest that this machine boots with, or would. */
+const INITRD = readdirSync("/boot")
+  .filter((name) => name.startsWith("initrd.img-"))
+  .sort()
+  .at(-1);
+
+describeWith(
+  "an initrd of Debian",
+  [
+    requireRoot(),
+    requireTools("unmkinitramfs", "lsinitramfs", "cpio", "zstd", "xz", "lz4", "getfattr"),
+    INITRD === undefined ? "needs an initrd in /boot: run test/setup.sh" : undefined,
+  ],
+  () => {
+    /** All that its archives have, one over the other, as the kernel unpacks them. */
+    function unpacked(initrd: string, folder: string): string {
+      const parts = join(folder, "parts");
+      run("unmkinitramfs", [initrd, parts]);
+      const names = readdirSync(parts).sort();
+      if (!names.includes("main")) return parts;
+      const whole = join(folder, "whole");
+      mkdirSync(whole);
+      for (const name of names) run("cp", ["-a", `${join(parts, name)}/.`, whole]);
+      return whole;
+    }
+
+    async function expectAsUnpacked(initrd: string, folder: string): Promise<void> {
+      const listed = run("lsinitramfs", [initrd]).trim().split("\n");
+      const whole = unpacked(initrd, folder);
+      await withReader(initrd, async (reader) => {
+        const paths = [...listImage(reader, "/", { recursive: true })].map(({ path }) => path.slice(1));
+        expect(paths.sort()).toEqual([...new Set(listed)].filter((name) => name !== ".").sort());
+        const allowances = { ...UNPACKED, showsRoot: false, showsTimeOf: (type: string) => type === "file" };
+        expect(await differences(reader.tree, whole, allowances)).toEqual([]);
+        expect(inspectImage(reader).counts.file).toBeGreaterThan(100);
+      });
+    }
+
+    test("that of this machine's kernel", () =>
+      withFolder((folder) => expectAsUnpacked(join("/boot", INITRD ?? ""), folder)));
+
+    test("with microcode before it", () =>
+      withFolder(async (folder) => {
+        const place = "kernel/x86/microcode";
+        mkdirSync(join(folder, "early", place), { recursive: true });
+        writeFileSync(join(folder, "early", place, "GenuineIntel.bin"), Buffer.alloc(5000, "microcode"));
+        const pack = "find . -print0 | sort -z | cpio --quiet -0 -o -H newc";
+        run("sh", ["-c", `(cd early; ${pack}) > initrd; cat "$1" >> initrd`, "sh", join("/boot", INITRD ?? "")], {
+          cwd: folder,
+        });
+        await expectAsUnpacked(join(folder, "initrd"), folder);
       }));
   },
 );

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import type { BootTestEvent, BuildEvent, BuildResult } from "../../src/index.ts";
 import { fledge } from "../helpers/cli.ts";
 import { busyboxLayout, engineStore } from "../helpers/engine-store.ts";
+import { wrongOrigins } from "../helpers/example-origins.ts";
 import { fsck } from "../helpers/ext4.ts";
 import { requireBoot } from "../helpers/guest.ts";
 import { type Hub, startHub } from "../helpers/hub.ts";
@@ -77,7 +78,13 @@ const LONG = { timeout: 600_000 };
 /** Guests are emulated: one takes minutes where another one runs beside it. */
 const BOOTS = { timeout: 1_800_000 };
 
-type Built = { readonly folder: string; readonly files: readonly string[]; readonly results: readonly BuildResult[] };
+type Built = {
+  readonly cwd: string;
+  readonly cacheDir: string;
+  readonly folder: string;
+  readonly files: readonly string[];
+  readonly results: readonly BuildResult[];
+};
 
 function eventsIn<Event>(stdout: string): Event[] {
   return stdout
@@ -89,7 +96,7 @@ function eventsIn<Event>(stdout: string): Event[] {
 describeWith(
   "the examples",
   [
-    requireTools("cc", "busybox", "e2fsck", ...Object.values(TOOLS).flat()),
+    requireTools("cc", "busybox", "e2fsck", "python3", ...Object.values(TOOLS).flat()),
     requireBoot(),
     needsRealImages(),
     needsRegistry(),
@@ -109,15 +116,16 @@ describeWith(
     }
 
     async function build(example: string, ...flags: readonly string[]): Promise<Built> {
-      const { cwd, env } = await copyOf(example);
-      const folder = tempDir();
+      const { cwd, env: prepared } = await copyOf(example);
+      const [folder, cacheDir] = [tempDir(), tempDir()];
+      const env = { ...prepared, FLEDGE_CACHE_DIR: cacheDir };
       const args = ["build", cwd, "-o", `${folder}/`, "--verify", "--json", ...flags];
       const { code, stdout, stderr } = await fledge(args, { env });
       expect({ code, stderr }, stdout).toEqual({ code: 0, stderr: "" });
       const results = eventsIn<BuildEvent>(stdout).flatMap((event) =>
         event.type === "build:done" ? [event.result] : [],
       );
-      return { folder, files: readdirSync(folder).sort(), results };
+      return { cwd, cacheDir, folder, files: readdirSync(folder).sort(), results };
     }
 
     /** The same of an example that is one plugin. */
@@ -128,14 +136,16 @@ describeWith(
       return { ...built, result };
     }
 
-    test.each(NAMES)("%s is built twice the same, and Volant accepts its manifest", LONG, async (example) => {
-      const { files, results } = await build(example, "--verify-reproducible");
+    const TWICE = "%s is built twice the same, Volant accepts its manifest, and each path is from who has put it there";
+    test.each(NAMES)(TWICE, LONG, async (example) => {
+      const { cwd, cacheDir, files, results } = await build(example, "--verify-reproducible");
       expect(results.map(({ name }) => name)).toEqual(PLUGINS[example] ?? [example]);
       const made = results.flatMap(({ artifact, manifest }) => [artifact.path, manifest?.path ?? []].flat());
       expect(files).toEqual(made.map((path) => basename(path)).sort());
       for (const path of made.filter((file) => file.endsWith("-rootfs.img"))) fsck(path);
       const manifests = made.filter((file) => file.endsWith(".manifest.json"));
       if (manifests.length > 0) expect(await fledge(["check", ...manifests])).toMatchObject({ code: 0, stderr: "" });
+      for (const result of results) expect(await wrongOrigins(result, { name: example, cwd, cacheDir })).toEqual([]);
     });
 
     test.each(NAMES)("%s has a README that says how to build it", (example) => {

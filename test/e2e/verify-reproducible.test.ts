@@ -53,6 +53,9 @@ test("says in one line that a second build makes the same bytes", async () => {
   );
 });
 
+const DIFFERS =
+  /^\/etc\/build differs: (content|size \d+ B -> \d+ B); it is from hook "rootfs:ready" of .*fledge\.config\.mjs$/;
+
 test.each([
   ["the day", "new Date().toISOString().slice(0, 10)"],
   ["the time", "String(Date.now())"],
@@ -65,7 +68,46 @@ test.each([
 ])("names the path that depends on %s", async (_what, expression) => {
   const result = await verified(`rootfs.writeFile("/etc/build", ${expression}); await 0;`, ["--json"]);
   expect(result.code, result.stderr).toBe(1);
-  expect(problemsOf(result)).toEqual(["/etc/build differs"]);
+  expect(problemsOf(result)).toEqual([expect.stringMatching(DIFFERS)]);
+});
+
+test("says which attributes differ, and of what they are", async () => {
+  const isElsewhere = '(process.env.TZ === "Pacific/Kiritimati")';
+  const result = await verified(
+    `rootfs.chmod("/srv/www/a.html", ${isElsewhere} ? 0o600 : 0o640);
+     rootfs.chown("/srv/www/a.html", ${isElsewhere} ? 1 : 0, 2);
+     rootfs.symlink(${isElsewhere} ? "there" : "here", "/etc/link");
+     if (${isElsewhere}) rootfs.setXattr("/bin/app", "user.note", "x");
+     await 0;`,
+    ["--json"],
+  );
+  const of = '; it is from hook "rootfs:ready" of ';
+  expect(problemsOf(result).map((problem) => problem.split(of)[0])).toEqual([
+    "/bin/app differs: user.note none -> 0x78",
+    "/etc/link differs: target here -> there",
+    "/srv/www/a.html differs: mode 0640 -> 0600, owner 0:2 -> 1:2",
+  ]);
+});
+
+test("says that times differ", async () => {
+  const cwd = project({
+    "fledge.config.mjs": `
+      import { execFileSync } from "node:child_process";
+      export default () => {
+        const sec = process.env.TZ === "Pacific/Kiritimati" ? 1000000001 : 1000000000;
+        execFileSync("tar", ["-cf", "root.tar", "--mtime=@" + sec, "--owner=0", "--group=0", "bin/app"]);
+        return { ${RECIPE} source: { tar: "./root.tar" } };
+      };`,
+    "site/a.html": "a",
+  });
+  mkdirSync(join(cwd, "bin"));
+  copyFileSync("/bin/busybox", join(cwd, "bin/app"));
+  const result = await fledge(["build", "--verify-reproducible", "--json"], { cwd });
+  expect(problemsOf(result), result.stderr).toEqual([
+    expect.stringMatching(
+      /^\/bin\/app differs: mtime 2001-09-09T01:46:40 -> 2001-09-09T01:46:41; it is from the source .*root\.tar$/,
+    ),
+  ]);
 });
 
 test("names what only one of the two has", async () => {
@@ -73,7 +115,9 @@ test("names what only one of the two has", async () => {
   const result = await verified(hook);
   expect(result.code).toBe(1);
   expect(result.stderr).toMatch(/same: it is not reproducible/);
-  expect(result.stderr).toMatch(/\/etc\/\d+ is only in the first build\n {2}\/etc\/\d+ is only in the second build/);
+  const only = (which: string): string =>
+    `\\/etc\\/\\d+ is only in the ${which} build; it is from hook "rootfs:ready" .*\\n`;
+  expect(result.stderr).toMatch(new RegExp(`${only("first")} {2}${only("second")}`));
 });
 
 test("says why it cannot be built a second time", async () => {

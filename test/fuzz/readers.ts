@@ -8,6 +8,7 @@ import { readArchive } from "../../src/imagers/cpio/read.ts";
 import { planExt4 } from "../../src/imagers/ext4/layout/plan.ts";
 import { Ext4Reader } from "../../src/imagers/ext4/reader/read.ts";
 import { writeExt4 } from "../../src/imagers/ext4/writer/write.ts";
+import { packagesIn } from "../../src/inspect/packages.ts";
 import { parseChallenges } from "../../src/registry/challenge.ts";
 import { findLogin } from "../../src/registry/credentials.ts";
 import { parseManifest } from "../../src/registry/manifest.ts";
@@ -27,6 +28,7 @@ import { readJson } from "../../src/volant/json-source.ts";
 import { quietContext } from "../helpers/disk.ts";
 import { ext4Options } from "../helpers/ext4.ts";
 import { STACKS } from "../helpers/layer-stacks.ts";
+import { rpmDatabase, rpmHeader } from "../helpers/rpmdb.ts";
 import { sampleTree } from "../helpers/sample-tree.ts";
 import { paxBody, tar } from "../helpers/tar-writer.ts";
 
@@ -105,6 +107,7 @@ const CONFIG = JSON.stringify({
   },
   rootfs: { type: "layers", diff_ids: [DIGEST] },
 });
+const RPM = { name: "bash", version: "5.2", release: "1", epoch: 1, arch: "noarch" };
 const ELF = Buffer.concat([
   Buffer.from("7f454c460201010000000000000000000200 3e00".replace(" ", ""), "hex"),
   Buffer.alloc(100, 1),
@@ -233,6 +236,14 @@ export const READERS: Readonly<Record<string, FuzzedReader>> = {
   elf: {
     corpus: () => [ELF],
     read: (input) => readElf((offset, length) => input.subarray(offset, offset + length)),
+  },
+  rpm: {
+    corpus: () => [rpmDatabase([3000, 0].map((descriptionBytes) => rpmHeader({ ...RPM, descriptionBytes })))],
+    read(input) {
+      const tree = new RootfsTree();
+      tree.writeFile("/var/lib/rpm/rpmdb.sqlite", input);
+      packagesIn(tree.root);
+    },
   },
 };
 

@@ -15,6 +15,8 @@ export type BrowserPage = {
   until(expression: string): Promise<void>;
   press(key: string): Promise<void>;
   type(text: string): Promise<void>;
+  /** Loads it again, and waits until that is done. */
+  reload(): Promise<void>;
   screenshot(): Promise<Buffer>;
   /** What the page has complained about: exceptions, what its policy has refused, requests. */
   readonly complaints: readonly string[];
@@ -85,6 +87,13 @@ export async function openPage(file: string, { width, height, scheme }: View): P
       const event = { key, code: key, windowsVirtualKeyCode: code, ...(key === "Enter" && { text: "\r" }) };
       await send("Input.dispatchKeyEvent", { type: "keyDown", ...event });
       await send("Input.dispatchKeyEvent", { type: "keyUp", ...event });
+    },
+    reload: async () => {
+      const loaded = new Promise<void>((resolve) => {
+        call.listeners.push(({ method }) => void (method === "Page.loadEventFired" && resolve()));
+      });
+      await send("Page.reload");
+      await loaded;
     },
     type: async (text) => void (await send("Input.insertText", { text })),
     screenshot: async () => {

@@ -8,7 +8,7 @@ import {
   wordsOf,
   writePage,
 } from "../inspect-targets.ts";
-import { print, printJson } from "../terminal.ts";
+import { print, printJson, say } from "../terminal.ts";
 
 export const inspect: Command = {
   meta: {
@@ -26,9 +26,10 @@ export const inspect: Command = {
 
 async function report(args: LookingArgs): Promise<number> {
   const [word = ""] = wordsOf(args, "inspect TARGET", { least: 1, most: 1 });
-  const [{ inspectImage }, { reportLines }] = await Promise.all([
+  const [{ inspectImage }, { reportLines }, { warningLines }] = await Promise.all([
     import("../../inspect/inspect.ts"),
     import("../render/inspect.ts"),
+    import("../render/warning.ts"),
   ]);
   await withImage(word, args, async (reader, signal) => {
     const found = inspectImage(reader, { signal });
@@ -43,6 +44,7 @@ async function report(args: LookingArgs): Promise<number> {
     }
     if (args.json) printJson(found, 2);
     else print(reportLines(found));
+    say(found.warnings.flatMap(warningLines));
   });
   return 0;
 }

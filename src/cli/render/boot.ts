@@ -1,8 +1,8 @@
 import type { BootEvent, BootReport } from "../../boot/boot.ts";
 import { reasonIn } from "../../boot/first-stage.ts";
-import type { Warning } from "../../lib/context.ts";
 import { shellQuote } from "../../rootfs/edit/env.ts";
 import { bold, cyan, gray, green, line, print, printJson, type Shown, say, shown, yellow } from "../terminal.ts";
+import { warningLines } from "./warning.ts";
 
 /** Shows the events of a boot: the guest's console on stdout, all else on stderr; with `json` an event per line. */
 export type BootRenderer = {
@@ -49,12 +49,6 @@ export function printCommand(command: readonly string[], { json }: { readonly js
   if (json) printJson(command);
   else print([line`${command.map(shellQuote).join(" ")}`]);
   return 0;
-}
-
-/** A warning of what came before the guest. */
-export function warningLines({ message, hint }: Warning): Shown[] {
-  const head = line`${yellow`warning`} ${message}`;
-  return hint === undefined ? [head] : [head, line`  ${cyan`hint`} ${hint}`];
 }
 
 function meansLines(event: Extract<BootEvent, { type: "boot:prepare" }>): Shown[] {

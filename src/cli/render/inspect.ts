@@ -1,4 +1,4 @@
-import type { Aspect } from "../../inspect/compare.ts";
+import { aspectText } from "../../inspect/compare.ts";
 import type { Difference, ImageDiff } from "../../inspect/diff.ts";
 import type { ImageFinding } from "../../inspect/findings.ts";
 import type { ImageReport } from "../../inspect/inspect.ts";
@@ -70,14 +70,14 @@ export function diffLines({ a, b, isSame, differences, notCompared }: ImageDiff)
 }
 
 function differenceLine({ path, change, from, type, aspects, sizeA, sizeB }: Difference): Shown {
-  const what = aspects.map(aspectText).join(", ");
+  const what = shown(aspects.map(aspectText).join(", ")).oneLine;
   switch (change) {
     case "added":
       return line`${green`+`} ${named(path)} ${gray`${sizeText(type, sizeB)}`}`;
     case "removed":
       return line`${red`-`} ${named(path)} ${gray`${sizeText(type, sizeA)}`}`;
     case "renamed":
-      return line`${yellow`>`} ${named(path)} ${gray`was ${named(from ?? "")}${what === "" ? "" : `; ${what}`}`}`;
+      return line`${yellow`>`} ${named(path)} ${gray`was ${named(from ?? "")}${aspects.length === 0 ? line`` : line`; ${what}`}`}`;
     case "changed":
       return line`${yellow`~`} ${named(path)} ${gray`${what}`}`;
   }
@@ -85,12 +85,6 @@ function differenceLine({ path, change, from, type, aspects, sizeA, sizeB }: Dif
 
 function sizeText(type: InodeType, size: number): string {
   return type === "file" ? formatSize(size) : type;
-}
-
-function aspectText({ what, name, a, b }: Aspect): string {
-  if (what === "content") return "content";
-  if (what === "size") return `size ${formatSize(Number(a))} -> ${formatSize(Number(b))}`;
-  return `${name ?? what} ${a} -> ${b}`.replaceAll("\n", "\\n");
 }
 
 const TITLES: Readonly<Record<keyof ImageReport["findings"], string>> = {
@@ -118,7 +112,7 @@ export function reportLines(report: ImageReport): Shown[] {
     ["contents", `${formatSize(contentBytes)} in ${inodes.join(", ")}`],
     ["command line", facts.commandLineBytes === undefined ? "" : `${facts.commandLineBytes} bytes of manifest`],
     ["features", (facts.features ?? []).join(" ")],
-    ["packages", packages.length === 0 ? "" : `${packages.length} of ${packages[0]?.manager}`],
+    ["packages", packagesText(packages)],
   ];
   return [
     bold`${target}`,
@@ -127,6 +121,11 @@ export function reportLines(report: ImageReport): Shown[] {
     ...sized("largest folders", report.largestFolders),
     ...(Object.keys(TITLES) as (keyof typeof TITLES)[]).flatMap((kind) => findingLines(TITLES[kind], findings[kind])),
   ];
+}
+
+function packagesText(packages: ImageReport["packages"]): string {
+  const managers = [...new Set(packages.map(({ manager }) => manager))];
+  return managers.map((one) => `${packages.filter(({ manager }) => manager === one).length} of ${one}`).join(", ");
 }
 
 function sizesOf({ fileBytes, logicalBytes, usedBytes }: ImageReport["facts"]): string {

@@ -1,7 +1,8 @@
 import type { BootEvent } from "../../boot/boot.ts";
 import type { BootTestEvent, BootTestResult } from "../../boot/test.ts";
 import { bold, gray, green, line, print, printJson, red, type Shown, say } from "../terminal.ts";
-import { inSeconds, warningLines } from "./boot.ts";
+import { inSeconds } from "./boot.ts";
+import { warningLines } from "./warning.ts";
 
 /** Shows boot tests: a line for each, and of one that failed all that tells why; with `json` an event per line. */
 export type TestRenderer = {

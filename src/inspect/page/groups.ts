@@ -2,7 +2,7 @@ import { originName } from "../../budget/measure.ts";
 import type { BuildOrigins } from "../../store/builds.ts";
 import type { ImageReader } from "../reader.ts";
 import type { Group, PageMap } from "./html.ts";
-import { type GroupOf, type Sized, sizedTree } from "./sized.ts";
+import { byLargest, bytesByGroup, type GroupOf, type Sized, sizedTree } from "./sized.ts";
 
 /** Colours of the palette; what is beyond shares the last one. */
 const SLOTS = 10;
@@ -48,7 +48,8 @@ export function imageMap(images: readonly Mapped[]): PageMap {
   });
   const [only] = trees;
   const bytes = trees.reduce((sum, tree) => sum + tree.bytes, 0);
-  const root: Sized = only !== undefined && trees.length === 1 ? only : { name: "", bytes, group: 0, children: trees };
+  const all: Sized = only !== undefined && trees.length === 1 ? only : { name: "", bytes, group: 0, children: trees };
+  const root = byLargest(all).node;
   return { root, by: isKnown ? "Origin" : "Folder", groups: groups.colored(bytesByGroup(root)) };
 }
 
@@ -65,15 +66,4 @@ function byFolder(groups: Groups): GroupOf {
     const [top = "", ...rest] = path.split("/");
     return groups.placeOf(rest.length > 0 || type === "dir" ? `/${top}` : "/");
   };
-}
-
-/** What the files of each group take. */
-export function bytesByGroup(root: Sized): Map<number, number> {
-  const bytes = new Map<number, number>();
-  const stack = [root];
-  for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
-    if (node.children === undefined) bytes.set(node.group, (bytes.get(node.group) ?? 0) + node.bytes);
-    for (const child of node.children ?? []) stack.push(child);
-  }
-  return bytes;
 }

@@ -4,7 +4,7 @@ import { gzipSync } from "node:zlib";
 import { formatSize, fromByteString, toByteString } from "../../lib/bytes.ts";
 import { escapeCharacters } from "../../lib/escape.ts";
 import { type Drawn, layOut } from "./layout.ts";
-import type { Sized } from "./sized.ts";
+import { bytesByGroup, type Sized } from "./sized.ts";
 
 /** One page: a map, and below it tables. */
 export type Page = {
@@ -76,9 +76,14 @@ function dataOf({ root, groups }: PageMap): object {
     ...wide,
     ...tall,
   ]);
+  // Of what is put together on the map the page could not tell whose it is.
+  const bytes = bytesByGroup(root);
   return {
     drawn,
-    groups: groups.map(({ name, detail = "", slot }) => ({ name: printable(name), detail: printable(detail), slot })),
+    groups: groups.map(({ name, detail = "", slot }, place) => ({
+      ...{ name: printable(name), detail: printable(detail), slot },
+      bytes: bytes.get(place) ?? 0,
+    })),
   };
 }
 

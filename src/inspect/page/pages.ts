@@ -1,13 +1,15 @@
+import { originName } from "../../budget/measure.ts";
 import type { BuildResult } from "../../contract/result.ts";
 import { formatGrowth, formatSize } from "../../lib/bytes.ts";
 import { formatDuration } from "../../lib/duration.ts";
 import type { BuildOrigins } from "../../store/builds.ts";
+import { aspectText } from "../compare.ts";
 import type { Difference, ImageDiff } from "../diff.ts";
 import type { ImageReport } from "../inspect.ts";
 import type { ImageReader } from "../reader.ts";
-import { bytesByGroup, imageMap, type Mapped } from "./groups.ts";
+import { imageMap, type Mapped } from "./groups.ts";
 import { type Group, type PageMap, renderPage, type Section } from "./html.ts";
-import { mergedTree } from "./sized.ts";
+import { bytesByGroup, mergedTree } from "./sized.ts";
 
 /** A page about one image, as HTML: what is large in it and where from, and what is worth a look. */
 export function inspectPage(reader: ImageReader, report: ImageReport, origins?: BuildOrigins): string {
@@ -79,9 +81,7 @@ export function diffPage(a: ImageReader, b: ImageReader, diff: ImageDiff): strin
         title: "Differences",
         ...(more > 0 && { note: `The first ${MOST_DIFFERENCES} of ${differences.length}; fledge diff lists all.` }),
         head: ["Path", "What", "Before", "After"],
-        rows: differences
-          .slice(0, MOST_DIFFERENCES)
-          .map((one) => [one.path, whatOf(one), formatSize(one.sizeA), formatSize(one.sizeB)]),
+        rows: differences.slice(0, MOST_DIFFERENCES).map((one) => [one.path, whatOf(one), one.sizeA, one.sizeB]),
       },
     ],
   });
@@ -146,13 +146,16 @@ const MOST_GONE = 50;
 
 /** What was fetched or made for nothing. */
 function goneSection({ table, gone }: BuildOrigins): Section {
-  const labelOf = (place: number | undefined): string => (place === undefined ? "" : (table[place]?.label ?? ""));
+  const nameOf = (place: number | undefined): string => {
+    const origin = place === undefined ? undefined : table[place];
+    return origin === undefined ? "" : originName(origin);
+  };
   const rows = gone
     .filter(({ bytes }) => bytes > 0)
     .sort((a, b) => b.bytes - a.bytes)
     .slice(0, MOST_GONE)
-    .map(({ path, bytes, from, by }) => [bytes, `/${path}`, labelOf(from), labelOf(by)]);
-  return { title: "Replaced or deleted", head: ["Size", "Path", "Was of", "By"], rows };
+    .map(({ path, bytes, from, by }) => [bytes, `/${path}`, nameOf(from), nameOf(by)]);
+  return { title: "Replaced or deleted", head: ["Size", "Path", "Of", "By"], rows };
 }
 
 const FINDINGS: Readonly<Record<keyof ImageReport["findings"], string>> = {
@@ -171,7 +174,7 @@ function findingSection({ findings }: ImageReport): Section {
 }
 
 function whatOf({ change, from, aspects }: Difference): string {
-  if (change === "renamed") return `was ${from}`;
-  if (change !== "changed") return change;
-  return aspects.map(({ what, name, a, b }) => `${name ?? what}${what === "content" ? "" : ` ${a} → ${b}`}`).join(", ");
+  const what = aspects.map(aspectText).join(", ");
+  if (change === "renamed") return `was ${from}${what === "" ? "" : `; ${what}`}`;
+  return change === "changed" ? what : change;
 }

@@ -39,6 +39,24 @@ function sized(node: Inode, name: string, path: string, walk: Walk): Sized {
   return { name, bytes: isFirst ? allocatedBytes(node) : 0, group: walk.groupOf(toText(path as ByteString), node) };
 }
 
+/** Folders in the group of most that is in them, whoever has made the folder itself; with what each group takes below it. */
+export function byLargest(folder: Sized): { readonly node: Sized; readonly bytes: ReadonlyMap<number, number> } {
+  const bytes = new Map<number, number>();
+  const add = (group: number, more: number): void => void bytes.set(group, (bytes.get(group) ?? 0) + more);
+  const children = folder.children?.map((child) => {
+    if (child.children === undefined) {
+      add(child.group, child.bytes);
+      return child;
+    }
+    const below = byLargest(child);
+    for (const [group, more] of below.bytes) add(group, more);
+    return below.node;
+  });
+  let { group } = folder;
+  for (const [other, most] of bytes) if (most > (bytes.get(group) ?? 0)) group = other;
+  return { node: { ...folder, group, ...(children && { children }) }, bytes };
+}
+
 /** Two images as one tree: what is gone takes what it took, all else what it takes in the second. */
 export function mergedTree(
   a: DirInode,
@@ -69,4 +87,15 @@ function merged(a: DirInode, b: Sized, path: string, merge: Merge): Sized {
   }
   const children = [...known.values()];
   return { ...b, children, bytes: children.reduce((sum, child) => sum + child.bytes, 0) };
+}
+
+/** What the files of each group take. */
+export function bytesByGroup(root: Sized): Map<number, number> {
+  const bytes = new Map<number, number>();
+  const stack = [root];
+  for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
+    if (node.children === undefined) bytes.set(node.group, (bytes.get(node.group) ?? 0) + node.bytes);
+    for (const child of node.children ?? []) stack.push(child);
+  }
+  return bytes;
 }

@@ -2,6 +2,7 @@ import { toText } from "../../lib/bytes.ts";
 import type { RunContext } from "../../lib/context.ts";
 import { Pause } from "../../lib/pause.ts";
 import { digestContent } from "../../rootfs/content.ts";
+import { inodeFacts } from "../../rootfs/inode-facts.ts";
 import type { Origin } from "../../rootfs/origin.ts";
 import type { SealedEntry, SealedInode, SealedTree } from "../../rootfs/seal.ts";
 import { need, type PlannedStage } from "../planned-stage.ts";
@@ -45,14 +46,12 @@ async function listingOf(
 }
 
 async function described(path: string, { inode: { node, mtime } }: SealedEntry, table: readonly Origin[]) {
-  const { type, mode, uid, gid, xattrs } = node;
   const origin = node.origin === undefined ? undefined : table[node.origin];
   return {
-    ...{ path, type, mode: mode.toString(8).padStart(4, "0"), uid, gid, mtimeSec: mtime.sec },
-    ...(node.type === "file" && { size: node.size, digest: await digestContent(node) }),
-    ...(node.type === "symlink" && { target: toText(node.target) }),
-    ...("major" in node && { device: `${node.major}:${node.minor}` }),
-    ...(xattrs.size > 0 && { xattrs: [...xattrs.keys()].map(toText).sort() }),
+    path,
+    ...inodeFacts(node, mtime),
+    mode: node.mode.toString(8).padStart(4, "0"),
+    ...(node.type === "file" && { digest: await digestContent(node) }),
     ...(origin !== undefined && { origin: { kind: origin.kind, label: origin.label } }),
   };
 }

@@ -42,7 +42,7 @@ export function stripDocs(rootfs: RootfsTree, options: StripOptions = {}): numbe
     if (options[kind as keyof StripOptions] === false) continue;
     for (const folder of folders) {
       const dir = folderAt(rootfs.root, folder);
-      if (dir !== undefined) empty(dir);
+      if (dir !== undefined) empty(rootfs, { dir, name: folder });
     }
   }
   return before - contentBytes(rootfs.root);
@@ -59,19 +59,37 @@ function folderAt(root: DirInode, path: string): DirInode | undefined {
   return dir;
 }
 
+type Folder = { readonly dir: DirInode; readonly name: string; readonly parent?: Folder };
+
 /** Without recursion: an image may nest its folders as deep as it likes. */
-function empty(top: DirInode): void {
-  const folders: { readonly dir: DirInode; readonly parent?: DirInode; readonly name?: ByteString }[] = [{ dir: top }];
-  for (const { dir } of folders) {
-    for (const [name, child] of dir.children) {
-      if (child.type === "dir") folders.push({ dir: child, parent: dir, name });
-      else if (!KEPT.test(name)) dir.children.delete(name);
+function empty(rootfs: RootfsTree, top: Folder): void {
+  const folders: Folder[] = [top];
+  const kept = new Set<Folder | undefined>([top]);
+  for (const folder of folders) {
+    for (const [name, child] of folder.dir.children) {
+      if (child.type === "dir") folders.push({ dir: child, name, parent: folder });
     }
   }
   // What a folder holds comes behind it.
-  for (const { dir, parent, name } of folders.reverse()) {
-    if (name !== undefined && dir.children.size === 0) parent?.children.delete(name);
+  for (const folder of folders.toReversed()) {
+    const holdsKept = [...folder.dir.children].some(([name, child]) => child.type !== "dir" && KEPT.test(name));
+    if (holdsKept || kept.has(folder)) kept.add(folder).add(folder.parent);
   }
+  // By way of the tree, which remembers what it has lost.
+  for (const folder of folders) {
+    if (!kept.has(folder) && kept.has(folder.parent)) rootfs.rm(pathOf(folder));
+    if (!kept.has(folder)) continue;
+    for (const [name, child] of folder.dir.children) {
+      if (child.type !== "dir" && !KEPT.test(name)) rootfs.rm(pathOf({ dir: folder.dir, name, parent: folder }));
+    }
+  }
+}
+
+/** Names are bytes. */
+function pathOf(folder: Folder): Buffer {
+  const names: string[] = [];
+  for (let at: Folder | undefined = folder; at !== undefined; at = at.parent) names.unshift(at.name);
+  return Buffer.from(`/${names.join("/")}`, "latin1");
 }
 
 /** The sizes of all regular files, each inode once. */

@@ -2,6 +2,7 @@ import { expect, it } from "vitest";
 import type { ByteString } from "../../../../src/lib/bytes.ts";
 import { stripDocs } from "../../../../src/rootfs/edit/strip-docs.ts";
 import type { DirInode } from "../../../../src/rootfs/node.ts";
+import { Origins } from "../../../../src/rootfs/origin.ts";
 import { RootfsTree } from "../../../../src/rootfs/tree.ts";
 import { dir, file } from "../../../helpers/inodes.ts";
 
@@ -42,6 +43,22 @@ it("takes out what no program needs, and says how many bytes that was", () => {
   expect(rootfs.readdir("/usr/share/man")).toEqual([]);
   expect(rootfs.readdir("/var/cache/apt")).toEqual([]);
   expect(stripDocs(rootfs)).toBe(0);
+});
+
+it("is remembered as what was taken away, folders as one", () => {
+  const origins = new Origins();
+  const rootfs = new RootfsTree(undefined, undefined, origins);
+  origins.begin({ kind: "source", label: "base" });
+  rootfs.writeFile("/usr/share/doc/curl/README", "12345");
+  rootfs.writeFile("/usr/share/doc/curl/copyright", "1");
+  rootfs.writeFile("/usr/share/man/de/man1/curl.1", "12");
+  rootfs.writeFile("/usr/share/man/de/man8/curl.8", "123");
+  origins.begin({ kind: "hook", label: "strips" });
+  expect(stripDocs(rootfs)).toBe(10);
+  expect(origins.gone).toEqual([
+    { path: "usr/share/doc/curl/README", bytes: 5, from: 0, by: 1 },
+    { path: "usr/share/man/de", bytes: 5, from: 0, by: 1 },
+  ]);
 });
 
 it("leaves what is wanted, and what it is told to", () => {
