@@ -70,7 +70,9 @@ const OWNERS: Readonly<Record<string, RegExp>> = {
   citty: /^cli\//,
   consola: /^cli\//,
   bullmq: /^farm\/queue\//,
-  zod: /^(boot|budget|config|volant|guest|publish|registry|sources|imagers|presets|serve)\//,
+  ioredis: /^farm\/queue\/connect\.ts$/,
+  pg: /^farm\/queue\/connect\.ts$/,
+  zod: /^(boot|budget|config|volant|guest|publish|registry|sources|imagers|presets|serve|farm)\//,
 };
 
 test("the source was found, and its imports too", () => {

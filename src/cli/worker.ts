@@ -93,7 +93,8 @@ function sayReady(
   { json, quiet }: WorkerArgs,
 ): void {
   if (json) printJson({ type: "worker:ready", store, labels, jobs });
-  else if (!quiet) say([line`${green`✔`} waiting for work ${gray`${jobs} builds at once; ${labels.join(", ")}; ${store}`}`]);
+  else if (!quiet)
+    say([line`${green`✔`} waiting for work ${gray`${jobs} builds at once; ${labels.join(", ")}; ${store}`}`]);
 }
 
 /** A server that is away says so for each command that waits for it. */

@@ -114,7 +114,8 @@ describeWith("the page in a browser", [requireTools("chromium")], () => {
       "same: same",
     ]);
     expect(await page.evaluate("document.documentElement.scrollWidth <= 400")).toBe(true);
-    const isWhole = "[...document.querySelectorAll('#legend b')].map((one) => one.getBoundingClientRect().right <= 390)";
+    const isWhole =
+      "[...document.querySelectorAll('#legend b')].map((one) => one.getBoundingClientRect().right <= 390)";
     expect(await page.evaluate(isWhole), "each size of the legend").toEqual([true, true, true, true, true]);
     expect(await page.evaluate("getComputedStyle(document.body).backgroundColor")).toBe("rgb(20, 22, 26)");
     expect(page.complaints).toEqual([]);

@@ -1,2 +1,2 @@
-export { openQueue, type QueueOptions } from "./bullmq.ts";
+export { openQueue } from "./bullmq.ts";
 export type { FarmQueue, JobState, TakenJob } from "./contract.ts";

@@ -6,7 +6,7 @@ import { BucketStore } from "./bucket.ts";
 import type { FarmStore } from "./contract.ts";
 import { RegistryStore } from "./registry.ts";
 
-export type { FarmStore, LocalFile, StoredFile } from "./contract.ts";
+export type { FarmStore } from "./contract.ts";
 
 /** `REGISTRY/REPOSITORY`, or `s3://BUCKET[/PREFIX]`. Throws a `usage` error for anything else. */
 export async function openStore(place: string, ctx: RunContext): Promise<FarmStore> {
