@@ -5,6 +5,7 @@ import { buildOf, type Ctx, type Service } from "./context.ts";
 
 /** Proxies close what is silent for a minute. */
 const HEARTBEAT_MS = 15_000;
+const PIECE_LENGTH = 32_768;
 /** How often one that waits is told its place. */
 const POSITION_MS = 1_000;
 
@@ -54,8 +55,7 @@ async function* messagesOf(
   { service: { queue }, after, signal }: Reading,
 ): AsyncGenerator<string, void, undefined> {
   const events = queue.events(id, after, signal)[Symbol.asyncIterator]();
-  let next = events.next();
-  next.catch(() => {}); // thrown when it is asked for
+  let next = ahead(events);
   let position: number | undefined;
   yield "retry: 1000\n\n";
   for (;;) {
@@ -70,12 +70,30 @@ async function* messagesOf(
       continue;
     }
     if (got.done === true) break;
-    yield logged(got.value);
-    next = events.next();
-    next.catch(() => {});
+    let text = logged(got.value);
+    next = ahead(events);
+    // What is there already goes out in one piece.
+    while (text.length < PIECE_LENGTH) {
+      const more = await Promise.race([next, soon()]);
+      if (more === undefined || more.done === true) break;
+      text += logged(more.value);
+      next = ahead(events);
+    }
+    yield text;
   }
   const view = await queue.get(id);
   if (!signal.aborted && view !== undefined) yield message("end", view satisfies BuildView);
+}
+
+/** The next event; if there is none for an error, that is thrown when it is asked for. */
+function ahead(events: AsyncIterator<LoggedEvent>): Promise<IteratorResult<LoggedEvent>> {
+  const next = events.next();
+  next.catch(() => {});
+  return next;
+}
+
+async function soon(): Promise<undefined> {
+  return await new Promise((resolve) => setImmediate(resolve, undefined));
 }
 
 /** Undefined when it takes longer. */
