@@ -54,14 +54,16 @@ export function queueName(labels: readonly string[]): string {
   return ["fledge", fledgeVersion(), ...labels].join(" ").replace(/[^\w. -]/g, "-");
 }
 
-/** More labels than these has no plugin. */
-const MOST_TOGETHER = 3;
-
-/** The queues that a worker with these labels can take from, those that ask for most first. */
+/**
+ * The queues that a worker with these labels can take from, those that ask for most first: with and without root, with and
+ * without one of the builders (and the platform then, as `labelsFor` has it), and each set of its other labels.
+ */
 export function queuesFor(labels: readonly string[]): string[] {
-  const sets: string[][] = [[]];
-  for (const label of [...labels].sort()) {
-    for (const set of [...sets]) if (set.length < MOST_TOGETHER) sets.push([...set, label]);
-  }
-  return sets.sort((a, b) => b.length - a.length).map(queueName);
+  const platforms = labels.filter((label) => label.includes("/"));
+  const builders = labels.filter((label) => /^builder(:|$)/.test(label));
+  const dockerfiles = builders.flatMap((builder) => platforms.map((platform) => [builder, platform]));
+  let sets: string[][] = [[], ...dockerfiles];
+  const others = labels.filter((label) => !platforms.includes(label) && !builders.includes(label));
+  for (const label of others) sets = sets.flatMap((set) => [set, [...set, label]]);
+  return sets.sort((a, b) => b.length - a.length).map((set) => queueName([...set].sort()));
 }

@@ -26,7 +26,13 @@ const ASK_MS = { first: 200, most: 2_000 };
 /** As often is a build begun anew that another submitter has cancelled, or whose result is gone. */
 const TRIES = 5;
 
-type Parts = { readonly queue: FarmQueue; readonly store: FarmStore; readonly labels: readonly string[] };
+type Parts = {
+  readonly queue: FarmQueue;
+  readonly store: FarmStore;
+  readonly labels: readonly string[];
+  /** Jobs that are there because this process has submitted them: only those are its to cancel. */
+  readonly own: Set<string>;
+};
 
 /** Has the workers of a farm build one plugin. */
 export class FarmSubmitter implements Elsewhere {
@@ -34,7 +40,6 @@ export class FarmSubmitter implements Elsewhere {
   readonly #ctx: RunContext;
   readonly #queueName: string;
   #job: FarmJob | undefined;
-  #isOwn = false;
   #isCancelled = false;
 
   constructor(plugin: ResolvedPlugin, parts: Parts, ctx: RunContext) {
@@ -52,7 +57,7 @@ export class FarmSubmitter implements Elsewhere {
     this.#job = { bundle, request };
     const id = jobId(this.#job);
     await this.#forgetOld(id, request);
-    this.#isOwn = await this.#parts.queue.add(this.#queueName, id, this.#job);
+    await this.#add(id, this.#job);
     return { id };
   }
 
@@ -102,7 +107,11 @@ export class FarmSubmitter implements Elsewhere {
   /** What others have submitted too, or before, goes on for them. */
   async cancel(id: string): Promise<void> {
     this.#isCancelled = true;
-    if (this.#isOwn) await this.#parts.queue.cancel(this.#queueName, id);
+    if (this.#parts.own.has(id)) await this.#parts.queue.cancel(this.#queueName, id);
+  }
+
+  async #add(id: string, job: FarmJob): Promise<void> {
+    if (await this.#parts.queue.add(this.#queueName, id, job)) this.#parts.own.add(id);
   }
 
   async #putBundle(body: () => AsyncIterable<Uint8Array>): Promise<Digest> {
@@ -140,7 +149,7 @@ export class FarmSubmitter implements Elsewhere {
   async #beginsAnew(id: string, view: BuildView, tries: number): Promise<boolean> {
     if (view.state !== "cancelled" || this.#isCancelled || this.#job === undefined || tries >= TRIES) return false;
     await this.#parts.queue.remove(this.#queueName, id);
-    this.#isOwn = await this.#parts.queue.add(this.#queueName, id, this.#job);
+    await this.#add(id, this.#job);
     return true;
   }
 

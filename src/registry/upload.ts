@@ -24,6 +24,9 @@ const PIECE_BYTES = 8 * 2 ** 20;
 const MAX_FRUITLESS = 5;
 const FIRST_PAUSE_MS = 200;
 
+/** Times that a manifest is put whose blobs were uploaded and are not seen. */
+const MAX_UNSEEN = 6;
+
 /** Writes to one repository at its registry; mirrors are for reading. Each call throws a `download` error when it fails. */
 export class Uploads {
   readonly #endpoint: Endpoint;
@@ -104,8 +107,19 @@ export class Uploads {
   /** Puts a manifest or an index under a tag or its digest. */
   async putManifest(name: string, bytes: Uint8Array, mediaType: string): Promise<void> {
     const headers = { "content-type": mediaType };
-    const response = await this.#endpoint.send(`manifests/${name}`, { method: "PUT", headers, body: bytes });
-    await response.discard();
+    for (let tries = 1; ; tries++) {
+      try {
+        const response = await this.#endpoint.send(`manifests/${name}`, { method: "PUT", headers, body: bytes });
+        await response.discard();
+        return;
+      } catch (error) {
+        // While somebody else uploads a blob too, a registry may not see it for a moment.
+        const isUnknown = isFledgeError(error) && error.message.includes("BLOB_UNKNOWN");
+        if (!isUnknown || tries >= MAX_UNSEEN) throw error;
+        this.#ctx.log(`${error.message}; asking again`);
+        await sleep(backoffMs(tries, FIRST_PAUSE_MS), this.#ctx.signal);
+      }
+    }
   }
 
   /** Puts a manifest that names `subject`, and sees to it that it is listed among those that do. */

@@ -18,7 +18,7 @@ function workspace(names: readonly string[], waitMs = 0): string {
     name: "${name}", version: "1.0.0", strategy: "initramfs", busybox: { path: "./busybox" }, init: { path: "./init" },
     mappings: { "./init": "/bin/app" },
     manifest: { workload: { entrypoint: ["/bin/app"], baseUrl: "http://127.0.0.1:80" } },
-    hooks: { "rootfs:done": async ({ rootfs }) => {
+    hooks: { "rootfs:ready": async ({ rootfs }) => {
       await new Promise((resolve) => setTimeout(resolve, ${waitMs}));
       rootfs.writeFile("/etc/name", "${name}");
     } },
@@ -81,7 +81,7 @@ describeWith("a farm", [needsRegistry(), requireTools("redis-server", "busybox")
       const config = readFileSync(join(cwd, "fledge.config.mjs"), "utf8");
       writeFileSync(
         join(cwd, "fledge.config.mjs"),
-        config.replace('"/etc/name", "bad"', '"/nowhere/x/../../..", "bad"'),
+        config.replace('"/etc/name", "bad"', '"relative", "bad"'),
       );
       const { code, stderr } = await buildOn(farm, cwd);
       expect(code, stderr).toBe(1);

@@ -16,6 +16,12 @@ export type Engine = {
 
 const CONNECT_MS = 10_000;
 
+/** Each queue has one that it listens at. */
+const MAX_CONNECTIONS = 60;
+
+/** BullMQ sets it for pools of its own only. */
+const SCHEMA = "-c search_path=bullmq";
+
 /**
  * Connects to `redis://`, `rediss://` or `postgres://`. Throws a `usage` error for other URLs and where the packages are
  * missing, a `download` error when nobody answers.
@@ -70,12 +76,23 @@ async function redis(bull: BullMq, url: string, onError: (error: Error) => void)
 
 async function postgres(bull: BullMq, url: string, onError: (error: Error) => void): Promise<Engine> {
   const { default: pg } = await import("pg");
-  const pool = new pg.Pool({ connectionString: url, connectionTimeoutMillis: CONNECT_MS });
+  const pool = new pg.Pool({
+    connectionString: url,
+    connectionTimeoutMillis: CONNECT_MS,
+    options: SCHEMA,
+    max: MAX_CONNECTIONS,
+  });
   pool.on("error", onError);
-  await pool.query("SELECT 1").catch(async (error: unknown) => {
+  // Each queue listens to it.
+  pool.setMaxListeners(0);
+  try {
+    const client = await pool.connect();
+    // Makes the tables where there are none; whoever comes at the same time waits.
+    await bull.runMigrations(client).finally(() => client.release());
+  } catch (error) {
     await pool.end();
     throw unreachable(url, error);
-  });
+  }
   const open: { close(): Promise<void> }[] = [];
   // One pool for all: its type is none that BullMQ knows by its name.
   const connection = pool as unknown as bullmq.PostgresPoolConfig;
