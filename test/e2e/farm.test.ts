@@ -79,10 +79,7 @@ describeWith("a farm", [needsRegistry(), requireTools("redis-server", "busybox")
       const worker = workerOf(farm);
       const cwd = workspace(["good", "bad"]);
       const config = readFileSync(join(cwd, "fledge.config.mjs"), "utf8");
-      writeFileSync(
-        join(cwd, "fledge.config.mjs"),
-        config.replace('"/etc/name", "bad"', '"relative", "bad"'),
-      );
+      writeFileSync(join(cwd, "fledge.config.mjs"), config.replace('"/etc/name", "bad"', '"relative", "bad"'));
       const { code, stderr } = await buildOn(farm, cwd);
       expect(code, stderr).toBe(1);
       expect(stderr).toMatch(/error .*bad/);
