@@ -43,6 +43,8 @@ const GROUPS = [
   { name: "start", test: /src\/cli\/(run|commands\/[^/]+)\.ts$/ },
   { name: "sdk", test: /src\/(build|config\/[^/]+|config\/(modules|resolve)\/.*|pipeline\/.*)\.ts$/ },
   { name: "inspect", test: /src\/inspect\/[^/]+\.ts$/ },
+  { name: "boot", test: /src\/boot\/(?!options)/ },
+  { name: "publish", test: /src\/(publish|registry\/(upload|referrers|blob-places)|store\/notes)/ },
   { name: "page", test: /src\/inspect\/page\// },
 ];
 

@@ -33,7 +33,7 @@ async function modulesOf(args: readonly string[], files: Record<string, string> 
 // loads a module of one line for each command.
 test.each<[string, number, string[], Record<string, string>?]>([
   ["the version", 6, ["version"]],
-  ["the help", 30, ["--help"]],
+  ["the help", 33, ["--help"]],
   ["the help of a command", 6, ["build", "--help"]],
   ["the plan of a TOML recipe", 30, ["plan"], TOML],
   ["the plan of a TypeScript recipe", 60, ["plan"], TYPESCRIPT],

@@ -34,9 +34,10 @@ export class BucketStore implements FarmStore {
 
   async list(set: string): Promise<readonly StoredFile[] | undefined> {
     const key = this.#key(`sets/${set}.json`);
-    const head = await this.#bucket.send(key, { method: "HEAD", allowStatus: [404] });
+    const head = await this.#bucket.send(key, { method: "HEAD", allowStatus: [403, 404] });
     await head.discard();
-    if (head.status === 404) return undefined;
+    // S3 says 403 of what is not there to those who may not list.
+    if (head.status !== 200) return undefined;
     const { success, data } = setSchema.safeParse(JSON.parse(await this.#bucket.text(key, { method: "GET" })));
     if (success) return data;
     throw new FledgeError("source", `${key} of ${this.name} is nothing that a farm has put there`, {

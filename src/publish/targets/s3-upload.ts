@@ -50,7 +50,8 @@ export async function uploadArtifact(
 }
 
 async function isThere(bucket: Bucket, key: string, { digest, sizeBytes }: Artifact): Promise<boolean> {
-  const response = await bucket.send(key, { method: "HEAD", allowStatus: [404] });
+  // Of what is not there S3 says 403 to those who may not list; who may not write hears so in words when they do.
+  const response = await bucket.send(key, { method: "HEAD", allowStatus: [403, 404] });
   await response.discard();
   const { headers, status } = response;
   return status === 200 && headers[DIGEST] === hexOf(digest) && Number(headers["content-length"]) === sizeBytes;
