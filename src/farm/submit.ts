@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { rm } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { ResolvedPlugin } from "../contract/plugin.ts";
 import { nowMs } from "../lib/clock.ts";
@@ -97,11 +97,14 @@ export class FarmSubmitter implements Elsewhere {
     return await hashFile(to, this.#ctx.signal);
   }
 
+  /** Out of the store, to the byte: what a queue keeps of it is the same document, but PostgreSQL sorts its keys. */
   async manifest(id: string): Promise<string> {
-    const state = await this.#parts.queue.state(this.#queueName, id);
-    const document = state.kind === "done" ? state.result.result.manifest?.document : undefined;
-    if (document === undefined) throw gone(this.#parts.store.name);
-    return `${JSON.stringify(document, undefined, 2)}\n`;
+    const file = (await this.#parts.store.list(SETS.result(id)))?.[1];
+    if (file === undefined) throw gone(this.#parts.store.name);
+    return await this.#withTemporary(async (path) => {
+      await this.#parts.store.get(SETS.result(id), file.name, path);
+      return await readFile(path, "utf8");
+    });
   }
 
   /** What others have submitted too, or before, goes on for them. */
@@ -115,15 +118,22 @@ export class FarmSubmitter implements Elsewhere {
   }
 
   async #putBundle(body: () => AsyncIterable<Uint8Array>): Promise<Digest> {
-    const { cacheDir, env, signal, disposer } = this.#ctx;
-    const path = join(await ensureCacheFolder(cacheDir, "ingest"), `${randomUUID()}.bundle`);
-    const withdraw = disposer.defer(() => rm(path, { force: true }));
-    try {
+    const { env, signal } = this.#ctx;
+    return await this.#withTemporary(async (path) => {
       const { digest, sizeBytes } = await receiveBundle(body(), path, { env, signal });
       const set = SETS.bundle(digest);
       const isThere = (await this.#parts.store.list(set)) !== undefined;
       if (!isThere) await this.#parts.store.put(set, [{ name: BUNDLE_FILE, path, digest, sizeBytes }]);
       return digest;
+    });
+  }
+
+  async #withTemporary<T>(use: (path: string) => Promise<T>): Promise<T> {
+    const { cacheDir, disposer } = this.#ctx;
+    const path = join(await ensureCacheFolder(cacheDir, "ingest"), `${randomUUID()}.farm`);
+    const withdraw = disposer.defer(() => rm(path, { force: true }));
+    try {
+      return await use(path);
     } finally {
       await rm(path, { force: true });
       withdraw();
