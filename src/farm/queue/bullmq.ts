@@ -2,6 +2,7 @@ import type { Job, Queue, Worker } from "bullmq";
 import type { FarmJob, FarmResult } from "../jobs.ts";
 import { connect, type Engine } from "./connect.ts";
 import type { FarmQueue, JobState, TakenJob } from "./contract.ts";
+import { steadily } from "./steady.ts";
 
 type FarmQueueJob = Job<FarmJob, FarmResult>;
 
@@ -36,8 +37,9 @@ class BullQueue implements FarmQueue {
 
   async add(queue: string, id: string, job: FarmJob): Promise<boolean> {
     const isKnown = (await this.#job(queue, id)) !== undefined;
-    // Whoever adds at the same time adds the same.
-    await this.#queue(queue).add("build", job, { jobId: id, removeOnComplete: KEEP, removeOnFail: KEEP });
+    // Whoever adds at the same time, or again, adds the same.
+    const options = { jobId: id, removeOnComplete: KEEP, removeOnFail: KEEP };
+    await steadily(() => this.#queue(queue).add("build", job, options));
     return !isKnown;
   }
 
@@ -45,7 +47,7 @@ class BullQueue implements FarmQueue {
     const job = await this.#job(queue, id);
     if (job === undefined) return { kind: "lost" };
     const endedMs = job.finishedOn ?? 0;
-    switch (await job.getState()) {
+    switch (await steadily(() => job.getState())) {
       case "completed":
         return { kind: "done", result: job.returnvalue, endedMs };
       case "failed":
@@ -55,12 +57,12 @@ class BullQueue implements FarmQueue {
       case "unknown":
         return { kind: "lost" };
       default:
-        return { kind: "waiting", position: await this.#queue(queue).getWaitingCount() };
+        return { kind: "waiting", position: await steadily(() => this.#queue(queue).getWaitingCount()) };
     }
   }
 
   async log(queue: string, id: string, from: number): Promise<readonly string[]> {
-    return (await this.#queue(queue).getJobLogs(id, from, from + 999)).logs;
+    return (await steadily(() => this.#queue(queue).getJobLogs(id, from, from + 999))).logs;
   }
 
   async remove(queue: string, id: string): Promise<void> {
@@ -102,21 +104,22 @@ class BullQueue implements FarmQueue {
       job: job.data,
       isCancelled: async () => (await this.#job(queue, id))?.data.isCancelled === true,
       keep: async () =>
-        await job.extendLock(token, this.#lockMs).then(
+        await steadily(() => job.extendLock(token, this.#lockMs)).then(
           (count) => count > 0,
           () => false,
         ),
       log: async (lines) => {
-        for (const line of lines) await job.log(line);
+        for (const line of lines) await steadily(() => job.log(line));
       },
-      complete: async (result) => void (await job.moveToCompleted(result, token, false)),
-      fail: async (reason) => void (await job.moveToFailed(new UnrecoverableError(reason), token, false)),
-      giveBack: async () => void (await job.moveToWait(token)),
+      complete: async (result) => void (await steadily(() => job.moveToCompleted(result, token, false))),
+      fail: async (reason) =>
+        void (await steadily(() => job.moveToFailed(new UnrecoverableError(reason), token, false))),
+      giveBack: async () => void (await steadily(() => job.moveToWait(token))),
     };
   }
 
   async #job(queue: string, id: string): Promise<FarmQueueJob | undefined> {
-    return (await this.#queue(queue).getJob(id)) as FarmQueueJob | undefined;
+    return (await steadily(() => this.#queue(queue).getJob(id))) as FarmQueueJob | undefined;
   }
 
   #queue(name: string): Queue {
