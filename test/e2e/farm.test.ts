@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { BUCKET_KEYS, startBuckets } from "../helpers/bucket.ts";
 import { fledge, startFledge } from "../helpers/cli.ts";
 import { postgresFolder, startPostgres } from "../helpers/postgres.ts";
 import { project } from "../helpers/project.ts";
@@ -31,14 +32,14 @@ function workspace(names: readonly string[], waitMs = 0): string {
   return cwd;
 }
 
-type Farm = { readonly url: string; readonly store: string };
+type Farm = { readonly url: string; readonly store: string; readonly env?: Record<string, string> };
 
-function workerOf({ url, store }: Farm, ...more: readonly string[]) {
-  return startFledge(["worker", "--queue", url, "--store", store, "--lost-after", "5s", ...more]);
+function workerOf({ url, store, env = {} }: Farm, ...more: readonly string[]) {
+  return startFledge(["worker", "--queue", url, "--store", store, "--lost-after", "5s", ...more], { env });
 }
 
-function buildOn({ url, store }: Farm, cwd: string, ...more: readonly string[]) {
-  return fledge(["build", "--queue", url, "--store", store, ...more], { cwd });
+function buildOn({ url, store, env = {} }: Farm, cwd: string, ...more: readonly string[]) {
+  return fledge(["build", "--queue", url, "--store", store, ...more], { cwd, env });
 }
 
 describeWith("a farm", [needsRegistry(), requireTools("redis-server", "busybox"), needsPostgres], () => {
@@ -134,10 +135,11 @@ describeWith("a farm", [needsRegistry(), requireTools("redis-server", "busybox")
     });
   });
 
-  test("gives a build to whom it may, by labels", async () => {
-    const server = await startRedis();
+  test("gives a build to whom it may, by labels, by way of a bucket", async () => {
+    const [server, buckets] = [await startRedis(), await startBuckets()];
     try {
-      const farm = { url: server.url, store: `${registry.host}/farm/labels` };
+      const env = { ...BUCKET_KEYS, AWS_ENDPOINT_URL_S3: buckets.endpoint };
+      const farm = { url: server.url, store: "s3://plugins/farm", env };
       const plain = workerOf(farm);
       await plain.until(/waiting for work/);
       const cwd = workspace(["labelled"]);
@@ -146,8 +148,9 @@ describeWith("a farm", [needsRegistry(), requireTools("redis-server", "busybox")
       await able.until(/labelled done/);
       expect((await building).code).toBe(0);
       expect(plain.said()).not.toMatch(/labelled/);
+      expect(readdirSync(cwd).filter((name) => /\.(gz|json)$/.test(name)).length).toBe(2);
     } finally {
-      await server.stop();
+      await Promise.all([server.stop(), buckets.stop()]);
     }
   });
 

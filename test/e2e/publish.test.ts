@@ -1,27 +1,14 @@
 import { execFileSync } from "node:child_process";
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import S3rver from "s3rver";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { BUCKET_KEYS, startBuckets } from "../helpers/bucket.ts";
 import { type CliResult, fledge } from "../helpers/cli.ts";
 import { startCuttingProxy } from "../helpers/cutting-proxy.ts";
 import { project } from "../helpers/project.ts";
 import { needsRegistry, type Registry, startRegistry } from "../helpers/registry.ts";
 import { describeWith, requireTools } from "../helpers/requirements.ts";
 import { tempDir } from "../helpers/temp.ts";
-
-// What s3rver knows.
-const KEYS = { AWS_ACCESS_KEY_ID: "S3RVER", AWS_SECRET_ACCESS_KEY: "S3RVER" };
 
 const MANIFEST = { workload: { entrypoint: ["/bin/app"], env: { MODE: "test" }, baseUrl: "http://127.0.0.1:8080" } };
 
@@ -109,31 +96,19 @@ test("publishing says what is missing, and leaves nothing behind", async () => {
 });
 
 describeWith("a bucket", [requireTools("busybox")], () => {
-  let server: S3rver;
+  let server: Awaited<ReturnType<typeof startBuckets>>;
   let endpoint: string;
-  let folder: string;
   beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), "fledge-bucket-"));
-    server = new S3rver({
-      port: 0,
-      address: "127.0.0.1",
-      silent: true,
-      directory: folder,
-      configureBuckets: [{ name: "plugins", configs: [] }],
-    });
-    const { port } = await server.run();
-    endpoint = `http://127.0.0.1:${port}`;
+    server = await startBuckets();
+    ({ endpoint } = server);
   });
-  afterAll(async () => {
-    await server.close();
-    rmSync(folder, { recursive: true, force: true });
-  });
+  afterAll(() => server.stop());
 
   const target = () => ({ bucket: "plugins", endpoint, prefix: "team/{name}", url: "https://cdn.example.org" });
 
   test("gets what a folder gets, once", async () => {
     const cwd = plugin([target()], 80);
-    const first = await fledge(["publish", "--json"], { cwd, env: KEYS });
+    const first = await fledge(["publish", "--json"], { cwd, env: BUCKET_KEYS });
     expect(first.code, first.stderr).toBe(0);
     const [published] = events(first, "publish:done");
     expect(published.locations).toEqual(["https://cdn.example.org/team/web/web-1.2.3.manifest.json"]);
@@ -143,24 +118,27 @@ describeWith("a bucket", [requireTools("busybox")], () => {
     const key = new URL(rootfs.url).pathname;
     const disk = Buffer.from(await (await fetch(`${endpoint}/plugins${key}`)).arrayBuffer());
     expect(disk.equals(readFileSync(join(cwd, "web-rootfs.img")))).toBe(true);
-    const second = await fledge(["publish", "--json"], { cwd, env: KEYS });
+    const second = await fledge(["publish", "--json"], { cwd, env: BUCKET_KEYS });
     expect(events(second, "publish:done")[0].sentBytes).toBe(0);
   });
 
   test("goes on where a connection breaks", async () => {
     const proxy = await startCuttingProxy(new URL(endpoint).host, { after: [20_000_000, 5_000_000], direction: "up" });
     const to = { ...target(), endpoint: `http://${proxy.host}`, prefix: "cut" };
-    const { code, stderr } = await fledge(["publish"], { cwd: plugin([to], 80), env: KEYS });
+    const { code, stderr } = await fledge(["publish"], { cwd: plugin([to], 80), env: BUCKET_KEYS });
     expect(code, stderr).toBe(0);
     expect(proxy.cuts()).toBe(2);
     await proxy.close();
   });
 
   test("refuses in words", async () => {
-    const wrong = await fledge(["publish"], { cwd: plugin([target()]), env: { ...KEYS, AWS_ACCESS_KEY_ID: "nobody" } });
+    const wrong = await fledge(["publish"], {
+      cwd: plugin([target()]),
+      env: { ...BUCKET_KEYS, AWS_ACCESS_KEY_ID: "nobody" },
+    });
     expect(wrong.code).toBe(1);
     expect(wrong.stderr).toMatch(/error the bucket plugins answers 403 .*InvalidAccessKeyId/);
-    const absent = await fledge(["publish"], { cwd: plugin([{ ...target(), bucket: "absent" }]), env: KEYS });
+    const absent = await fledge(["publish"], { cwd: plugin([{ ...target(), bucket: "absent" }]), env: BUCKET_KEYS });
     expect(absent.stderr).toMatch(/hint make the bucket "absent" first/);
     const without = await fledge(["publish"], { cwd: plugin([target()]), env: { HOME: tempDir() } });
     expect(without.code).toBe(2);
