@@ -156,6 +156,24 @@ describeWith("a pushed plugin", [needsRegistry(), requireTools("skopeo", "busybo
     }
   });
 
+  test("goes over TLS, to a server that is trusted", async () => {
+    const safe = await startRegistry({ tls: true });
+    try {
+      const cwd = plugins();
+      const to = `${safe.host}/team/small`;
+      const refused = await fledge(["push", "small", to], { cwd });
+      expect(refused.code).toBe(1);
+      expect(refused.stderr).toMatch(/hint .*NODE_EXTRA_CA_CERTS/);
+      const env = { NODE_EXTRA_CA_CERTS: safe.ca ?? "" };
+      const pushed = await fledge(["push", "small", to], { cwd, env });
+      expect(pushed.code, pushed.stderr).toBe(0);
+      const pulled = await fledge(["pull", to, "-o", tempDir()], { env });
+      expect(pulled.code, pulled.stderr).toBe(0);
+    } finally {
+      await safe.stop();
+    }
+  });
+
   test("goes on where a connection breaks, up and down", async () => {
     const cwd = plugins();
     const after = [50, 200_000, 300_000, 2_000, 100_000];
