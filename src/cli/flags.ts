@@ -136,6 +136,34 @@ export const REMOTE_FLAGS = {
   },
 } as const satisfies ArgsDef;
 
+/** Those of a command that builds for others, until it is ended. */
+export const BUILDER_FLAGS = {
+  declarative: {
+    type: "boolean",
+    description: "Build data only: TOML, and no presets that are code but fledge's own",
+  },
+  "allow-preset": RECIPE_FLAGS["allow-preset"],
+  env: {
+    type: "string",
+    valueHint: "NAME",
+    description: "Another variable that builds may see, a secret for instance; may be given several times",
+  },
+  jobs: {
+    type: "string",
+    alias: "j",
+    valueHint: "N",
+    description: "Builds at once (default: one per core that has 256 MiB)",
+  },
+  timeout: { type: "string", valueHint: "TIME", description: "What a build may take", default: "1h" },
+  "cache-dir": {
+    type: "string",
+    valueHint: "DIR",
+    description: "Where downloads are kept (default: $XDG_CACHE_HOME/fledge)",
+  },
+  quiet: { type: "boolean", alias: "q", description: "Say nothing but warnings and errors" },
+  json: { type: "boolean", description: "Print what becomes of builds as JSON, a line each" },
+} as const satisfies ArgsDef;
+
 /** How a guest is booted. */
 const KERNEL_FLAG = {
   on: {

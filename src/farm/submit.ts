@@ -6,7 +6,6 @@ import { nowMs } from "../lib/clock.ts";
 import { type RunContext, throwIfAborted } from "../lib/context.ts";
 import type { Digest } from "../lib/digest.ts";
 import { type ErrorData, FledgeError } from "../lib/errors.ts";
-import { hashFile } from "../lib/files/hash-file.ts";
 import { sleep } from "../lib/network/retry.ts";
 import { receiveBundle } from "../serve/bundle/index.ts";
 import type { Elsewhere, Followed } from "../serve/client/index.ts";
@@ -15,7 +14,7 @@ import type { BuildRequest } from "../serve/request.ts";
 import { ensureCacheFolder } from "../store/cache-dir.ts";
 import { BUNDLE_FILE, CANCELLED, type FarmJob, jobId, labelsFor, queueName, SETS } from "./jobs.ts";
 import type { FarmQueue, JobState } from "./queue/index.ts";
-import type { FarmStore } from "./store/index.ts";
+import type { FarmStore, StoredSet } from "./store/index.ts";
 
 /** Equal builds meet for so long; then what is not held by a lock may be something else, and it is built again. */
 const REUSE_MS = 10 * 60_000;
@@ -90,19 +89,21 @@ export class FarmSubmitter implements Elsewhere {
   }
 
   async download(id: string, { to, sizeBytes, progress }: Parameters<Elsewhere["download"]>[1]): Promise<Digest> {
-    const file = (await this.#parts.store.list(SETS.result(id)))?.[0];
-    if (file === undefined) throw gone(this.#parts.store.name);
-    await this.#parts.store.get(SETS.result(id), file.name, to);
+    const { files, get } = await this.#result(id);
+    const [artifact] = files;
+    if (artifact === undefined) throw gone(this.#parts.store.name);
+    await get(artifact.name, to);
     progress(sizeBytes);
-    return await hashFile(to, this.#ctx.signal);
+    return artifact.digest;
   }
 
   /** Out of the store, to the byte: what a queue keeps of it is the same document, but PostgreSQL sorts its keys. */
   async manifest(id: string): Promise<string> {
-    const file = (await this.#parts.store.list(SETS.result(id)))?.[1];
-    if (file === undefined) throw gone(this.#parts.store.name);
+    const { files, get } = await this.#result(id);
+    const manifest = files[1];
+    if (manifest === undefined) throw gone(this.#parts.store.name);
     return await this.#withTemporary(async (path) => {
-      await this.#parts.store.get(SETS.result(id), file.name, path);
+      await get(manifest.name, path);
       return await readFile(path, "utf8");
     });
   }
@@ -111,6 +112,11 @@ export class FarmSubmitter implements Elsewhere {
   async cancel(id: string): Promise<void> {
     this.#isCancelled = true;
     if (this.#parts.own.has(id)) await this.#parts.queue.cancel(this.#queueName, id);
+  }
+
+  async #result(id: string): Promise<StoredSet> {
+    if (!(await this.#isStored(id))) throw gone(this.#parts.store.name);
+    return await this.#parts.store.open(SETS.result(id));
   }
 
   async #add(id: string, job: FarmJob): Promise<void> {
@@ -122,8 +128,8 @@ export class FarmSubmitter implements Elsewhere {
     return await this.#withTemporary(async (path) => {
       const { digest, sizeBytes } = await receiveBundle(body(), path, { env, signal });
       const set = SETS.bundle(digest);
-      const isThere = (await this.#parts.store.list(set)) !== undefined;
-      if (!isThere) await this.#parts.store.put(set, [{ name: BUNDLE_FILE, path, digest, sizeBytes }]);
+      if (!(await this.#parts.store.has(set)))
+        await this.#parts.store.put(set, [{ name: BUNDLE_FILE, path, digest, sizeBytes }]);
       return digest;
     });
   }
@@ -152,7 +158,7 @@ export class FarmSubmitter implements Elsewhere {
   }
 
   async #isStored(id: string): Promise<boolean> {
-    return (await this.#parts.store.list(SETS.result(id))) !== undefined;
+    return await this.#parts.store.has(SETS.result(id));
   }
 
   /** Whether an end is none for this submitter: another one has cancelled what both wanted. */

@@ -133,7 +133,8 @@ class WorkerBuild {
     await removeTree(work);
     try {
       await mkdir(places.out, { recursive: true, mode: 0o700 });
-      await store.get(SETS.bundle(job.bundle), BUNDLE_FILE, places.bundle);
+      const bundle = await store.open(SETS.bundle(job.bundle));
+      await bundle.get(BUNDLE_FILE, places.bundle);
       const { outputs, result } = await this.#inChild(places, signal);
       const files = [outputs.artifact, ...(outputs.manifest === undefined ? [] : [outputs.manifest])];
       await store.put(

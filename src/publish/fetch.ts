@@ -8,7 +8,7 @@ import { FledgeError } from "../lib/errors.ts";
 import type { Descriptor } from "../registry/manifest.ts";
 import type { ImageStorage } from "../registry/storage.ts";
 import { ensureBlob } from "../store/blobs.ts";
-import { writeSparse } from "./sparse.ts";
+import { writeSparseFile } from "./sparse.ts";
 
 /** Layers that are fetched ahead of the one that is unpacked. */
 const AHEAD = 4;
@@ -50,26 +50,20 @@ export async function fetchFile(
   { digest, sizeBytes, parts, isPacked }: FileInParts,
   ctx: RunContext,
 ): Promise<void> {
-  const hash = createHash("sha256");
-  const file = await open(to, "wx");
-  try {
+  async function* whole(): AsyncGenerator<Uint8Array, void, undefined> {
     let at = 0;
     for await (const path of inOrder(parts, (part) => fetchBlob(storage, part, ctx))) {
       for await (const bytes of contentOf(path, isPacked, storage.label, ctx)) {
         throwIfAborted(ctx.signal);
-        if (at + bytes.length > sizeBytes) throw wrongArtifact(storage.label);
-        hash.update(bytes);
-        await writeSparse(file, bytes, at);
         at += bytes.length;
+        if (at > sizeBytes) throw wrongArtifact(storage.label);
+        yield bytes;
         ctx.progress(at, sizeBytes);
       }
     }
-    if (at !== sizeBytes || digestOf(hash) !== digest) throw wrongArtifact(storage.label);
-    await file.truncate(at); // it may end in a hole
-    await file.sync();
-  } finally {
-    await file.close();
   }
+  const written = await writeSparseFile(to, whole());
+  if (written.sizeBytes !== sizeBytes || written.digest !== digest) throw wrongArtifact(storage.label);
 }
 
 function contentOf(path: string, isPacked: boolean, label: string, ctx: RunContext): AsyncIterable<Uint8Array> {

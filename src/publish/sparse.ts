@@ -1,10 +1,38 @@
-import type { FileHandle } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { type FileHandle, open } from "node:fs/promises";
+import { type Digest, digestOf } from "../lib/digest.ts";
 
 const BLOCK_BYTES = 4096;
 const ZEROS: Buffer = Buffer.alloc(BLOCK_BYTES);
 
+/**
+ * Writes a stream to a new file, with holes for what is zero, and flushes it; returns what it was. Whatever ends it early
+ * leaves a file that is the caller's to remove.
+ */
+export async function writeSparseFile(
+  to: string,
+  chunks: AsyncIterable<Uint8Array>,
+  mode?: number,
+): Promise<{ readonly digest: Digest; readonly sizeBytes: number }> {
+  const hash = createHash("sha256");
+  const file = await open(to, "wx", mode);
+  try {
+    let at = 0;
+    for await (const chunk of chunks) {
+      hash.update(chunk);
+      await writeSparse(file, chunk, at);
+      at += chunk.length;
+    }
+    await file.truncate(at); // it may end in a hole
+    await file.sync();
+    return { digest: digestOf(hash), sizeBytes: at };
+  } finally {
+    await file.close();
+  }
+}
+
 /** Writes what is not zero, in blocks of the file; the rest becomes a hole. */
-export async function writeSparse(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+async function writeSparse(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
   let from = 0;
   const flush = async (end: number): Promise<void> => {
     for (let done = from; done < end; ) {

@@ -104,14 +104,14 @@ export class Uploads {
     return response.status !== 404;
   }
 
-  /** Puts a manifest or an index under a tag or its digest. */
-  async putManifest(name: string, bytes: Uint8Array, mediaType: string): Promise<void> {
+  /** Puts a manifest or an index under a tag or its digest; returns what the registry says of it. */
+  async putManifest(name: string, bytes: Uint8Array, mediaType: string): Promise<Pick<HttpResponse, "headers">> {
     const headers = { "content-type": mediaType };
     for (let tries = 1; ; tries++) {
       try {
         const response = await this.#endpoint.send(`manifests/${name}`, { method: "PUT", headers, body: bytes });
         await response.discard();
-        return;
+        return response;
       } catch (error) {
         // While somebody else uploads a blob too, a registry may not see it for a moment.
         const isUnknown = isFledgeError(error) && error.message.includes("BLOB_UNKNOWN");
@@ -125,11 +125,9 @@ export class Uploads {
   /** Puts a manifest that names `subject`, and sees to it that it is listed among those that do. */
   async putReferrer(subject: Digest, bytes: Uint8Array, described: Omit<Referrer, "digest" | "size">): Promise<void> {
     const digest = sha256(bytes);
-    const headers = { "content-type": described.mediaType };
-    const response = await this.#endpoint.send(`manifests/${digest}`, { method: "PUT", headers, body: bytes });
-    await response.discard();
+    const { headers } = await this.putManifest(digest, bytes, described.mediaType);
     // A registry that lists referrers says so in its answer (distribution-spec, "Pushing Manifests with Subject").
-    if (response.headers["oci-subject"] === subject) return;
+    if (headers["oci-subject"] === subject) return;
     await tagReferrer(this.#endpoint, subject, { ...described, digest, size: bytes.length });
   }
 

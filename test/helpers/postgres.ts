@@ -2,7 +2,8 @@ import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { chownSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { answers, ended, freePort, type QueueServer } from "./redis.ts";
+import type { QueueServer } from "./redis.ts";
+import { ended, freePort, listens } from "./servers.ts";
 
 /** Where Debian has its programs, the newest version's first. */
 export function postgresFolder(): string | undefined {
@@ -29,7 +30,7 @@ export async function startPostgres(): Promise<QueueServer> {
   const args = ["-D", data, "-p", String(port), "-k", folder, "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"];
   const start = async (): Promise<ChildProcess> => {
     const server = spawn(join(programs, "postgres"), args, who);
-    await answers(port);
+    await listens(port);
     return server;
   };
   let server = await start();

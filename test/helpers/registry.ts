@@ -1,12 +1,12 @@
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { request as requestTls } from "node:https";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Missing, requireTools } from "./requirements.ts";
+import { ended, freePort } from "./servers.ts";
 
 export type Login = { readonly username: string; readonly password: string };
 
@@ -102,15 +102,6 @@ function makeCertificates(folder: string): string {
   return join(folder, "ca.pem");
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return address.port;
-}
-
 async function answers(port: number, tls: boolean): Promise<void> {
   for (let left = 100; left > 0; left--) {
     const ok = await new Promise<boolean>((resolve) => {
@@ -126,12 +117,4 @@ async function answers(port: number, tls: boolean): Promise<void> {
     await delay(100);
   }
   throw new Error("docker-registry does not answer");
-}
-
-function ended(server: ChildProcess): Promise<void> {
-  if (server.exitCode !== null || server.signalCode !== null) return Promise.resolve();
-  return new Promise((resolve) => {
-    server.once("exit", () => resolve());
-    server.kill("SIGKILL");
-  });
 }

@@ -1,4 +1,5 @@
 import type { Command } from "../commands.ts";
+import { BUILDER_FLAGS } from "../flags.ts";
 import type { ServeArgs } from "../serve-options.ts";
 
 export const serve: Command = {
@@ -39,26 +40,6 @@ export const serve: Command = {
       valueHint: "NAME",
       description: "Another name that requests may ask for, as a proxy's; may be given several times",
     },
-    declarative: {
-      type: "boolean",
-      description: "Build data only: TOML, and no presets that are code but fledge's own",
-    },
-    "allow-preset": {
-      type: "string",
-      valueHint: "NAME",
-      description: "With --declarative, a preset that may be code, as `extends` names it; may be given several times",
-    },
-    env: {
-      type: "string",
-      valueHint: "NAME",
-      description: "Another variable that builds may see; may be given several times",
-    },
-    jobs: {
-      type: "string",
-      alias: "j",
-      valueHint: "N",
-      description: "Builds at once (default: one per core that has 256 MiB)",
-    },
     "max-queue": { type: "string", valueHint: "N", description: "Builds that may wait", default: "100" },
     "max-body": {
       type: "string",
@@ -72,16 +53,9 @@ export const serve: Command = {
       description: "Largest project that is taken, unpacked",
       default: "4G",
     },
-    timeout: { type: "string", valueHint: "TIME", description: "What a build may take", default: "1h" },
     keep: { type: "string", valueHint: "N", description: "Builds that have ended and are kept", default: "100" },
     "keep-for": { type: "string", valueHint: "TIME", description: "How long they are kept", default: "7d" },
-    "cache-dir": {
-      type: "string",
-      valueHint: "DIR",
-      description: "Where downloads are kept (default: $XDG_CACHE_HOME/fledge)",
-    },
-    quiet: { type: "boolean", alias: "q", description: "Say nothing but warnings and errors" },
-    json: { type: "boolean", description: "Print what becomes of builds as JSON, a line each" },
+    ...BUILDER_FLAGS,
   },
   examples: [
     ["", "for this user, at a socket that nobody else can open"],

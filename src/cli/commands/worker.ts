@@ -1,4 +1,5 @@
 import type { Command } from "../commands.ts";
+import { BUILDER_FLAGS } from "../flags.ts";
 import type { WorkerArgs } from "../worker.ts";
 
 export const worker: Command = {
@@ -20,45 +21,18 @@ export const worker: Command = {
       description:
         "What builds may ask for beside this machine's platform, root and builders; may be given several times",
     },
-    jobs: {
-      type: "string",
-      alias: "j",
-      valueHint: "N",
-      description: "Builds at once (default: one per core that has 256 MiB)",
-    },
-    timeout: { type: "string", valueHint: "TIME", description: "What a build may take", default: "1h" },
     "lost-after": {
       type: "string",
       valueHint: "TIME",
       description: "How long a worker may be silent before its builds are given to others",
       default: "30s",
     },
-    env: {
-      type: "string",
-      valueHint: "NAME",
-      description: "Another variable that builds may see, a secret for instance; may be given several times",
-    },
-    declarative: {
-      type: "boolean",
-      description: "Build data only: TOML, and no presets that are code but fledge's own",
-    },
-    "allow-preset": {
-      type: "string",
-      valueHint: "NAME",
-      description: "With --declarative, a preset that may be code, as `extends` names it; may be given several times",
-    },
     work: {
       type: "string",
       valueHint: "DIR",
       description: "Where builds are unpacked (default: in the system's folder for such)",
     },
-    "cache-dir": {
-      type: "string",
-      valueHint: "DIR",
-      description: "Where downloads are kept (default: $XDG_CACHE_HOME/fledge)",
-    },
-    quiet: { type: "boolean", alias: "q", description: "Say nothing but warnings and errors" },
-    json: { type: "boolean", description: "Print what becomes of builds as JSON, a line each" },
+    ...BUILDER_FLAGS,
   },
   examples: [
     ["--queue redis://queue:6379 --store registry.example.org/team/farm", "takes what fledge build --queue submits"],

@@ -61,17 +61,12 @@ async function redis(bull: BullMq, url: string, onError: (error: Error) => void)
     connection.disconnect();
     throw unreachable(url, last ?? error);
   }
-  const open: { close(): Promise<void> }[] = [];
-  return {
-    UnrecoverableError: bull.UnrecoverableError,
-    queue: (name) => tracked(new bull.Queue(name, { connection }), open, onError),
-    worker: (name, options) =>
-      tracked(new bull.Worker(name, null, { connection, ...options, autorun: false }), open, onError),
-    close: async () => {
-      await Promise.allSettled(open.map((one) => one.close()));
-      connection.disconnect();
-    },
-  };
+  return engineOf(
+    bull,
+    (name) => new bull.Queue(name, { connection }),
+    (name, options) => new bull.Worker(name, null, { connection, ...options, autorun: false }),
+    { onError, end: async () => connection.disconnect() },
+  );
 }
 
 async function postgres(bull: BullMq, url: string, onError: (error: Error) => void): Promise<Engine> {
@@ -93,35 +88,40 @@ async function postgres(bull: BullMq, url: string, onError: (error: Error) => vo
     await pool.end();
     throw unreachable(url, error);
   }
-  const open: { close(): Promise<void> }[] = [];
   // One pool for all: its type is none that BullMQ knows by its name.
   const connection = pool as unknown as bullmq.PostgresPoolConfig;
   const { Queue, Worker } = bull.withBackend(bull.createPostgresBackend);
-  return {
-    UnrecoverableError: bull.UnrecoverableError,
-    queue: (name) => tracked(new Queue(name, { connection }) as unknown as bullmq.Queue, open, onError),
-    worker: (name, options) =>
-      tracked(
-        new Worker(name, null, { connection, ...options, autorun: false }) as unknown as bullmq.Worker,
-        open,
-        onError,
-      ),
-    close: async () => {
-      await Promise.allSettled(open.map((one) => one.close()));
-      await pool.end();
-    },
-  };
+  return engineOf(
+    bull,
+    (name) => new Queue(name, { connection }) as unknown as bullmq.Queue,
+    (name, options) => new Worker(name, null, { connection, ...options, autorun: false }) as unknown as bullmq.Worker,
+    { onError, end: () => pool.end() },
+  );
 }
 
-/** An error without a handler would end the process. */
-function tracked<T extends bullmq.Queue | bullmq.Worker>(
-  one: T,
-  open: { close(): Promise<void> }[],
-  onError: (error: Error) => void,
-): T {
-  (one as { on(event: "error", handler: (error: Error) => void): unknown }).on("error", onError);
-  open.push(one);
-  return one;
+/** What both databases have in common: each queue and worker has a handler for its errors, and is closed with the engine. */
+function engineOf(
+  { UnrecoverableError }: BullMq,
+  queue: Engine["queue"],
+  worker: Engine["worker"],
+  { onError, end }: { readonly onError: (error: Error) => void; end(): Promise<void> },
+): Engine {
+  const open: { close(): Promise<void> }[] = [];
+  // An error without a handler would end the process.
+  const tracked = <T extends bullmq.Queue | bullmq.Worker>(one: T): T => {
+    (one as { on(event: "error", handler: (error: Error) => void): unknown }).on("error", onError);
+    open.push(one);
+    return one;
+  };
+  return {
+    UnrecoverableError,
+    queue: (name) => tracked(queue(name)),
+    worker: (name, options) => tracked(worker(name, options)),
+    close: async () => {
+      await Promise.allSettled(open.map((one) => one.close()));
+      await end();
+    },
+  };
 }
 
 async function within<T>(work: Promise<T>): Promise<T> {

@@ -1,17 +1,17 @@
-import { createHash } from "node:crypto";
-import { open } from "node:fs/promises";
 import { z } from "zod";
 import type { RunContext } from "../../lib/context.ts";
-import { type Digest, digestFrom, digestOf, hexOf } from "../../lib/digest.ts";
+import { type Digest, hexOf } from "../../lib/digest.ts";
 import { FledgeError, isFledgeError } from "../../lib/errors.ts";
 import { backoffMs, sleep } from "../../lib/network/retry.ts";
-import { type Bucket, Progress, uploadToBucket, writeSparse } from "../../publish/files-in-pieces.ts";
-import type { FarmStore, LocalFile, StoredFile } from "./contract.ts";
+import { Progress } from "../../publish/progress.ts";
+import { writeSparseFile } from "../../publish/sparse.ts";
+import type { Bucket } from "../../publish/targets/s3.ts";
+import { uploadArtifact } from "../../publish/targets/s3-upload.ts";
+import { type FarmStore, type LocalFile, type StoredFile, type StoredSet, storedFile } from "./contract.ts";
 
 // PREFIX/sets/NAME.json lists the files of a set, PREFIX/blobs/HEX are their bytes.
 
-const digest = z.custom<Digest>((value) => typeof value === "string" && digestFrom(value) !== undefined);
-const setSchema = z.array(z.object({ name: z.string(), digest, sizeBytes: z.int().min(0) }));
+const setSchema = z.array(storedFile);
 
 /** Breaks in a row that brought nothing. */
 const TRIES = 5;
@@ -32,17 +32,11 @@ export class BucketStore implements FarmStore {
     return `s3://${this.#bucket.place.bucket}${this.#prefix === "" ? "" : `/${this.#prefix}`}`;
   }
 
-  async list(set: string): Promise<readonly StoredFile[] | undefined> {
-    const key = this.#key(`sets/${set}.json`);
-    const head = await this.#bucket.send(key, { method: "HEAD", allowStatus: [403, 404] });
+  async has(set: string): Promise<boolean> {
+    const head = await this.#bucket.send(this.#key(`sets/${set}.json`), { method: "HEAD", allowStatus: [403, 404] });
     await head.discard();
     // S3 says 403 of what is not there to those who may not list.
-    if (head.status !== 200) return undefined;
-    const { success, data } = setSchema.safeParse(JSON.parse(await this.#bucket.text(key, { method: "GET" })));
-    if (success) return data;
-    throw new FledgeError("source", `${key} of ${this.name} is nothing that a farm has put there`, {
-      hint: "give the farm a bucket or a prefix of its own",
-    });
+    return head.status === 200;
   }
 
   async put(set: string, files: readonly LocalFile[]): Promise<void> {
@@ -50,32 +44,33 @@ export class BucketStore implements FarmStore {
       files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
       this.#ctx,
     );
-    for (const file of files) await uploadToBucket(this.#bucket, this.#blob(file.digest), file, progress);
+    for (const file of files) await uploadArtifact(this.#bucket, this.#blob(file.digest), file, progress);
     const list = files.map(({ name, digest: whole, sizeBytes }) => ({ name, digest: whole, sizeBytes }));
     const body = Buffer.from(JSON.stringify(list));
     const headers = { "content-type": "application/json" };
     await (await this.#bucket.send(this.#key(`sets/${set}.json`), { method: "PUT", headers, body })).discard();
   }
 
-  async get(set: string, name: string, to: string): Promise<void> {
-    const file = (await this.list(set))?.find((one) => one.name === name);
-    if (file === undefined) throw new FledgeError("source", `${this.name} has no ${name} in ${set}`);
-    const hash = createHash("sha256");
-    const handle = await open(to, "wx");
-    try {
-      let at = 0;
-      for await (const chunk of this.#bytes(file)) {
-        hash.update(chunk);
-        await writeSparse(handle, chunk, at);
-        at += chunk.length;
-      }
-      await handle.truncate(at);
-      await handle.sync();
-    } finally {
-      await handle.close();
+  async open(set: string): Promise<StoredSet> {
+    const key = this.#key(`sets/${set}.json`);
+    const { success, data: files } = setSchema.safeParse(JSON.parse(await this.#bucket.text(key, { method: "GET" })));
+    if (!success) {
+      throw new FledgeError("source", `${key} of ${this.name} is nothing that a farm has put there`, {
+        hint: "give the farm a bucket or a prefix of its own",
+      });
     }
-    if (digestOf(hash) === file.digest) return;
-    throw new FledgeError("checksum", `${name} of ${set} in ${this.name} has other bytes than it was put there with`);
+    return {
+      files,
+      get: async (name, to) => {
+        const file = files.find((one) => one.name === name);
+        if (file === undefined) throw new FledgeError("source", `${this.name} has no ${name} in ${set}`);
+        if ((await writeSparseFile(to, this.#bytes(file))).digest === file.digest) return;
+        throw new FledgeError(
+          "checksum",
+          `${name} of ${set} in ${this.name} has other bytes than it was put there with`,
+        );
+      },
+    };
   }
 
   /** Goes on where a connection breaks. */

@@ -1,12 +1,12 @@
 import type { RunContext } from "../../lib/context.ts";
 import { FledgeError } from "../../lib/errors.ts";
-import { bucketAt } from "../../publish/files-in-pieces.ts";
+import { bucketAt } from "../../publish/targets/bucket.ts";
 import { parseReference } from "../../registry/reference.ts";
 import { BucketStore } from "./bucket.ts";
 import type { FarmStore } from "./contract.ts";
 import { RegistryStore } from "./registry.ts";
 
-export type { FarmStore } from "./contract.ts";
+export type { FarmStore, StoredSet } from "./contract.ts";
 
 /** `REGISTRY/REPOSITORY`, or `s3://BUCKET[/PREFIX]`. Throws a `usage` error for anything else. */
 export async function openStore(place: string, ctx: RunContext): Promise<FarmStore> {

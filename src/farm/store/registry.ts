@@ -1,15 +1,16 @@
 import { open } from "node:fs/promises";
 import { z } from "zod";
 import type { RunContext } from "../../lib/context.ts";
-import { type Digest, digestFrom } from "../../lib/digest.ts";
 import { FledgeError } from "../../lib/errors.ts";
 import { ioError } from "../../lib/files/io-error.ts";
-import { fetchFile, type Piece, Progress, pushPieces, putBytes } from "../../publish/files-in-pieces.ts";
+import { fetchFile } from "../../publish/fetch.ts";
+import { type Piece, pushPieces } from "../../publish/pieces.ts";
+import { inMemory, Progress } from "../../publish/progress.ts";
 import type { RegistryReference } from "../../registry/reference.ts";
 import { openRepository } from "../../registry/repository.ts";
-import { readBlob, readManifest } from "../../registry/storage.ts";
+import { type ImageStorage, readBlob, readManifest } from "../../registry/storage.ts";
 import { Uploads } from "../../registry/upload.ts";
-import type { FarmStore, LocalFile, StoredFile } from "./contract.ts";
+import { type FarmStore, type LocalFile, type StoredSet, storedDigest, storedFile } from "./contract.ts";
 
 // A set is a tag of an artifact: its config lists the files and their pieces, its layers are all the pieces, so that the
 // registry's garbage collection keeps them.
@@ -18,19 +19,10 @@ const CONFIG_TYPE = "application/vnd.volant.fledge.files.v1+json";
 const PIECE_TYPE = "application/vnd.volant.fledge.piece.v1+gzip";
 const MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json";
 
-const digest = z.custom<Digest>((value) => typeof value === "string" && digestFrom(value) !== undefined);
-const setSchema = z.object({
-  files: z.array(
-    z.object({
-      name: z.string(),
-      digest,
-      sizeBytes: z.int().min(0),
-      pieces: z.array(z.object({ digest, size: z.int().min(0) })),
-    }),
-  ),
-});
+const piece = z.object({ digest: storedDigest, size: z.int().min(0) });
+const setSchema = z.object({ files: z.array(storedFile.extend({ pieces: z.array(piece) })) });
 
-type StoredSet = z.infer<typeof setSchema>;
+type Listing = z.infer<typeof setSchema>;
 
 /** A repository of an OCI registry as a farm's store. */
 export class RegistryStore implements FarmStore {
@@ -46,8 +38,8 @@ export class RegistryStore implements FarmStore {
     this.#uploads = new Uploads(reference, { registries: {}, patience: {} }, ctx);
   }
 
-  async list(set: string): Promise<readonly StoredFile[] | undefined> {
-    return (await this.#uploads.hasManifest(set)) ? (await this.#read(set)).files : undefined;
+  async has(set: string): Promise<boolean> {
+    return await this.#uploads.hasManifest(set);
   }
 
   async put(set: string, files: readonly LocalFile[]): Promise<void> {
@@ -55,27 +47,35 @@ export class RegistryStore implements FarmStore {
       files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
       this.#ctx,
     );
-    const stored: StoredSet["files"] = [];
+    const stored: Listing["files"] = [];
     for (const file of files) stored.push({ ...file, pieces: [...(await this.#putFile(file, progress))] });
     const own = stored.map(({ name, digest, sizeBytes, pieces }) => ({ name, digest, sizeBytes, pieces }));
-    const config = await putBytes(this.#uploads, progress, Buffer.from(JSON.stringify({ files: own })));
+    const config = inMemory(Buffer.from(JSON.stringify({ files: own })));
+    await progress.put(this.#uploads, config, 0);
     const layers = own.flatMap(({ pieces }) => pieces.map((piece) => ({ mediaType: PIECE_TYPE, ...piece })));
     const manifest = {
       schemaVersion: 2,
       mediaType: MANIFEST_TYPE,
       artifactType: ARTIFACT_TYPE,
-      config: { mediaType: CONFIG_TYPE, ...config },
+      config: { mediaType: CONFIG_TYPE, digest: config.digest, size: config.size },
       layers,
     };
     await this.#uploads.putManifest(set, Buffer.from(JSON.stringify(manifest)), MANIFEST_TYPE);
   }
 
-  async get(set: string, name: string, to: string): Promise<void> {
-    const file = (await this.#read(set)).files.find((one) => one.name === name);
-    if (file === undefined) throw new FledgeError("source", `${set} of ${this.name} has no ${name}`);
-    const { digest: whole, sizeBytes, pieces } = file;
-    const parts = pieces.map((piece) => ({ mediaType: PIECE_TYPE, ...piece, annotations: {} }));
-    await fetchFile(to, this.#storage(), { digest: whole, sizeBytes, parts, isPacked: true }, this.#ctx);
+  async open(set: string): Promise<StoredSet> {
+    const storage = openRepository(this.#reference, { registries: {}, patience: {} }, this.#ctx);
+    const { files } = await this.#read(storage, set);
+    return {
+      files,
+      get: async (name, to) => {
+        const file = files.find((one) => one.name === name);
+        if (file === undefined) throw new FledgeError("source", `${set} of ${this.name} has no ${name}`);
+        const { digest, sizeBytes, pieces } = file;
+        const parts = pieces.map((one) => ({ mediaType: PIECE_TYPE, ...one, annotations: {} }));
+        await fetchFile(to, storage, { digest, sizeBytes, parts, isPacked: true }, this.#ctx);
+      },
+    };
   }
 
   async #putFile({ path, digest: whole, sizeBytes }: LocalFile, progress: Progress): Promise<readonly Piece[]> {
@@ -89,12 +89,7 @@ export class RegistryStore implements FarmStore {
     }
   }
 
-  #storage() {
-    return openRepository(this.#reference, { registries: {}, patience: {} }, this.#ctx);
-  }
-
-  async #read(set: string): Promise<StoredSet> {
-    const storage = this.#storage();
+  async #read(storage: ImageStorage, set: string): Promise<Listing> {
     const { manifest } = await readManifest(storage, set, undefined);
     if (manifest.kind !== "image" || manifest.artifactType !== ARTIFACT_TYPE) throw notOurs(this.name, set);
     const { success, data } = setSchema.safeParse(

@@ -1,16 +1,14 @@
-import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { open, rename, rm, stat } from "node:fs/promises";
+import { rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type RunContext, throwIfAborted } from "../../lib/context.ts";
-import { digestOf } from "../../lib/digest.ts";
 import { FledgeError } from "../../lib/errors.ts";
 import { temporarySibling, writeFileAtomically } from "../../lib/files/atomic.ts";
 import { makeFolders } from "../../lib/files/folders.ts";
 import { hashFile } from "../../lib/files/hash-file.ts";
 import { ioError } from "../../lib/files/io-error.ts";
 import type { Progress } from "../progress.ts";
-import { writeSparse } from "../sparse.ts";
+import { writeSparseFile } from "../sparse.ts";
 import { type PublishedFiles, urlBelow } from "./files.ts";
 
 type FolderTarget = { readonly dir: string; readonly url?: string | undefined };
@@ -67,27 +65,17 @@ async function copySparse(
   progress: Progress,
   signal: AbortSignal,
 ): Promise<void> {
-  const hash = createHash("sha256");
-  const file = await open(to, "wx", 0o644);
-  try {
-    let at = 0;
+  async function* read(): AsyncGenerator<Uint8Array, void, undefined> {
     for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 20 })) {
       throwIfAborted(signal);
-      hash.update(chunk);
-      await writeSparse(file, chunk, at);
-      at += chunk.length;
+      yield chunk;
       progress.add(chunk.length);
     }
-    if (digestOf(hash) !== digest) throw changed(path);
-    await file.truncate(at);
-    await file.sync();
-  } finally {
-    await file.close();
   }
+  if ((await writeSparseFile(to, read(), 0o644)).digest !== digest) throw changed(path);
 }
 
-/** The error for an artifact that is not what its build has made. */
-export function changed(path: string): FledgeError {
+function changed(path: string): FledgeError {
   return new FledgeError("checksum", `${path} is not what was built: it was changed since`, {
     hint: "build it again with --force",
   });
