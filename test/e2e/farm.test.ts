@@ -162,6 +162,11 @@ describeWith("a farm", [needsRegistry(), requireTools("redis-server", "busybox")
     };
     expect(await error("worker")).toMatch(/^2: error fledge worker needs --queue and --store/);
     expect(await error("build", "--queue", "redis://127.0.0.1:1")).toMatch(/^2: error --queue needs --store/);
+    expect(await error("build", "--store", `${registry.host}/a`)).toMatch(
+      /^2: error --store is of a build on other machines, and this would be one here\n {2}hint add --queue/,
+    );
+    expect(await error("build", "--token-file", "token")).toMatch(/hint add --remote/);
+    expect(await error("build", "--include", "file")).toMatch(/hint add --remote or --queue/);
     expect(await error("build", "--queue", "amqp://host", "--store", `${registry.host}/a`)).toMatch(
       /^2: error "amqp:\/\/host\S*" is no queue/,
     );

@@ -1,5 +1,6 @@
 import type { BuildFailure } from "../../build.ts";
 import { abortedError, untilAborted } from "../../lib/context.ts";
+import { FledgeError } from "../../lib/errors.ts";
 import { buildOptionsOf } from "../build-options.ts";
 import type { Command } from "../commands.ts";
 import { DOCKERFILE_FLAGS, JOBS_FLAG, LOCK_FLAGS, RECIPE_FLAGS, REMOTE_FLAGS, RUN_FLAGS } from "../flags.ts";
@@ -84,6 +85,7 @@ async function runBuild(args: Args): Promise<number> {
 async function planOf(args: Args, signal: AbortSignal): Promise<RemotePlan> {
   const isElsewhere = args.remote !== undefined || args.queue !== undefined;
   if (isElsewhere) return await (await import("../remote.ts")).planRemotely(args, signal);
+  refuseRemoteFlags(args);
   const [{ loadTargets }, { wantsBoth }, { buildAll }] = await Promise.all([
     import("../targets.ts"),
     import("../dockerfile.ts"),
@@ -94,6 +96,25 @@ async function planOf(args: Args, signal: AbortSignal): Promise<RemotePlan> {
   // The second of the two finds the image of the Dockerfile in the engine's cache.
   const jobs = wantsBoth(args) ? { jobs: 1 } : {};
   return { plugins, build: (stop, onEvent) => buildAll(plugins, { ...options, ...jobs, signal: stop, onEvent }) };
+}
+
+/** The flags that only a build elsewhere heeds, and what makes it one. */
+const REMOTE_ONLY = {
+  "token-file": "--remote",
+  store: "--queue",
+  label: "--queue",
+  include: "--remote or --queue",
+  "bundle-root": "--remote or --queue",
+} as const;
+
+/** Whoever gives one of them does not mean a build here. */
+function refuseRemoteFlags(args: RemoteArgs): void {
+  for (const [flag, needs] of Object.entries(REMOTE_ONLY)) {
+    if (args[flag as keyof typeof REMOTE_ONLY] === undefined) continue;
+    throw new FledgeError("usage", `--${flag} is of a build on other machines, and this would be one here`, {
+      hint: `add ${needs}, or leave it out`,
+    });
+  }
 }
 
 /** That of the first plugin that failed, in the order of the config; that of the interrupt after one. */
