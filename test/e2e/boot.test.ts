@@ -5,6 +5,7 @@ import { expect, test } from "vitest";
 import { sha256 } from "../../src/lib/digest.ts";
 import { type CliOptions, fledge, startFledge } from "../helpers/cli.ts";
 import { requireBoot } from "../helpers/guest.ts";
+import { commandOf } from "../helpers/processes.ts";
 import { project } from "../helpers/project.ts";
 import { describeWith, requireTools } from "../helpers/requirements.ts";
 
@@ -59,14 +60,6 @@ function leftovers(cwd: string): string[] {
   const pids = readdirSync("/proc").filter((pid) => /^\d+$/.test(pid));
   const running = pids.map(commandOf).filter((text) => text.includes("qemu-system") && text.includes(":mini:eth0"));
   return [...readdirSync(temporaryOf(cwd)).filter((name) => !name.startsWith("tsx-")), ...running];
-}
-
-function commandOf(pid: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8");
-  } catch {
-    return "";
-  }
 }
 
 describeWith("fledge boot", [requireBoot(), requireTools("busybox")], () => {

@@ -1,9 +1,10 @@
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { expect, test } from "vitest";
 import { archived } from "../helpers/archived.ts";
 import { type RunningCli, startFledge } from "../helpers/cli.ts";
 import { requireBoot } from "../helpers/guest.ts";
+import { commandOf } from "../helpers/processes.ts";
 import { project } from "../helpers/project.ts";
 import { describeWith, requireRoot, requireTools } from "../helpers/requirements.ts";
 
@@ -232,11 +233,3 @@ describeWith("fledge dev --boot", [requireBoot(), requireTools("busybox")], () =
     expect(stderr).toContain("--boot boots one plugin, and 2 are meant");
   });
 });
-
-function commandOf(pid: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8");
-  } catch {
-    return "";
-  }
-}

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
 import { fledge } from "../helpers/cli.ts";
+import { isRunning } from "../helpers/processes.ts";
 import { project } from "../helpers/project.ts";
 import {
   codeBundle,
@@ -140,7 +141,7 @@ test("a start after a kill takes up what waited and what ran; one key is one bui
   expect([other.code, other.stderr]).toEqual([2, expect.stringContaining("another service keeps its builds")]);
   await first.stop("SIGKILL");
   const second = await startService({ state, args: ["--jobs", "1"] });
-  expect(existsSync(`/proc/${pid}`)).toBe(false);
+  await expect.poll(() => isRunning(pid)).toBe(false);
   expect(await ended(second, one)).toMatchObject({ state: "done", attempts: 2 });
   expect(await ended(second, two)).toMatchObject({ state: "done", attempts: 1 });
   expect((await submit(second, slow, "", { "idempotency-key": "one" })).json).toMatchObject({ id: one, isNew: false });

@@ -1,7 +1,7 @@
 import type { ByteString } from "../../../lib/bytes.ts";
 import type { Mtime } from "../../../rootfs/node.ts";
 import { BLOCK_BYTES, GOOD_OLD_INODE_BYTES, XATTR_MAGIC } from "../structures/constants.ts";
-import { crc32c } from "../structures/crc32c.ts";
+import { crc32c, crc32cU32 } from "../structures/crc32c.ts";
 import { damaged, type Superblock } from "./superblock.ts";
 
 /** An inode as it is on disk, its i_block still raw. */
@@ -30,10 +30,7 @@ export type DiskEntry = { readonly name: ByteString; readonly inodeNumber: numbe
 
 /** The seed of what belongs to an inode: its number and its generation. */
 export function seedOfInode(seed: number, inodeNumber: number, generation: number): number {
-  const words = Buffer.alloc(8);
-  words.writeUInt32LE(inodeNumber, 0);
-  words.writeUInt32LE(generation, 4);
-  return crc32c(seed, words);
+  return crc32cU32(crc32cU32(seed, inodeNumber), generation);
 }
 
 /** Parses an inode of any size and checks its checksum where it has one. */
@@ -66,13 +63,16 @@ export function parseInode(raw: Buffer, number: number, { seed, hasChecksums }: 
   };
 }
 
+const NO_CHECKSUM = Buffer.alloc(2);
+
 function checkInode(raw: Buffer, number: number, inodeSeed: number): void {
-  const zeroed = Buffer.from(raw);
-  zeroed.writeUInt16LE(0, 124);
   // An unused inode, and one of 128 bytes, has no extra fields, and so no place for the upper half.
   const hasUpper = raw.length > GOOD_OLD_INODE_BYTES && raw.readUInt16LE(128) !== 0;
-  if (hasUpper) zeroed.writeUInt16LE(0, 130);
-  const checksum = crc32c(inodeSeed, zeroed);
+  // The checksum stands in for itself as zeros.
+  const lower = crc32c(crc32c(inodeSeed, raw, 0, 124), NO_CHECKSUM);
+  const checksum = hasUpper
+    ? crc32c(crc32c(crc32c(lower, raw, 126, 130), NO_CHECKSUM), raw, 132)
+    : crc32c(lower, raw, 126);
   const isSame =
     raw.readUInt16LE(124) === (checksum & 0xffff) && (!hasUpper || raw.readUInt16LE(130) === checksum >>> 16);
   if (!isSame) throw damaged(`the checksum of inode ${number} is wrong`);
@@ -202,7 +202,8 @@ function parseXattrs(area: Buffer, first: number): RawXattr[] {
     const to = from + area.readUInt32LE(at + 8);
     if (to > area.length) throw damaged("an extended attribute points past its area");
     const name = area.toString("latin1", at + 16, at + 16 + nameLength) as ByteString;
-    xattrs.push({ index: area.readUInt8(at + 1), name, value: area.subarray(from, to) });
+    // A copy, as above.
+    xattrs.push({ index: area.readUInt8(at + 1), name, value: Buffer.from(area.subarray(from, to)) });
     at += Math.ceil((16 + nameLength) / 4) * 4;
   }
   return xattrs;

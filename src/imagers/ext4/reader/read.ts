@@ -43,7 +43,10 @@ const TYPE_MASK = 0o170000;
 const INLINE_DATA_FL = 0x10000000;
 const INLINE_BYTES = 60;
 const XATTR_SYSTEM = 7;
-const TABLE_BLOCKS_READ = 16;
+/** Inodes that follow each other are read together; a tree that another made jumps between several such places. */
+const WINDOW_BLOCKS = 16;
+const MAX_WINDOWS = 64;
+const NO_XATTRS: ReadonlyMap<ByteString, Buffer> = new Map();
 
 /**
  * An open ext4 image. Everything read is checked against its metadata checksum; a mismatch and a structure that makes no
@@ -54,7 +57,8 @@ export class Ext4Reader {
   readonly superblock: Superblock;
   readonly #fd: number;
   readonly #groups: readonly GroupDescriptor[];
-  #tableCache: { readonly first: number; readonly bytes: Buffer } = { first: -1, bytes: Buffer.alloc(0) };
+  /** Blocks of the inode tables by their first one, the oldest first. */
+  readonly #windows = new Map<number, Buffer>();
 
   private constructor(fd: number, superblock: Superblock, groups: readonly GroupDescriptor[]) {
     this.#fd = fd;
@@ -187,8 +191,9 @@ export class Ext4Reader {
   }
 
   /** Extended attributes by full name, ACLs in the form of the system calls. */
-  xattrs(inode: DiskInode): Map<ByteString, Buffer> {
+  xattrs(inode: DiskInode): ReadonlyMap<ByteString, Buffer> {
     const raw = parseInodeXattrs(inode.tail);
+    if (raw.length === 0 && inode.xattrBlock === 0) return NO_XATTRS;
     if (inode.xattrBlock !== 0) {
       const { seed, hasChecksums } = this.superblock;
       const block = this.readBlock(inode.xattrBlock);
@@ -238,16 +243,17 @@ export class Ext4Reader {
     }
   }
 
-  /** Inodes are asked for in order; one read serves many. */
   #tableBlock(block: number): Buffer {
     const { blocks, blockBytes } = this.superblock;
-    const { first, bytes } = this.#tableCache;
-    if (first === -1 || block < first || (block - first) * blockBytes >= bytes.length) {
-      const count = Math.max(1, Math.min(TABLE_BLOCKS_READ, blocks - block));
-      this.#tableCache = { first: block, bytes: this.readBlocks(block, count) };
+    const first = block - (block % WINDOW_BLOCKS);
+    let window = this.#windows.get(first);
+    if (window === undefined) {
+      window = this.readBlocks(first, Math.max(1, Math.min(WINDOW_BLOCKS, blocks - first)));
+      if (this.#windows.size === MAX_WINDOWS) this.#windows.delete(this.#windows.keys().next().value as number);
+      this.#windows.set(first, window);
     }
-    const at = (block - this.#tableCache.first) * blockBytes;
-    return this.#tableCache.bytes.subarray(at, at + blockBytes);
+    const at = (block - first) * blockBytes;
+    return window.subarray(at, at + blockBytes);
   }
 }
 

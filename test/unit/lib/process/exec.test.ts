@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { type ExecOptions, type Followed, follow, pipeThrough } from "../../../../src/lib/process/exec.ts";
+import { isRunning } from "../../../helpers/processes.ts";
 
 const plain: ExecOptions = { signal: new AbortController().signal, env: { PATH: process.env.PATH } };
 
@@ -88,7 +88,7 @@ describe("pipeThrough", () => {
     const output = pipeThrough("/bin/sh", ["-c", "echo $$; exec sleep 60"], bytes(), plain);
     const pid = Number(Buffer.from((await output.next()).value ?? []).toString());
     await output.return(undefined);
-    await expect.poll(() => isAlive(pid)).toBe(false);
+    await expect.poll(() => isRunning(pid)).toBe(false);
   });
 });
 
@@ -154,17 +154,3 @@ describe("follow", () => {
     await expect(running).rejects.toMatchObject({ code: "aborted" });
   });
 });
-
-/** Alive, and not an orphan that waits for process 1 to take note of its end. */
-function isRunning(pid: number): boolean {
-  return isAlive(pid) && !/^State:\tZ/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
