@@ -3,9 +3,9 @@ import { toText } from "../lib/bytes.ts";
 import { throwIfAborted } from "../lib/context.ts";
 import { CAPABILITY_XATTR, decodeCapability } from "../rootfs/attributes/capability.ts";
 import { readRangeSync } from "../rootfs/content.ts";
-import { readElf } from "../rootfs/elf.ts";
+import { ELF_HEADER_BYTES, readElfHeader } from "../rootfs/elf.ts";
 import { lookup } from "../rootfs/lookup.ts";
-import type { DirInode, FileInode } from "../rootfs/node.ts";
+import type { DirInode } from "../rootfs/node.ts";
 import type { SealedEntry, SealedTree } from "../rootfs/seal.ts";
 
 /** A path that is worth a look, and why. */
@@ -25,8 +25,6 @@ export type ImageFindings = {
 };
 
 const HEAD_BYTES = 4096;
-/** Enough to know an ELF file by. */
-const ELF_HEADER_BYTES = 64;
 /** A key that anybody would put into an image is shorter. */
 const MAX_KEY_BYTES = 64 * 1024;
 const KEY = /^-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----\r?$|^PuTTY-User-Key-File-|^AGE-SECRET-KEY-1/m;
@@ -74,8 +72,8 @@ export function findingsIn(tree: SealedTree, architecture: string | undefined, s
     const head = readRangeSync(node, 0, mayBeKey ? HEAD_BYTES : ELF_HEADER_BYTES);
     const key = mayBeKey ? keyIn(head) : undefined;
     if (key !== undefined) found.privateKeys.push({ path, what: key });
-    const machine = machineOf(node, head);
-    if (machine !== undefined) programs.push({ path, machine });
+    const elf = readElfHeader(head);
+    if (elf !== undefined) programs.push({ path, machine: elf.machine });
   }
   return { ...found, foreignPrograms: foreign(programs, architecture) };
 }
@@ -101,13 +99,6 @@ function isDangling(root: DirInode, { path, inode }: SealedEntry): boolean {
   } catch {
     return true; // in a circle, or through a file
   }
-}
-
-function machineOf(file: FileInode, head: Buffer): string | undefined {
-  if (head.toString("latin1", 0, 4) !== "\x7fELF") return undefined;
-  const read = (offset: number, length: number): Uint8Array =>
-    offset + length <= head.length ? head.subarray(offset, offset + length) : readRangeSync(file, offset, length);
-  return readElf(read)?.machine;
 }
 
 /** Where nothing says what the image is for, it is for what most of its programs are. */

@@ -186,8 +186,13 @@ export function readRangeSync(file: FileInode, offset: number, length: number): 
   const { content } = file;
   const end = Math.min(file.size, offset + length);
   if (content.kind === "inline") return Buffer.from(content.bytes.subarray(offset, end));
-  const bytes = Buffer.alloc(Math.max(0, end - offset));
-  if (content.kind === "image") return rangeOfImage(content, bytes, offset);
+  const count = Math.max(0, end - offset);
+  if (content.kind === "image") {
+    const read = Buffer.allocUnsafe(count);
+    content.read(read, offset);
+    return read;
+  }
+  const bytes = Buffer.alloc(count);
   let fd: number | undefined;
   try {
     fd = openSync(placeOf(content), openFlagsOf(content));
@@ -205,15 +210,6 @@ export function readRangeSync(file: FileInode, offset: number, length: number): 
     throw isFledgeError(error) ? error : unreadable(content, error);
   } finally {
     if (fd !== undefined) closeSync(fd);
-  }
-  return bytes;
-}
-
-function rangeOfImage(content: ImageContent, bytes: Buffer, offset: number): Buffer {
-  for (const segment of content.segments) {
-    const from = Math.max(segment.at, offset);
-    const to = Math.min(segment.at + segment.length, offset + bytes.length);
-    if (from < to) content.read(bytes.subarray(from - offset, to - offset), from);
   }
   return bytes;
 }

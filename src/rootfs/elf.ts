@@ -17,7 +17,9 @@ export type ReadRange = (offset: number, length: number) => Uint8Array;
 //  42/54  e_phentsize  2 bytes
 //  44/56  e_phnum      2 bytes
 // A program header: p_type at 0 (4 bytes), p_offset at 4/8, p_filesz at 16/32.
-const HEADER_BYTES = 64;
+const MAGIC = 0x7f454c46;
+/** The longer of the two. */
+export const ELF_HEADER_BYTES = 64;
 const PT_INTERP = 3;
 const MAX_INTERPRETER_BYTES = 4096;
 const MAX_PROGRAM_HEADERS = 512;
@@ -36,13 +38,11 @@ const MACHINES: ReadonlyMap<number, string> = new Map([
 
 /** Reads the head of an ELF file; undefined when it is not one, or is cut short. */
 export function readElf(read: ReadRange): Elf | undefined {
-  const header = Buffer.from(read(0, HEADER_BYTES));
-  if (header.length < 52 || header.toString("latin1", 0, 4) !== "\x7fELF") return undefined;
-  const is64 = header[4] === 2;
-  if (is64 && header.length < HEADER_BYTES) return undefined;
+  const header = Buffer.from(read(0, ELF_HEADER_BYTES));
+  const base = readElfHeader(header);
+  if (base === undefined) return undefined;
+  const is64 = base.bits === 64;
   const at = accessors(header[5] === 2, is64);
-  const base = { bits: is64 ? 64 : 32, machine: MACHINES.get(at.u16(header, 18)) ?? `#${at.u16(header, 18)}` } as const;
-
   const entryBytes = at.u16(header, is64 ? 54 : 42);
   const count = Math.min(at.u16(header, is64 ? 56 : 44), MAX_PROGRAM_HEADERS);
   const table = Buffer.from(read(at.word(header, is64 ? 32 : 28), entryBytes * count));
@@ -53,6 +53,15 @@ export function readElf(read: ReadRange): Elf | undefined {
     return { ...base, interpreter: text.replace(/\0.*$/s, "") };
   }
   return base;
+}
+
+/** What the first `ELF_HEADER_BYTES` of a file say; undefined when it is no ELF file, or is cut short. */
+export function readElfHeader(header: Buffer): Pick<Elf, "bits" | "machine"> | undefined {
+  if (header.length < 52 || header.readUInt32BE(0) !== MAGIC) return undefined;
+  const is64 = header[4] === 2;
+  if (is64 && header.length < ELF_HEADER_BYTES) return undefined;
+  const machine = accessors(header[5] === 2, is64).u16(header, 18);
+  return { bits: is64 ? 64 : 32, machine: MACHINES.get(machine) ?? `#${machine}` };
 }
 
 type Accessors = Record<"u16" | "u32" | "word", (bytes: Buffer, offset: number) => number>;

@@ -38,7 +38,7 @@ export type StoredContent = {
 export interface ImageContent {
   readonly kind: "image";
   readonly segments: readonly Segment[];
-  /** Fills `out` with the bytes from `at` on, all of which are in one segment. Throws where the image is damaged. */
+  /** Fills `out` with the bytes from `at` on, holes as zeros. Throws where the image is damaged. */
   read(out: Buffer, at: number): void;
 }
 

@@ -10,7 +10,7 @@ import { inTempDir, type Measurement, measure, median, row } from "./measure.ts"
 
 const CLI = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 const MIB = 1024 * 1024;
-const RUNS = 3;
+const RUNS = Number(process.env.RUNS ?? 3);
 const FILES = 120_000;
 
 /** What fledge replaces, each step timed; the image is shrunk to fit, as fledge's is. */
@@ -52,11 +52,11 @@ async function compare(folder: string, registry: Registry): Promise<void> {
   const image = `${registry.host}/bench/big:1`;
   writeConfig(folder, { image });
   writeFileSync(join(folder, "shell.sh"), SHELL);
-  const runs = { shell: [], cold: [], warm: [], floorCold: [], floorWarm: [] } as Record<string, Measurement[]>;
+  const runs: Record<string, Measurement[]> = {};
   const take = async (name: string, run: () => Measurement | Promise<Measurement>): Promise<void> => {
     execFileSync("sync");
     const taken = await run();
-    runs[name]?.push(taken);
+    runs[name] = [...(runs[name] ?? []), taken];
     console.log(`  ${name} ${taken.seconds.toFixed(2)} s`);
   };
   for (let i = 0; i < RUNS; i++) {
@@ -65,6 +65,7 @@ async function compare(folder: string, registry: Registry): Promise<void> {
     rmSync(join(folder, "cache"), { recursive: true, force: true });
     await take("cold", () => build(folder));
     await take("warm", () => build(folder));
+    await take("verified", () => build(folder, "--verify"));
     const layers = join(folder, "cache/layers/sha256");
     const tars = readdirSync(layers).map((name) => join(layers, name, "layer.tar"));
     const out = join(folder, "floor");
@@ -76,6 +77,9 @@ async function compare(folder: string, registry: Registry): Promise<void> {
       return { seconds: unpacked.seconds + written.seconds, peakMiB: 0 };
     });
     rmSync(out, { recursive: true });
+    await take("mke2fs", () =>
+      measure("rm -f mke2fs.img; mke2fs -q -t ext4 -d bundle/rootfs mke2fs.img 2G", { cwd: folder, runs: 1 }),
+    );
   }
   const img = statSync(join(folder, "bench-rootfs.img")).size;
   execFileSync("e2fsck", ["-fn", join(folder, "bench-rootfs.img")], { stdio: "ignore" });
@@ -94,15 +98,20 @@ async function compare(folder: string, registry: Registry): Promise<void> {
     const ratio = of("shell").seconds / of(floor).seconds;
     row("  its floor: the same bytes, nothing between", of(floor), `${ratio.toFixed(1)} times as fast`);
   }
+  row("fledge build --verify, warm store", of("verified"));
+  row("mke2fs -d, from the unpacked tree", of("mke2fs"));
   rmSync(join(folder, "cache"), { recursive: true });
   writeConfig(folder, { image: `${registry.host}/bench/small:1` });
   row("memory: the small image, cold store", build(folder));
   row("memory: the small image, warm store", build(folder));
 }
 
-function build(folder: string): Measurement {
+function build(folder: string, flags = ""): Measurement {
   rmSync(join(folder, "bench-rootfs.img"), { force: true });
-  return measure(`${process.execPath} ${CLI} build -q --cache-dir cache 2>/dev/null`, { cwd: folder, runs: 1 });
+  return measure(`${process.execPath} ${CLI} build -q ${flags} --cache-dir cache 2>/dev/null`, {
+    cwd: folder,
+    runs: 1,
+  });
 }
 
 function manyFiles(folder: string): void {

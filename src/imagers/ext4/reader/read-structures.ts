@@ -22,7 +22,7 @@ export type DiskInode = {
   readonly crtime: Mtime;
   readonly iBlock: Buffer;
   readonly xattrBlock: number;
-  /** What stands behind the fields. */
+  /** The attributes behind the fields; empty where there are none. */
   readonly tail: Buffer;
 };
 
@@ -59,8 +59,15 @@ export function parseInode(raw: Buffer, number: number, { seed, hasChecksums }: 
     // A copy: the block that it was read with would stay in memory for as long as the inode.
     iBlock: Buffer.from(raw.subarray(40, 100)),
     xattrBlock: raw.readUInt32LE(104) + raw.readUInt16LE(118) * 2 ** 32,
-    tail: raw.subarray(GOOD_OLD_INODE_BYTES + extraBytes),
+    tail: tailOf(raw, GOOD_OLD_INODE_BYTES + extraBytes),
   };
+}
+
+const NO_TAIL = Buffer.alloc(0);
+
+function tailOf(raw: Buffer, from: number): Buffer {
+  const hasXattrs = from + 4 <= raw.length && raw.readUInt32LE(from) === XATTR_MAGIC;
+  return hasXattrs ? raw.subarray(from) : NO_TAIL;
 }
 
 const NO_CHECKSUM = Buffer.alloc(2);
@@ -175,8 +182,7 @@ export type RawXattr = { readonly index: number; readonly name: ByteString; read
 
 /** The attributes behind an inode's fields. */
 export function parseInodeXattrs(tail: Buffer): RawXattr[] {
-  if (tail.length < 4 || tail.readUInt32LE(0) !== XATTR_MAGIC) return [];
-  return parseXattrs(tail.subarray(4), 0);
+  return tail.length === 0 ? [] : parseXattrs(tail.subarray(4), 0);
 }
 
 /** The attributes of a block; checks its checksum, which covers where it lies, unless there is no `seed`. */

@@ -112,13 +112,15 @@ export class Ext4Reader {
   }
 
   inode(number: number): DiskInode {
-    const { inodes, inodesPerGroup, inodeBytes, blockBytes } = this.superblock;
+    const { blocks, inodes, inodesPerGroup, inodeBytes, blockBytes } = this.superblock;
     if (number < 1 || number > inodes) throw damaged(`there is no inode ${number}`);
     const group = this.#groups[Math.floor((number - 1) / inodesPerGroup)] as GroupDescriptor;
     const offset = ((number - 1) % inodesPerGroup) * inodeBytes;
-    const block = this.#tableBlock(group.inodeTable + Math.floor(offset / blockBytes));
-    const at = offset % blockBytes;
-    return parseInode(block.subarray(at, at + inodeBytes), number, this.superblock);
+    const block = group.inodeTable + Math.floor(offset / blockBytes);
+    if (block >= blocks) throw damaged(`it points at block ${block}, past the end`);
+    const first = block - (block % WINDOW_BLOCKS);
+    const at = (block - first) * blockBytes + (offset % blockBytes);
+    return parseInode(this.#window(first).subarray(at, at + inodeBytes), number, this.superblock);
   }
 
   /** The names in a directory, "." and ".." among them. Of a hash tree every block must be in its place. */
@@ -243,17 +245,13 @@ export class Ext4Reader {
     }
   }
 
-  #tableBlock(block: number): Buffer {
-    const { blocks, blockBytes } = this.superblock;
-    const first = block - (block % WINDOW_BLOCKS);
-    let window = this.#windows.get(first);
-    if (window === undefined) {
-      window = this.readBlocks(first, Math.max(1, Math.min(WINDOW_BLOCKS, blocks - first)));
-      if (this.#windows.size === MAX_WINDOWS) this.#windows.delete(this.#windows.keys().next().value as number);
-      this.#windows.set(first, window);
-    }
-    const at = (block - first) * blockBytes;
-    return window.subarray(at, at + blockBytes);
+  #window(first: number): Buffer {
+    const known = this.#windows.get(first);
+    if (known !== undefined) return known;
+    const window = this.readBlocks(first, Math.min(WINDOW_BLOCKS, this.superblock.blocks - first));
+    if (this.#windows.size === MAX_WINDOWS) this.#windows.delete(this.#windows.keys().next().value as number);
+    this.#windows.set(first, window);
+    return window;
   }
 }
 
