@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { copyFileSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { ratio } from "./history.ts";
 import { inTempDir, measure, row } from "./measure.ts";
 
 const CLI = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
@@ -26,10 +27,9 @@ export async function benchCpio(): Promise<void> {
       const size = (file: string): number => statSync(join(folder, file)).size;
       row("find | cpio | gzip -n -9", shell, `${(size("shell.cpio.gz") / MIB).toFixed(1)} MiB`);
       row("fledge build (whole process)", fledge, `${(size("bench.cpio.gz") / MIB).toFixed(1)} MiB`);
-      const ratio = size("bench.cpio.gz") / size("shell.cpio.gz");
-      console.log(
-        `  ${(shell.seconds / fledge.seconds).toFixed(2)} times as fast, ${((ratio - 1) * 100).toFixed(1)} % larger`,
-      );
+      const larger = size("bench.cpio.gz") / size("shell.cpio.gz") - 1;
+      const times = ratio(`cpio: ${megabytes} MiB, fledge / shell`, fledge.seconds / shell.seconds);
+      console.log(`  ${times} times as long, ${(larger * 100).toFixed(1)} % larger`);
     });
   }
 }

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { ListedEntry } from "../../src/index.ts";
 import { bigLayout, debianLayout } from "../helpers/real-images.ts";
+import { ratio } from "./history.ts";
 import { inTempDir, type Measurement, measure, median, row } from "./measure.ts";
 
 const CLI = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
@@ -46,8 +47,8 @@ function compare(folder: string, name: string, layout: string): number {
   });
   row("debugfs, ls -l of each folder", of("debugfs"));
   for (const what of ["inspect", "ls"]) {
-    const ratios = (runs[what] ?? []).map(({ seconds }, i) => seconds / (runs.debugfs?.[i]?.seconds ?? 0));
-    row(`fledge ${what}`, of(what), `${median(ratios).toFixed(2)} times as long`);
+    const times = median((runs[what] ?? []).map(({ seconds }, i) => seconds / (runs.debugfs?.[i]?.seconds ?? 0)));
+    row(`fledge ${what}`, of(what), `${ratio(`inspect: ${what} of a ${name} disk / debugfs`, times)} times as long`);
   }
   return of("inspect").peakMiB;
 }

@@ -5,6 +5,7 @@ import { sealTree } from "../../src/rootfs/seal.ts";
 import { createTarIndexer } from "../../src/rootfs/tar/read.ts";
 import { mergeLayers } from "../helpers/layers.ts";
 import { END, member } from "../helpers/tar-writer.ts";
+import { ratio } from "./history.ts";
 import { median } from "./measure.ts";
 
 const FILES = 120_000;
@@ -16,8 +17,8 @@ export async function benchLayers(): Promise<void> {
   const [one, two] = [await stages(FILES), await stages(2 * FILES)];
   for (const [name, seconds] of Object.entries(one)) {
     const twice = two[name] ?? 0;
-    const ratio = (twice / seconds).toFixed(2);
-    console.log(`  ${name.padEnd(44)} ${seconds.toFixed(2)} s; ${twice.toFixed(2)} s; ratio ${ratio}`);
+    const times = ratio(`layers: ${name}, twice the files`, twice / seconds);
+    console.log(`  ${name.padEnd(44)} ${seconds.toFixed(2)} s; ${twice.toFixed(2)} s; ratio ${times}`);
   }
 }
 

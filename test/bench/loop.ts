@@ -8,6 +8,7 @@ import { type ResolvedLoopOptions, resolveMountedOptions } from "../../src/image
 import { sealTree } from "../../src/rootfs/seal.ts";
 import { RootfsTree } from "../../src/rootfs/tree.ts";
 import { quietContext } from "../helpers/disk.ts";
+import { ratio } from "./history.ts";
 import { inTempDir, median } from "./measure.ts";
 
 const RUNS = 3;
@@ -56,8 +57,9 @@ export async function benchLoop(): Promise<void> {
         seconds.shell.push(await time(() => void execFileSync("sh", ["-ec", SHELL], { cwd: folder, env })));
       }
       const [ours, theirs] = [median(seconds.fledge), median(seconds.shell)];
+      const times = ratio(`loop: ${options.type}, fledge / shell`, ours / theirs);
       console.log(
-        `  ${options.type.padEnd(6)} fledge ${ours.toFixed(2)} s (${Math.round(bytes / MIB)} MiB), shell ${theirs.toFixed(2)} s; ratio ${(ours / theirs).toFixed(2)}`,
+        `  ${options.type.padEnd(6)} fledge ${ours.toFixed(2)} s (${Math.round(bytes / MIB)} MiB), shell ${theirs.toFixed(2)} s; ratio ${times}`,
       );
     }
   });

@@ -6,6 +6,7 @@ import { bigLayout, nginxLayout, TAG } from "../helpers/real-images.ts";
 import { type Registry, startRegistry } from "../helpers/registry.ts";
 import { END, member } from "../helpers/tar-writer.ts";
 import { floorOfImage, floorOfLayers } from "./floor.ts";
+import { ratio } from "./history.ts";
 import { inTempDir, type Measurement, measure, median, row } from "./measure.ts";
 
 const CLI = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
@@ -93,12 +94,15 @@ async function compare(folder: string, registry: Registry): Promise<void> {
     ["cold", "floorCold"],
     ["warm", "floorWarm"],
   ] as const) {
-    const times = (runs.shell ?? []).map(({ seconds }, i) => seconds / (runs[name]?.[i]?.seconds ?? 0));
-    row(`fledge build, ${name} store`, of(name), `${median(times).toFixed(1)} times as fast`);
-    const ratio = of("shell").seconds / of(floor).seconds;
-    row("  its floor: the same bytes, nothing between", of(floor), `${ratio.toFixed(1)} times as fast`);
+    const against = (other: string): number =>
+      median((runs[other] ?? []).map(({ seconds }, i) => (runs[name]?.[i]?.seconds ?? 0) / seconds));
+    const shell = ratio(`oci: ${name} / shell`, against("shell"));
+    const own = ratio(`oci: ${name} / floor`, against(floor));
+    row(`fledge build, ${name} store`, of(name), `${shell} times the shell, ${own} times the floor`);
+    row("  its floor: the same bytes, nothing between", of(floor));
   }
-  row("fledge build --verify, warm store", of("verified"));
+  const verified = ratio("oci: with --verify / without, warm", of("verified").seconds / of("warm").seconds);
+  row("fledge build --verify, warm store", of("verified"), `${verified} times the build`);
   row("mke2fs -d, from the unpacked tree", of("mke2fs"));
   rmSync(join(folder, "cache"), { recursive: true });
   writeConfig(folder, { image: `${registry.host}/bench/small:1` });

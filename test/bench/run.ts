@@ -1,6 +1,8 @@
+import { parseArgs } from "node:util";
 import { benchBoot } from "./boot.ts";
 import { benchCpio } from "./cpio.ts";
 import { benchExt4 } from "./ext4.ts";
+import { record } from "./history.ts";
 import { benchInspect } from "./inspect.ts";
 import { benchLayers } from "./layers.ts";
 import { benchLoop } from "./loop.ts";
@@ -24,7 +26,9 @@ const BENCHES: Readonly<Record<string, () => void | Promise<void>>> = {
   boot: benchBoot,
 };
 
-const wanted = process.argv.slice(2);
+// npm run bench [NAME...] [-- --record]: with it the ratios are kept in history.json, for later runs to be compared with.
+const { values, positionals: wanted } = parseArgs({ allowPositionals: true, options: { record: { type: "boolean" } } });
 for (const [name, bench] of Object.entries(BENCHES)) {
   if (wanted.length === 0 || wanted.includes(name)) await bench();
 }
+if (values.record) record();

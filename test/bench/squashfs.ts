@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { bigLayout, TAG } from "../helpers/real-images.ts";
 import { startRegistry } from "../helpers/registry.ts";
+import { ratio } from "./history.ts";
 import { inTempDir, type Measurement, measure, row } from "./measure.ts";
 
 const CLI = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
@@ -64,16 +65,17 @@ function compare(folder: string, image: string): void {
   console.log(`squashfs: an image of ${(bytes("b-rootfs.img") / MIB).toFixed(0)} MiB from a registry on this machine`);
   report("skopeo, umoci, mksquashfs -comp xz", shell);
   const larger = (bytes("b-rootfs.img") / bytes("shell.img") - 1) * 100;
-  report("fledge build, cold store", cold, `${ratio(shell, cold)}, ${larger.toFixed(1)} % larger`);
+  report("fledge build, cold store", cold, `${against("shell", shell, cold)}, ${larger.toFixed(1)} % larger`);
   report("mksquashfs zstd 9 of the unpacked tree", same);
-  report("fledge build, warm store", warm, ratio(same, warm));
+  report("fledge build, warm store", warm, against("mksquashfs", same, warm));
 }
 
 type Timed = Measurement & { readonly cpuSeconds: number };
 
-function ratio(theirs: Timed, ours: Timed): string {
-  const times = (of: "seconds" | "cpuSeconds"): string => (theirs[of] / ours[of]).toFixed(2);
-  return `${times("seconds")} times as fast, ${times("cpuSeconds")} by processor time`;
+function against(what: string, theirs: Timed, ours: Timed): string {
+  const times = (of: "seconds" | "cpuSeconds"): string =>
+    ratio(`squashfs: fledge / ${what}, ${of}`, ours[of] / theirs[of]);
+  return `${times("seconds")} times as long, ${times("cpuSeconds")} by processor time`;
 }
 
 function report(name: string, timed: Timed, extra = ""): void {

@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { fileURLToPath } from "node:url";
+import { ratio } from "./history.ts";
 import { inTempDir, median } from "./measure.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -27,8 +28,8 @@ export async function benchStart(): Promise<void> {
     const medians = names.map((_, index) => median(rounds.map((round) => round[index] ?? 0)));
     names.forEach((name, index) => {
       const seconds = medians[index] ?? 0;
-      const ratio = seconds / (medians[0] ?? 1);
-      console.log(`  ${name.padEnd(44)} ${seconds.toFixed(3).padStart(7)} s  ${ratio.toFixed(1).padStart(5)}`);
+      const times = ratio(`start: ${name} / node -e 0`, seconds / (medians[0] ?? 1));
+      console.log(`  ${name.padEnd(44)} ${seconds.toFixed(3).padStart(7)} s  ${times}`);
     });
   });
 }

@@ -9,6 +9,7 @@ import { openSource } from "../../src/sources/index.ts";
 import { makeImage, writeImages } from "../helpers/images.ts";
 import { pullContext } from "../helpers/pull-context.ts";
 import { tar } from "../helpers/tar-writer.ts";
+import { ratio } from "./history.ts";
 import { inTempDir } from "./measure.ts";
 
 const LAYERS = 4;
@@ -28,8 +29,11 @@ export async function benchStore(): Promise<void> {
       console.log(`  ${name.padEnd(36)} ${seconds.toFixed(3)} s  ${(megabytes / seconds).toFixed(0)} MB/s`);
     };
     const cacheDir = join(folder, "cache");
-    report("read, hash, inflate, hash, write", await timed(() => Promise.all(blobs.map(unavoidable))));
-    report("layers into the store", await timed(() => fetch(layout, cacheDir)));
+    const floor = await timed(() => Promise.all(blobs.map(unavoidable)));
+    report("read, hash, inflate, hash, write", floor);
+    const ours = await timed(() => fetch(layout, cacheDir));
+    report("layers into the store", ours);
+    console.log(`  ${ratio("store: into the store / floor", ours / floor)} times its floor`);
     report("layers out of the store", await timed(() => fetch(layout, cacheDir)));
   });
 }

@@ -1,6 +1,7 @@
 import { performance } from "node:perf_hooks";
 import { sealTree } from "../../src/rootfs/seal.ts";
 import { RootfsTree } from "../../src/rootfs/tree.ts";
+import { ratio } from "./history.ts";
 import { median } from "./measure.ts";
 
 const ENTRIES = 200_000;
@@ -9,9 +10,8 @@ const ENTRIES = 200_000;
 export function benchTree(): void {
   console.log("tree: entries into one folder, then sealed");
   const [one, two] = [time(ENTRIES), time(2 * ENTRIES)];
-  console.log(
-    `  ${ENTRIES} entries ${one.toFixed(2)} s; ${2 * ENTRIES} entries ${two.toFixed(2)} s; ratio ${(two / one).toFixed(2)}`,
-  );
+  const times = ratio("tree: twice the entries", two / one);
+  console.log(`  ${ENTRIES} entries ${one.toFixed(2)} s; ${2 * ENTRIES} entries ${two.toFixed(2)} s; ratio ${times}`);
 }
 
 function time(entries: number): number {

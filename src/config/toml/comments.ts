@@ -1,5 +1,5 @@
 import type { Path } from "../explain.ts";
-import { type Entry, entriesOf } from "./position.ts";
+import { type Entry, entriesOf, syntaxOf } from "./position.ts";
 
 /** A line of comment, without its `#`, and the key that it is about; the empty path is the file. */
 export type TomlComment = { readonly path: Path; readonly text: string };
@@ -8,9 +8,8 @@ export type TomlComment = { readonly path: Path; readonly text: string };
  * The comments of a TOML text, in its order: lines of their own are about the key or table below them, one at the end
  * of a line about the key on that line. Directives for editors (`#:schema`) are left out.
  */
-export async function tomlComments(text: string): Promise<TomlComment[]> {
-  const { parseTOML } = await import("toml-eslint-parser");
-  const ast = parseTOML(text);
+export async function tomlComments(text: string, file: string): Promise<TomlComment[]> {
+  const ast = await syntaxOf(text, file);
   const entries = entriesOf(ast.body[0]);
   return ast.comments
     .filter(({ value }) => !/^\s*:schema\b/.test(value))

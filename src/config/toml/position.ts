@@ -1,6 +1,6 @@
 import type { AST } from "toml-eslint-parser";
 import type { Problem } from "../../lib/errors.ts";
-import { type Finding, type Path, problemOf } from "../explain.ts";
+import { configError, type Finding, type Path, problemOf } from "../explain.ts";
 
 type Place = { readonly line: number; readonly column: number };
 /** A key or a table header, and where it and what it holds begin. */
@@ -8,13 +8,24 @@ export type Entry = { readonly path: Path; readonly key: Place; readonly value: 
 
 /** Gives each finding its line and column in the TOML text (both from 1). */
 export async function locateFindings(text: string, file: string, findings: readonly Finding[]): Promise<Problem[]> {
-  // Slow to load, and needed only when something is wrong.
-  const { parseTOML } = await import("toml-eslint-parser");
-  const entries = entriesOf(parseTOML(text).body[0]);
+  const entries = entriesOf((await syntaxOf(text, file)).body[0]);
   return findings
     .map((finding) => ({ finding, place: placeOf(entries, finding) }))
     .sort((a, b) => a.place.line - b.place.line || a.place.column - b.place.column)
     .map(({ finding, place }) => ({ ...problemOf(finding, file), ...place }));
+}
+
+/** The text with its places. Throws a `config` error for what the parser of the values lets pass: it is the more lenient one. */
+export async function syntaxOf(text: string, file: string): Promise<AST.TOMLProgram> {
+  // Slow to load, and needed only when something is wrong, or for comments.
+  const { ParseError, parseTOML } = await import("toml-eslint-parser");
+  try {
+    return parseTOML(text);
+  } catch (cause) {
+    if (!(cause instanceof ParseError)) throw cause;
+    const place = { line: cause.lineNumber, column: cause.column + 1 };
+    throw configError([{ message: `not valid TOML: ${cause.message}`, file, ...place }], cause);
+  }
 }
 
 /** Where the path is written, or else what is nearest above it. */

@@ -43,7 +43,7 @@ async function translate(
   converted: Converted,
   placeOf: (path: Path, values: LayerInput) => Path | undefined,
 ): Promise<Translated> {
-  const comments = await tomlComments(await textOf(file));
+  const comments = await tomlComments(await textOf(file), file);
   return {
     ...converted,
     comments: comments.map(({ path, text }) => ({ path: placeOf(path, converted.values), text })),

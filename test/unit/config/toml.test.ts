@@ -286,6 +286,12 @@ size_buffer_mb = 1
     ]);
   });
 
+  it("points at what only the parser of places takes for an error", async () => {
+    expect(await problems('version = "1"\nname = 1979-05-:7\n')).toEqual([
+      "fledge.toml:2:16: not valid TOML: Unexpected character",
+    ]);
+  });
+
   it("checks manifest.toml in the same way", async () => {
     expect(
       await problems(
