@@ -20,6 +20,8 @@ export type TreeListing = {
 
 /** Beyond, the names themselves would take more memory than all the rest. */
 const MOST_NAMES = 200_000;
+/** To hash each name by itself takes longer than the hashing. */
+const HASHED_CHARS = 65_536;
 
 /** Lists a tree: names, types, modes, owners, times, xattrs, links, and what stands for contents. Linear; hears an abort. */
 export async function listTree(tree: SealedTree, idOf: ContentId, signal: AbortSignal): Promise<TreeListing> {
@@ -27,20 +29,29 @@ export async function listTree(tree: SealedTree, idOf: ContentId, signal: AbortS
   const names = new Map<ByteString, number>();
   const isKept = tree.entries.length <= MOST_NAMES;
   const pause = new Pause(signal);
+  let text = "";
   for (const { path, inode, isFirstName } of tree.entries) {
-    const what = isFirstName ? await describe(inode, idOf) : `link ${inode.index}`;
+    const described = isFirstName ? describe(inode, idOf) : `link ${inode.index}`;
+    // Of nearly all it is known at once, and to wait for each of them takes longer than to describe it.
+    const what = typeof described === "string" ? described : await described;
     // Lengths first, so that no name can be taken for what another one is.
-    hash.update(`${path.length} ${what.length} ${path} ${what}\n`, "latin1");
-    if (isKept) names.set(path, crc32(Buffer.from(what, "latin1")));
+    text += `${path.length} ${what.length} ${path} ${what}\n`;
+    if (text.length >= HASHED_CHARS) {
+      hash.update(text, "latin1");
+      text = "";
+    }
+    if (isKept) names.set(path, crc32(what));
     if (pause.isDue()) await pause.take();
   }
+  hash.update(text, "latin1");
   return { digest: digestOf(hash), names };
 }
 
-async function describe({ node, mtime, nlink }: SealedInode, idOf: ContentId): Promise<string> {
+function describe({ node, mtime, nlink }: SealedInode, idOf: ContentId): Awaitable<string> {
   const { type, mode, uid, gid } = node;
-  const id = node.type === "file" ? await idOf(node) : placeOf(node);
-  return `${type} ${mode.toString(8)} ${uid} ${gid} ${mtime.sec} ${mtime.nsec} ${nlink} ${xattrsOf(node)} ${id}`;
+  const own = `${type} ${mode.toString(8)} ${uid} ${gid} ${mtime.sec} ${mtime.nsec} ${nlink} ${xattrsOf(node)}`;
+  const id = node.type === "file" ? idOf(node) : placeOf(node);
+  return typeof id === "string" ? `${own} ${id}` : id.then((known) => `${own} ${known}`);
 }
 
 function placeOf(node: Exclude<Inode, FileInode>): string {

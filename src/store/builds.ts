@@ -115,11 +115,15 @@ export async function writeBuild(
   const folder = folderOf(cacheDir, record.artifact);
   await mkdir(folder, { recursive: true });
   await forgetBuild(cacheDir, record.artifact);
+  const putPacked = async (name: string, text: string): Promise<void> =>
+    put(join(folder, name), await promisify(gzip)(text, { level: 1 }));
   const names = [...details.names].map(([name, sum]) => `${sum} ${JSON.stringify(name)}\n`).join("");
-  await put(join(folder, "names.gz"), await promisify(gzip)(names, { level: 1 }));
-  if (details.origins !== undefined) {
-    await put(join(folder, "origins.gz"), await promisify(gzip)(originLines(details.origins), { level: 1 }));
-  }
+  const { origins } = details;
+  // One is packed while the other is put together.
+  await Promise.all([
+    putPacked("names.gz", names),
+    origins === undefined ? undefined : putPacked("origins.gz", originLines(origins)),
+  ]);
   await put(join(folder, "digests"), [...details.digests].map(([file, digest]) => `${file} ${digest}\n`).join(""));
   await put(join(folder, "build.json"), `${JSON.stringify(record)}\n`);
 }

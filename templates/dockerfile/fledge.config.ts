@@ -16,4 +16,7 @@ export default definePlugin({
   manifest: {
     resources: { cpuCores: 1, memoryMb: 256 },
   },
+
+  // `fledge test` boots it under QEMU and waits for this; `fledge boot --forward 8080:80` lets you in.
+  test: { boot: [{ until: { http: "/", contains: "Hello from {{name}}" } }] },
 });

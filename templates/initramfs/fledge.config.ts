@@ -22,6 +22,9 @@ export default definePlugin({
     workload: { baseUrl: "http://127.0.0.1:8080" },
   },
 
+  // `fledge test` boots it under QEMU and waits for this; `fledge boot --forward 8080:8080` lets you in.
+  test: { boot: [{ until: { http: "/", contains: "Hello from {{name}}" } }] },
+
   // A config is a program, and so is the image: hooks may change it just before it is written.
   hooks: {
     "rootfs:ready": ({ rootfs, plugin }) => {

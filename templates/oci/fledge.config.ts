@@ -21,6 +21,9 @@ export default definePlugin({
     workload: { env: { GREETING: "hello" } },
   },
 
+  // `fledge test` boots it under QEMU and waits for this; `fledge boot --forward 8080:80` lets you in.
+  test: { boot: [{ until: { http: "/", contains: "Hello from {{name}}" } }] },
+
   // A config is a program: hooks may change the tree just before it is written.
   hooks: {
     "rootfs:ready": ({ rootfs, plugin }) => {

@@ -5,6 +5,7 @@ import { type CliOptions, fledge } from "../helpers/cli.ts";
 import { run } from "../helpers/disk.ts";
 import { busyboxLayout, engineStore } from "../helpers/engine-store.ts";
 import { fsck } from "../helpers/ext4.ts";
+import { requireBoot } from "../helpers/guest.ts";
 import { type Hub, startHub } from "../helpers/hub.ts";
 import { project } from "../helpers/project.ts";
 import { needsRealImages } from "../helpers/real-images.ts";
@@ -26,12 +27,14 @@ async function buildNew(template: string, options: CliOptions = {}) {
   return { folder, init, manifest: JSON.parse(readFileSync(join(folder, "web.manifest.json"), "utf8")) };
 }
 
-describeWith("a new project without the network", [requireTools("busybox")], () => {
-  test.each(["initramfs", "toml"])("%s builds at once", async (template) => {
+describeWith("a new project without the network", [requireTools("busybox"), requireBoot()], () => {
+  test.each(["initramfs", "toml"])("%s builds and boots at once", async (template) => {
     const { folder, init, manifest } = await buildNew(template);
     expect(init.stdout).toContain("next\n  cd web\n  npm install");
     expect(manifest).toMatchObject({ name: "web", version: "0.1.0", initramfs: { url: "web.cpio.gz" } });
     expect(existsSync(join(folder, "web.cpio.gz"))).toBe(true);
+    const tested = await fledge(["test", "--skip-build"], { cwd: folder });
+    expect(tested.code, tested.stderr).toBe(0);
   });
 
   test("toml becomes a config that builds the same bytes", async () => {
