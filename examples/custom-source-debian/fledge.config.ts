@@ -22,7 +22,9 @@ const debian = (suite: string, packages: readonly string[]) =>
     pin: async () => ({ reference: `debian ${suite}: ${packages.join(", ")}` }),
     async *layers(_pin, ctx) {
       const argv = ["--quiet", "--variant=minbase", `--include=${packages.join(",")}`, suite, "-"];
-      yield await layerFromTar(runProgram(MMDEBSTRAP, argv, ctx), ctx, { label: `debian ${suite}` });
+      // What mmdebstrap makes is as old as this, whenever it is made; a build's own date wins.
+      const env = { SOURCE_DATE_EPOCH: "1700000000", ...ctx.env };
+      yield await layerFromTar(runProgram(MMDEBSTRAP, argv, { ...ctx, env }), ctx, { label: `debian ${suite}` });
     },
     image: async () =>
       imageConfig({

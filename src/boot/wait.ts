@@ -49,17 +49,21 @@ export async function waitForGuest(guest: WaitableGuest, awaited: Awaited): Prom
   }
 }
 
-function endedFailure({ console }: WaitableGuest, { what, seen }: Awaited, report: BootReport | undefined): string {
+function endedFailure(guest: WaitableGuest, { what, seen }: Awaited, report: BootReport | undefined): string {
+  const { console } = guest;
   if (console.panic !== undefined) return `${console.panic}; ${what} was waited for`;
   const { exit, problem, workloadStatus } = report ?? { exit: "stopped" };
   const status = workloadStatus === undefined ? "" : `, after its workload had ended with status ${workloadStatus}`;
   const why = problem === undefined ? "" : `: ${problem}`;
-  return `the guest ended (${exit}${status}) before ${what} was there${seen?.() ?? ""}${why}`;
+  return `the guest ended (${exit}${status}) before ${what} was there${silenceOf(guest) || (seen?.() ?? "")}${why}`;
+}
+
+function silenceOf({ console, silenceCauses }: WaitableGuest): string {
+  return console.isSilent ? `; the guest has said nothing at all: ${silenceCauses.join("; or ")}` : "";
 }
 
 function lateFailure(guest: WaitableGuest, { what, seen }: Awaited, withinMs: number): string {
-  const { console, accelerator, silenceCauses } = guest;
+  const { accelerator } = guest;
   const budget = accelerator === "tcg" ? `${withinMs} ms (times ${EMULATION_FACTOR}, emulated)` : `${withinMs} ms`;
-  const silent = console.isSilent ? `; the guest has said nothing at all: ${silenceCauses.join("; or ")}` : "";
-  return `${what} was not there within ${budget}${seen?.() ?? ""}${silent}`;
+  return `${what} was not there within ${budget}${seen?.() ?? ""}${silenceOf(guest)}`;
 }

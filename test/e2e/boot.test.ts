@@ -159,6 +159,19 @@ describeWith("fledge boot", [requireBoot(), requireTools("busybox")], () => {
     LONG_MS,
   );
 
+  test(
+    "explains a guest that restarts before it has said anything",
+    async () => {
+      const { code, stderr } = await run(["boot", "--memory", "32"], miniature("exit 0"));
+      expect(code).toBe(1);
+      expect(stderr).toContain("error the guest restarted at once\n");
+      expect(stderr).toContain(
+        "it has said nothing: 32 MiB may not hold the kernel and the unpacked initramfs: --memory",
+      );
+    },
+    LONG_MS,
+  );
+
   test.each<[NodeJS.Signals, number]>([
     ["SIGINT", 130],
     ["SIGTERM", 143],

@@ -9,7 +9,7 @@ export default definePreset({
   busybox: { path: "/bin/busybox" },
   init: { path: "./serve.sh", exec: true },
   manifest: {
-    resources: { cpuCores: 1, memoryMb: 64 },
+    resources: { cpuCores: 1, memoryMb: 128 },
     workload: { baseUrl: "http://127.0.0.1:8080" },
   },
   // A plugin that has a test.boot of its own replaces it.

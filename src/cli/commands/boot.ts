@@ -75,8 +75,9 @@ type EndContext = {
 function endOf({ exit, panic, problem, workloadStatus = 0 }: BootReport, { panicHint, timeout, silence }: EndContext) {
   if (exit === "panic") throw new FledgeError("stage", `the guest panicked: ${panic}`, { hint: panicHint });
   if (exit === "crashed") throw new FledgeError("stage", `QEMU ended without the guest: ${problem}`);
+  const hint = silence.length === 0 ? undefined : `it has said nothing: ${silence.join("; or ")}`;
+  if (exit === "reboot" && hint !== undefined) throw new FledgeError("stage", "the guest restarted at once", { hint });
   if (exit === "stopped") {
-    const hint = silence.length === 0 ? undefined : `it has said nothing: ${silence.join("; or ")}`;
     throw new FledgeError("stage", `the guest still ran after ${timeout}, and was stopped`, { hint });
   }
   if (workloadStatus === 0) return 0;

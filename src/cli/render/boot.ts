@@ -13,6 +13,7 @@ export type BootRenderer = {
 
 export function bootRenderer({ json, quiet }: { readonly json?: boolean; readonly quiet?: boolean }): BootRenderer {
   let own: string | undefined;
+  let isShort = false;
   let isVfs = false;
   const tell = (lines: readonly Shown[]): void => {
     if (!quiet) say(lines);
@@ -30,16 +31,20 @@ export function bootRenderer({ json, quiet }: { readonly json?: boolean; readonl
     onEvent(event) {
       if (event.type === "boot:console") {
         own = reasonIn(event.line) ?? own;
+        isShort ||= /deadlocked on memory|Out of memory/.test(event.line);
         isVfs ||= /VFS: (Cannot open root|Unable to mount root)/.test(event.line);
       }
       if (json) printJson(event);
       else show(event);
     },
-    panicHint: () => own ?? (isVfs ? NO_ROOT : undefined),
+    panicHint: () => own ?? (isShort ? NO_MEMORY : isVfs ? NO_ROOT : undefined),
   };
 }
 
 const WAITING = gray`waiting for the first line of the guest; Ctrl-C ends it`;
+
+const NO_MEMORY =
+  "the guest has too little memory: --memory gives it more for once, manifest.resources.memoryMb on Volant as well";
 
 const NO_ROOT =
   "the kernel found no root: the initramfs has no /init, or the kernel cannot unpack it (CONFIG_BLK_DEV_INITRD, CONFIG_RD_GZIP and the like)";

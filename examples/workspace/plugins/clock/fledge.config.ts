@@ -3,7 +3,7 @@ import { definePlugin } from "@volantvm/fledge";
 export default definePlugin({
   strategy: "initramfs",
   extends: "../../presets/web.ts",
-  manifest: { resources: { memoryMb: 96 } },
+  manifest: { resources: { memoryMb: 160 } },
   test: { boot: [{ until: { http: "/cgi-bin/now", contains: "UTC" } }] },
   hooks: {
     "rootfs:ready": ({ rootfs }) => {
