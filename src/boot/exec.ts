@@ -34,8 +34,8 @@ export class ExecChannel {
   }
 
   /** Rejects with an `aborted` error, which leaves the program running, and when the guest ends. */
-  exec(command: readonly string[], options: ExecOptions, signal: AbortSignal): Promise<ExecResult> {
-    return this.run(scriptFor(command, options), signal);
+  async exec(command: readonly string[], options: ExecOptions, signal: AbortSignal): Promise<ExecResult> {
+    return await this.run(scriptFor(command, options), signal);
   }
 
   /** Runs a script of the first stage's own shell. */
@@ -76,6 +76,10 @@ function decoded(base64: string): string {
 /** The shell has programs of its own for many names: what is run is always the guest's, found as execvp does. */
 function scriptFor(command: readonly string[], { cwd = "/", env = {} }: ExecOptions): string {
   const [program = "", ...args] = command;
+  if (program === "") throw new FledgeError("usage", "exec needs a program");
+  if ([...command, cwd, ...Object.entries(env).flat()].some((word) => word.includes("\0"))) {
+    throw new FledgeError("usage", "exec takes no text with a NUL in it: no program can be handed one");
+  }
   const { PATH: path = PATH, ...others } = env;
   const words = args.map(singleQuoted).join(" ");
   const variables = Object.entries({ ...others, PATH: path }).map(([key, value]) => singleQuoted(`${key}=${value}`));

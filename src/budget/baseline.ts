@@ -4,7 +4,7 @@ import type { ResolvedPlugin } from "../contract/plugin.ts";
 import type { BuildSize } from "../contract/result.ts";
 import { compareBytes } from "../lib/bytes.ts";
 import { errnoOf, FledgeError, messageOf } from "../lib/errors.ts";
-import { writeFileAtomically } from "../lib/files/atomic.ts";
+import { fileBehind, writeFileAtomically } from "../lib/files/atomic.ts";
 import { ioError } from "../lib/files/io-error.ts";
 import { formatPlatform } from "../lib/platform.ts";
 
@@ -27,7 +27,8 @@ export async function readBaseline(plugin: ResolvedPlugin): Promise<BuildSize | 
 export async function writeBaseline(plugin: ResolvedPlugin, size: BuildSize): Promise<string> {
   const file = baselineFileOf(plugin);
   const text = formatBaselines({ ...(await readAll(file)), [keyOf(plugin)]: size });
-  if ((await readFile(file, "utf8").catch(() => undefined)) !== text) await writeFileAtomically(file, text);
+  if ((await readFile(file, "utf8").catch(() => undefined)) !== text)
+    await writeFileAtomically(await fileBehind(file), text);
   return file;
 }
 
@@ -44,9 +45,12 @@ async function readAll(file: string): Promise<Baselines> {
   });
   if (text === undefined) return {};
   const { version, plugins } = parsed(text, file);
-  if (version !== VERSION || typeof plugins !== "object" || plugins === null) {
-    throw noBaseline(file, "it has no version that this fledge knows, or no plugins");
+  if (typeof version === "number" && version > VERSION) {
+    throw new FledgeError("config", `${file} is of a newer fledge: its version is ${version}`, {
+      hint: "update fledge",
+    });
   }
+  if (version !== VERSION || !isTable(plugins)) throw noBaseline(file, "it has no version, or no plugins");
   for (const [key, size] of Object.entries(plugins)) if (!isSize(size)) throw noBaseline(file, `"${key}" is no size`);
   return plugins as Baselines;
 }
@@ -60,9 +64,14 @@ function parsed(text: string, file: string): { readonly version?: unknown; reado
 }
 
 function isSize(value: unknown): value is BuildSize {
-  const { imageBytes, usedBytes, inodes, origins } = Object(value) as Partial<BuildSize>;
-  const numbers = [imageBytes, usedBytes, inodes, ...Object.values(Object(origins) as BuildSize["origins"])];
-  return typeof origins === "object" && numbers.every((number) => Number.isSafeInteger(number));
+  const { imageBytes, commandLineBytes = 0, usedBytes, inodes, origins } = Object(value) as Partial<BuildSize>;
+  if (!isTable(origins)) return false;
+  const numbers = [imageBytes, commandLineBytes, usedBytes, inodes, ...Object.values(origins)];
+  return numbers.every((number) => Number.isSafeInteger(number) && Number(number) >= 0);
+}
+
+function isTable(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function noBaseline(file: string, why: string): FledgeError {

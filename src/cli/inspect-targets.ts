@@ -71,6 +71,7 @@ export async function withImage<T>(
 /** Writes a page beside what is printed. */
 export async function writePage(file: string, page: string): Promise<void> {
   const { writeFileAtomically } = await import("../lib/files/atomic.ts");
+  if (file === "") throw new FledgeError("usage", "--html needs the name of a file");
   await writeFileAtomically(file, page);
   say([line`${file} is written`]);
 }

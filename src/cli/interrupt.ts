@@ -11,15 +11,25 @@ export class Interrupt extends FledgeError {
   readonly isSilent: boolean;
   /** Somebody asked for it; what had come to its end by then, or is meant to end so, has not failed. */
   readonly isSignal: boolean;
+  /** It is stdout that nothing can be written to any more. */
+  readonly isOutput: boolean;
 
   constructor(
     message: string,
-    how: { exitCode: number; isSilent?: boolean; isSignal?: boolean; hint?: string | undefined; cause?: unknown },
+    how: {
+      exitCode: number;
+      isSilent?: boolean;
+      isSignal?: boolean;
+      isOutput?: boolean;
+      hint?: string | undefined;
+      cause?: unknown;
+    },
   ) {
     super("aborted", message, how);
     this.exitCode = how.exitCode;
     this.isSilent = how.isSilent ?? false;
     this.isSignal = how.isSignal ?? false;
+    this.isOutput = how.isOutput ?? false;
   }
 }
 
@@ -97,5 +107,6 @@ function brokenOutput(error: NodeJS.ErrnoException): Interrupt {
     });
   }
   const hint = "free some space where the output goes";
-  return new Interrupt(`cannot write to stdout: ${reasonOf(error)}`, { exitCode: 1, cause: error, hint });
+  const message = `cannot write to stdout: ${reasonOf(error)}`;
+  return new Interrupt(message, { exitCode: 1, isOutput: true, cause: error, hint });
 }

@@ -5,6 +5,7 @@ import type { ImagerContext } from "../contract/imager.ts";
 import { toByteString } from "../lib/bytes.ts";
 import { FledgeError } from "../lib/errors.ts";
 import { removeTree, temporarySibling } from "../lib/files/atomic.ts";
+import { ioError } from "../lib/files/io-error.ts";
 import { EPOCH_ZERO, NO_XATTRS } from "../rootfs/node.ts";
 import { type SealedTree, sealTree } from "../rootfs/seal.ts";
 import { type ImageReader, inodeAt } from "./reader.ts";
@@ -38,7 +39,7 @@ export async function extractImage(
     await rename(temporary, made);
   } catch (error) {
     await removeTree(temporary);
-    throw error;
+    throw ioError(error, "write", made);
   }
   return { path: made, names: tree.entries.length - 1 };
 }

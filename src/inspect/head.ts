@@ -11,6 +11,7 @@ const EXT4_MAGIC_AT = 1080;
 const EXT4_MAGIC = 0xef53;
 const HEAD_BYTES = 2048;
 const TAR_BLOCK_BYTES = 512;
+const MAX_END_BYTES = 20 * TAR_BLOCK_BYTES;
 const BTRFS_MAGIC_AT = 65_536 + 64;
 
 /** What a file is, by its magic; `isPacked` a tar that has to be unpacked first. */
@@ -24,11 +25,11 @@ export async function formatOf(path: string, ctx: Pick<RunContext, "signal" | "e
   if (head.length >= EXT4_MAGIC_AT + 2 && head.readUInt16LE(EXT4_MAGIC_AT) === EXT4_MAGIC) return { format: "ext4" };
   if (head.toString("latin1", 0, 4) === "hsqs") return { format: "squashfs" };
   if (isCpio(head)) return { format: "cpio" };
-  if (isTar(head)) return { format: "tar", isPacked: false };
+  if (isTar(head) || (await isEmptyTar(path))) return { format: "tar", isPacked: false };
   if (sniffCompression(head) !== "none") {
     const inside = await unpackedHead(path, ctx);
     if (isCpio(inside)) return { format: "cpio" };
-    if (isTar(inside)) return { format: "tar", isPacked: true };
+    if (isTar(inside) || isEnd(inside)) return { format: "tar", isPacked: true };
   }
   throw new FledgeError("image", `${path} is ${await nameOfOther(path, head)}`, {
     hint: "fledge looks into ext4, squashfs, cpio and tar, packed ones too, and into images and folders",
@@ -45,6 +46,16 @@ async function nameOfOther(path: string, head: Buffer): Promise<string> {
 
 function isTar(head: Buffer): boolean {
   return head.length >= TAR_BLOCK_BYTES && decodeHeader(head.subarray(0, TAR_BLOCK_BYTES)) !== undefined;
+}
+
+/** Nothing but its end, which GNU tar fills up to twenty blocks. A longer file of zeros is a disk that nobody has made yet. */
+async function isEmptyTar(path: string): Promise<boolean> {
+  return isEnd(await bytesOf(path, 0, MAX_END_BYTES + 1));
+}
+
+function isEnd(bytes: Buffer): boolean {
+  const isSize = bytes.length >= 2 * TAR_BLOCK_BYTES && bytes.length <= MAX_END_BYTES;
+  return isSize && bytes.length % TAR_BLOCK_BYTES === 0 && bytes.every((byte) => byte === 0);
 }
 
 async function bytesOf(path: string, at: number, length: number): Promise<Buffer> {

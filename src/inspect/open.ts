@@ -49,6 +49,9 @@ function contextOf(
   return { ...contextOutside(shared, { warn: onWarning }), platform };
 }
 
+/** What is meant as a file, and no reference: by how it begins, or by what images of fledge end in. */
+const PATH = /^(?:\.{0,2}|~)\/|^[\w./-]+\.(?:img|raw|squashfs|cpio|tar|tgz|gz|xz|zst)$/;
+
 type Opened = Parameters<typeof imageReader>[0];
 
 const nothing = async (): Promise<void> => {};
@@ -61,7 +64,10 @@ async function openPlugin(plugin: ResolvedPlugin, ctx: OpenContext): Promise<Ope
 
 async function openNamed(target: string, ctx: OpenContext): Promise<Opened> {
   const found = statSync(target, { throwIfNoEntry: false });
-  if (found === undefined) return await openSourceOf(target, { image: target }, ctx);
+  if (found === undefined) {
+    if (PATH.test(target)) throw new FledgeError("usage", `${target} does not exist`);
+    return await openSourceOf(target, { image: target }, ctx);
+  }
   if (found.isDirectory()) return await openFolder(target, ctx);
   if (found.isFile()) return await openFile(target, ctx);
   throw new FledgeError("usage", `${target} is neither a file nor a folder`);

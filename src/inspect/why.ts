@@ -1,4 +1,4 @@
-import { lstat } from "node:fs/promises";
+import { lstat, realpath } from "node:fs/promises";
 import { resolve } from "node:path";
 import { type ByteString, fromByteString, toByteString, toText } from "../lib/bytes.ts";
 import { FledgeError } from "../lib/errors.ts";
@@ -86,9 +86,9 @@ async function recordOf(
   }: Pick<OpenOptions, "env" | "cacheDir" | "signal">,
 ): Promise<BuildOrigins | undefined> {
   const cache = resolveCacheDir(env, cacheDir);
-  const artifact = resolve(target);
-  const stat = await lstat(artifact).catch(() => undefined);
-  if (stat === undefined) return undefined;
+  const artifact = await realpath(resolve(target)).catch(() => undefined);
+  if (artifact === undefined) return undefined;
+  const stat = await lstat(artifact);
   const record = await readBuild(cache, artifact);
   if (record !== undefined && record.stamp === (await stampOf(artifact))) return await readOrigins(cache, artifact);
   const found = stat.isFile() ? await findBuild(cache, await hashFile(artifact, signal)) : undefined;

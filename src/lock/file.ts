@@ -3,7 +3,7 @@ import { basename, dirname, join } from "node:path";
 import type { LockEntry, Locks } from "../contract/lock.ts";
 import type { RunContext } from "../lib/context.ts";
 import { errnoOf } from "../lib/errors.ts";
-import { siblingOf, writeFileAtomically } from "../lib/files/atomic.ts";
+import { fileBehind, siblingOf, writeFileAtomically } from "../lib/files/atomic.ts";
 import { ioError } from "../lib/files/io-error.ts";
 import { takeLock } from "../store/lock.ts";
 import { formatLock, parseLock } from "./format.ts";
@@ -59,7 +59,7 @@ export async function editLock(
       else entries.set(key, entry);
     }
     const isSame = before !== undefined && formatLock(before) === formatLock(entries);
-    if (!isSame) await writeFileAtomically(path, formatLock(entries));
+    if (!isSame) await writeFileAtomically(await fileBehind(path), formatLock(entries));
     return entries;
   } finally {
     await turn.release();

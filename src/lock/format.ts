@@ -42,7 +42,7 @@ export function parseLock(text: string, path: string): Locks {
 function objectOf(text: string, path: string): Record<string, unknown> {
   let document: unknown;
   try {
-    document = JSON.parse(text);
+    document = JSON.parse(text.replace(/^\ufeff/, ""));
   } catch (error) {
     throw notALock(path, `it is not JSON: ${messageOf(error)}`, { cause: error });
   }
@@ -59,7 +59,8 @@ function objectionTo(entry: unknown): string | undefined {
 
 /** JSON.parse would take the last of two. */
 function isTwice(text: string, key: string): boolean {
-  return text.split(`${JSON.stringify(key)}:`).length > 2;
+  const name = JSON.stringify(key).replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
+  return [...text.matchAll(new RegExp(`${name}\\s*:`, "g"))].length > 1;
 }
 
 function notALock(path: string, why: string, more: { problems?: Problem[]; cause?: unknown } = {}): FledgeError {

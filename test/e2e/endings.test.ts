@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { CLI, startFledge } from "../helpers/cli.ts";
 import { project } from "../helpers/project.ts";
+import { tar } from "../helpers/tar-writer.ts";
 
 // However a command ends before its time: nothing is left, no stack is shown, and the exit code says why.
 
@@ -69,6 +70,18 @@ test("a reader that has read enough ends a build without a word", () => {
   const before = readdirSync(cwd);
   expect(inShell(cwd, `WAIT=1 node "$FLEDGE" build --json | head -1 >/dev/null`)).toEqual({ code: 141, stderr: "" });
   expect(readdirSync(cwd)).toEqual(before);
+});
+
+test("so it does with what a file of an image is read by, and a full disk behind it is an error", () => {
+  const cwd = project({});
+  writeFileSync(join(cwd, "big.tar"), tar({ name: "big", data: Buffer.alloc(2 ** 22, "x") }));
+  const cat = 'node "$FLEDGE" cat big.tar /big';
+  expect(inShell(cwd, `${cat} | head -c 100000 >/dev/null`)).toEqual({ code: 141, stderr: "" });
+  expect(inShell(cwd, `${cat} | true`)).toEqual({ code: 141, stderr: "" });
+  for (const command of [`${cat} >/dev/full`, 'node "$FLEDGE" ls big.tar --json >/dev/full']) {
+    const { code, stderr } = inShell(cwd, command);
+    expect([code, stderr]).toEqual([1, expect.stringContaining("error cannot write to stdout: the disk is full")]);
+  }
 });
 
 test("a full disk behind the output is an error, one behind the errors is not", () => {

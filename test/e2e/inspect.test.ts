@@ -177,7 +177,7 @@ describe("budget", () => {
     const cwd = workspace();
     const options = { cwd, env: { FLEDGE_CACHE_DIR: join(cwd, "cache") } };
     const before = await fledge(["budget"], options);
-    expect([before.code, before.stdout]).toEqual([0, expect.stringContaining("db was not built with this cache")]);
+    expect([before.code, before.stdout]).toEqual([1, expect.stringContaining("db was not built with this cache")]);
     const recorded = await fledge(["budget", "web", "--record"], options);
     expect([recorded.code, recorded.stdout], recorded.stderr).toEqual([
       0,

@@ -1,4 +1,4 @@
-import { existsSync, linkSync, readFileSync, writeFileSync } from "node:fs";
+import { linkSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { readBaseline, writeBaseline } from "../../src/budget/baseline.ts";
@@ -158,16 +158,16 @@ describe("a build", () => {
     const [plugin] = await loadPlugins({ cwd });
     if (plugin === undefined) throw new Error("no plugin");
     expect(await readBaseline(plugin)).toBeUndefined();
-    for (const text of [
-      "{",
-      "[]",
-      '{"version":2,"plugins":{}}',
-      '{"version":1,"plugins":{"web":{"imageBytes":"x"}}}',
-    ]) {
+    const size = { imageBytes: 1, usedBytes: 1, inodes: 1, origins: {} };
+    const sizes = [
+      ...[{ imageBytes: "x" }, { imageBytes: -1 }, { origins: null }, { origins: [1, 2] }, { commandLineBytes: "zz" }],
+    ].map((change) => JSON.stringify({ version: 1, plugins: { web: { ...size, ...change } } }));
+    for (const text of ["{", "[]", '{"version":1,"plugins":[]}', '{"version":"1","plugins":{}}', ...sizes]) {
       writeFileSync(join(cwd, "fledge.budget.json"), text);
       await expect(readBaseline(plugin)).rejects.toMatchObject({ code: "config", message: /is not a baseline/ });
     }
-    expect(existsSync(join(cwd, "fledge.budget.json"))).toBe(true);
+    writeFileSync(join(cwd, "fledge.budget.json"), '{"version":2,"plugins":{}}');
+    await expect(readBaseline(plugin)).rejects.toMatchObject({ code: "config", message: /is of a newer fledge/ });
   });
 });
 

@@ -15,7 +15,7 @@ export const budget: Command = {
     ...RUN_FLAGS,
   },
   examples: [
-    ["", "exits 1 when a plugin of this folder's config or workspace is over its budget"],
+    ["", "exits 1 when a plugin of this folder's config or workspace is over its budget, or has one and was not built"],
     ["web --record", "what budgets.growth is measured against from now on; a file to commit"],
     ["--json | jq '.[].growth'", "what has grown since, by origin"],
   ],
@@ -36,7 +36,11 @@ async function runBudget(args: Args): Promise<number> {
   const found = await Promise.all(plugins.map((plugin) => budgetStatus(plugin, options)));
   if (args.json) printJson(found, 2);
   else print(found.flatMap((status) => budgetLines(status, args.record ?? false)));
-  return found.some(({ overruns }) => overruns.length > 0) ? 1 : 0;
+  const isMet = found.every(({ overruns, size, budgets }) =>
+    // Of what was not built nobody can say that it keeps its budget.
+    size === undefined ? Object.keys(budgets).length === 0 : overruns.length === 0,
+  );
+  return isMet ? 0 : 1;
 }
 
 /** Builds one after the other: what is recorded of the first stays when the second fails. */

@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { throwIfAborted } from "../../lib/context.ts";
 import { FledgeError } from "../../lib/errors.ts";
 import type { Command } from "../commands.ts";
 import { LOOKING_FLAGS, type LookingArgs, TARGET, withImage, wordsOf } from "../inspect-targets.ts";
@@ -30,8 +31,19 @@ async function printFile(args: LookingArgs): Promise<number> {
     if (node.type !== "file") throw new FledgeError("rootfs", `${path} is a ${node.type}, not a regular file`);
     for await (const part of readDense(node)) {
       // The buffer is used again for the next part.
-      if (!process.stdout.write(Buffer.from(part))) await once(process.stdout, "drain", { signal });
+      if (!process.stdout.write(Buffer.from(part))) await drained(signal);
+      throwIfAborted(signal);
     }
   });
   return 0;
+}
+
+/** Until stdout takes more. Throws why it never will: a signal, a reader that has gone, a full disk. */
+async function drained(signal: AbortSignal): Promise<void> {
+  try {
+    await once(process.stdout, "drain", { signal });
+  } catch (error) {
+    throwIfAborted(signal);
+    throw error;
+  }
 }

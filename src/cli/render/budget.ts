@@ -16,7 +16,10 @@ export function budgetLines(status: BudgetStatus, isRecorded: boolean): Shown[] 
   const { name, size, baseline, growth, file } = status;
   const head = line`${bold`${name}`}${isRecorded ? gray` recorded in ${relative("", file)}` : ""}`;
   if (size === undefined) {
-    return [line`${head} was not built with this cache`, line`  ${cyan`hint`} fledge build ${name}`];
+    return [
+      line`${head} was not built with this cache, or its build has failed`,
+      line`  ${cyan`hint`} fledge build ${name}`,
+    ];
   }
   return [
     head,

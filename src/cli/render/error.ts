@@ -14,7 +14,8 @@ export function reportError(error: unknown, { json, ...options }: ErrorOptions &
   const { plugin } = options;
   if (error instanceof Interrupt && error.isSilent) return;
   // Where stdout is what failed, the reader of stderr is the only one left.
-  if (json && !process.stdout.errored) printJson({ type: "error", ...(plugin && { plugin }), ...errorData(error) });
+  const isUnwritable = error instanceof Interrupt && error.isOutput;
+  if (json && !isUnwritable) printJson({ type: "error", ...(plugin && { plugin }), ...errorData(error) });
   else say(errorLines(error, options));
 }
 

@@ -1,4 +1,4 @@
-import { chmod, lstat, open, readdir, rename, rm } from "node:fs/promises";
+import { chmod, lstat, open, readdir, realpath, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { hexOf, sha256 } from "../digest.ts";
 import { errnoOf } from "../errors.ts";
@@ -25,6 +25,11 @@ export async function writeFileAtomically(path: string, data: Uint8Array | strin
     await rm(temporary, { force: true });
     throw ioError(error, "write", path);
   }
+}
+
+/** What a link leads to, for a file of the user's that is to stay one; else the path itself. */
+export async function fileBehind(path: string): Promise<string> {
+  return await realpath(path).catch(() => path);
 }
 
 /**

@@ -31,7 +31,11 @@ export function imageSource(
     ...(lock !== undefined && { lockables: async () => ({ inputs: [lockable(reference, lock, contents)] }) }),
     async pin(ctx, locks): Promise<Pin> {
       const entry = lock && locks?.get(lock.key);
-      return { reference, digest: (await contents(ctx, entry?.digest)).digest };
+      try {
+        return { reference, digest: (await contents(ctx, entry?.digest)).digest };
+      } catch (error) {
+        throw lock === undefined || entry === undefined ? error : gone(lock.key, error);
+      }
     },
     async *layers(pin, ctx) {
       const image = await contents(ctx, pin.digest);
@@ -72,6 +76,15 @@ function lockable(reference: string, lock: ImageLock, contents: Contents): Locka
       }
     },
   };
+}
+
+/** What a lock holds a source to may have been cleaned away where no tag leads to it any more. */
+function gone(key: string, error: unknown): unknown {
+  if (!isFledgeError(error) || error.code !== "source") return error;
+  return new FledgeError("source", `${error.message}; the lock has it as "${key}"`, {
+    hint: "fledge update takes what is there now",
+    cause: error,
+  });
 }
 
 function moved(reference: string, pinned: Digest, found: Digest): FledgeError {

@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { cpioImager } from "../../../src/imagers/cpio/index.ts";
@@ -152,5 +153,30 @@ describe("damaged images", () => {
     const file = join(tempDir(), "file");
     writeFileSync(file, text);
     await expect(openImage(file)).rejects.toThrow(message);
+  });
+});
+
+describe("what is named", () => {
+  test("a path that is not there is called that, and not taken for a reference", async () => {
+    for (const path of ["./nope.img", "../nope", "/nope/nope.tar", "nope.img", "out/nope.cpio.gz"]) {
+      await expect(openImage(path)).rejects.toMatchObject({ code: "usage", message: `${path} does not exist` });
+    }
+  });
+
+  test("an archive of nothing is empty, packed or not, and a blank disk is no archive", async () => {
+    const folder = tempDir();
+    for (const bytes of [1024, 10_240]) {
+      for (const [name, content] of [
+        ["a.tar", Buffer.alloc(bytes)],
+        ["a.tgz", gzipSync(Buffer.alloc(bytes))],
+      ] as const) {
+        writeFileSync(join(folder, name), content);
+        const reader = await openImage(join(folder, name));
+        expect([reader.format, [...listImage(reader)].length]).toEqual(["tar", 0]);
+        await reader.close();
+      }
+    }
+    writeFileSync(join(folder, "blank"), Buffer.alloc(65_536));
+    await expect(openImage(join(folder, "blank"))).rejects.toMatchObject({ code: "image" });
   });
 });

@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { build } from "../../../src/build.ts";
@@ -105,7 +105,9 @@ describe("why a path is there", () => {
     const { artifact } = await build(web, { cacheDir });
     const moved = join(folder, "elsewhere.tar");
     copyFileSync(artifact.path, moved);
-    for (const target of [web, artifact.path, moved]) {
+    const link = join(tempDir(), "link.tar");
+    symlinkSync(artifact.path, link);
+    for (const target of [web, artifact.path, moved, link]) {
       const reader = await openImage(target, { cacheDir });
       const why = async (path: string) => await explainPath(reader, path, { cacheDir });
       expect(summary(await why("/etc/conf"))).toEqual({

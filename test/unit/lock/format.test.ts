@@ -49,6 +49,12 @@ it.each<[what: string, text: string, message: RegExp, problem?: string]>([
     /some/,
     "is there twice",
   ],
+  [
+    "twice, with a space",
+    good.replace('"image a', `"image a linux/amd64" : { "digest": "${two}" },\n"image a`),
+    /some/,
+    "is there twice",
+  ],
 ])("%s is refused", (_, text, message, problem) => {
   let thrown: unknown;
   try {

@@ -181,7 +181,9 @@ function featuresOf(words: Words): string[] {
 function refused(feature: string): FledgeError {
   const needsRecovery = feature === "needs_recovery";
   return new FledgeError("verify", `its feature ${feature} is one that fledge does not read`, {
-    hint: needsRecovery ? "it was not unmounted: e2fsck -fy writes what is in its journal" : undefined,
+    hint: needsRecovery
+      ? "it was not unmounted: e2fsck -fy writes what is in its journal"
+      : "mount it, or copy what is in it into an ext4 without that feature",
   });
 }
 
