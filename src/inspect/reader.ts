@@ -1,5 +1,5 @@
 import type { ImageFacts, ReadImage } from "../imagers/read-image.ts";
-import { toByteString } from "../lib/bytes.ts";
+import { type ByteString, toByteString } from "../lib/bytes.ts";
 import type { Env, RunContext, Warning } from "../lib/context.ts";
 import { FledgeError } from "../lib/errors.ts";
 import { lookup } from "../rootfs/lookup.ts";
@@ -66,10 +66,18 @@ export function imageReader(opened: Opened): ImageReader {
   };
 }
 
-/** What is at a path of an image; links on the way are followed, one under the last name only if `follows`. Throws a `rootfs` error. */
+/** The name that is shown so: bytes that are no text, and control characters, are shown as `\xNN`, a line break as `\n`. */
+function withEscapes(name: ByteString): ByteString {
+  const byteOf = (_: string, hex: string | undefined): string =>
+    hex === undefined ? "\n" : String.fromCharCode(Number.parseInt(hex, 16));
+  return name.replace(/\\(?:x([0-9a-f]{2})|n)/g, byteOf) as ByteString;
+}
+
+/** What is at a path of an image; one that was copied from what is shown of it too. Links on the way are followed, one under the last name only if `follows`. Throws a `rootfs` error. */
 export function inodeAt(reader: Pick<ImageReader, "root" | "target">, path: string, follows: boolean): Inode {
   const bytes = toByteString(path.startsWith("/") ? path : `/${path}`);
-  const node = lookup(reader.root, bytes, { followLast: follows })?.node;
+  const at = (name: ByteString): Inode | undefined => lookup(reader.root, name, { followLast: follows })?.node;
+  const node = at(bytes) ?? (bytes.includes("\\") ? at(withEscapes(bytes)) : undefined);
   if (node === undefined) throw new FledgeError("rootfs", `${path} is not in ${reader.target}`);
   return node;
 }

@@ -8,9 +8,10 @@ import { ext4Imager } from "../../../src/imagers/ext4/index.ts";
 import { inspectImage } from "../../../src/inspect/inspect.ts";
 import { listImage } from "../../../src/inspect/list.ts";
 import { openImage } from "../../../src/inspect/open.ts";
-import { imageReader } from "../../../src/inspect/reader.ts";
+import { imageReader, inodeAt } from "../../../src/inspect/reader.ts";
 import { isFledgeError } from "../../../src/lib/errors.ts";
 import { readContentSync } from "../../../src/rootfs/content.ts";
+import type { FileInode } from "../../../src/rootfs/node.ts";
 import { sealTree } from "../../../src/rootfs/seal.ts";
 import { RootfsTree } from "../../../src/rootfs/tree.ts";
 import { testProgram } from "../../../src/testing/image.ts";
@@ -160,6 +161,21 @@ describe("what is named", () => {
   test("a path that is not there is called that, and not taken for a reference", async () => {
     for (const path of ["./nope.img", "../nope", "/nope/nope.tar", "nope.img", "out/nope.cpio.gz"]) {
       await expect(openImage(path)).rejects.toMatchObject({ code: "usage", message: `${path} does not exist` });
+    }
+  });
+
+  test("a path is found by how it is shown", () => {
+    const tree = new RootfsTree();
+    tree.writeFile(Buffer.from("/bad\xff\xfebyte", "latin1"), "1");
+    tree.writeFile("/new\nline", "2");
+    tree.writeFile("/back\\n", "3");
+    const reader = readerOf(tree);
+    for (const [path, size] of [
+      ["/bad\\xff\\xfebyte", "1"],
+      ["/new\\nline", "2"],
+      ["/back\\n", "3"],
+    ] as const) {
+      expect(readContentSync(inodeAt(reader, path, true) as FileInode).toString()).toBe(size);
     }
   });
 
