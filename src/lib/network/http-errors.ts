@@ -34,7 +34,9 @@ export function connectionError(method: string, url: URL, thrown: unknown, env: 
     return new FledgeError("download", message, { hint, cause: thrown });
   }
   const code = codeOf(thrown);
-  const what = CONNECTION_TEXTS[code] ?? scrub(messageOf(innermost(thrown)));
+  // Newer Nodes put behind it what to start them with.
+  const said = messageOf(innermost(thrown)).replace(/; if the root CA is installed locally, .*$/s, "");
+  const what = CONNECTION_TEXTS[code] ?? scrub(said);
   const name = code === "" || what.includes(code) ? "" : ` (${code})`;
   return new FledgeError("download", `${method} ${safeUrl(url)}: ${what}${name}`, {
     hint: connectionHint(code, url, env),
