@@ -184,12 +184,19 @@ test("refuses what is too much, and what is no project", async () => {
   expect(await service.ask("/nothing")).toMatchObject({ status: 404, json: { error: { code: "not-found" } } });
   const hung = (await submit(service, HANGS)).json.id;
   await inState(service, hung, "running");
-  await submit(service, smallBundle());
-  expect(await submit(service, smallBundle())).toMatchObject({
-    status: 429,
-    headers: { "retry-after": "10" },
+  const keyed = { "idempotency-key": "waits" };
+  const waiting = (await submit(service, smallBundle(), "", keyed)).json.id;
+  const full = {
+    ...{ status: 429, headers: { "retry-after": "10" } },
     json: { error: { code: "queue-full", position: 2 } },
+  };
+  expect(await submit(service, smallBundle())).toMatchObject(full);
+  expect(await submit(service, smallBundle(), "", { "idempotency-key": "another" })).toMatchObject(full);
+  expect(await submit(service, smallBundle(), "", keyed)).toMatchObject({
+    status: 202,
+    json: { id: waiting, position: 1, isNew: false },
   });
+  expect(await submit(service, smallBundle("other"), "", keyed)).toMatchObject({ status: 409 });
   expect(readdirSync(join(service.state, "uploads"))).toEqual([]);
   await service.stop();
 });
