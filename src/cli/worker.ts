@@ -56,7 +56,7 @@ export async function runWorkerCommand(args: WorkerArgs): Promise<number> {
     const queue = await openQueue({ url, lockMs, onError: quietly((message) => warn(message, args)) });
     disposer.defer(() => queue.close());
     const folder = await workFolder(args.work, disposer);
-    const labels = [...ownLabels(env, process.getuid?.()), ...(args.label ?? [])];
+    const labels = [...(await ownLabels({ env, signal })), ...(args.label ?? [])];
     sayReady({ store: store.name, labels, jobs }, args);
     await runWorker(
       {
