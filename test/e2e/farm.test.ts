@@ -89,6 +89,15 @@ describeWith("a farm", [needsRegistry(), requireTools("redis-server", "busybox")
       await worker.ended;
     });
 
+    test("ends a build that takes too long, and says so", async () => {
+      const worker = workerOf(farm, "--timeout", "3s");
+      const { code, stderr } = await buildOn(farm, workspace(["hung"], 600_000));
+      expect(code, stderr).toBe(1);
+      expect(stderr).toMatch(/error .*took longer than 3\.0 s\n {2}hint .*fledge worker --timeout sets the limit/);
+      worker.kill("SIGTERM");
+      await worker.ended;
+    });
+
     test("builds once what several submit at the same time", async () => {
       const cwd = workspace(["shared"], 1_500);
       const worker = workerOf(farm, "--json");

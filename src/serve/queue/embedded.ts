@@ -258,7 +258,10 @@ class EmbeddedQueue implements Queue {
         await mkdir(folder, { mode: 0o700 });
       }
       throwIfAborted(signal);
-      clock = setTimeout(() => this.#end(entry, { kind: "timeout", error: tookTooLong(timeoutMs) }), timeoutMs);
+      clock = setTimeout(
+        () => this.#end(entry, { kind: "timeout", error: tookTooLong(timeoutMs, "serve") }),
+        timeoutMs,
+      );
       const onEvent = (event: QueueEvent): void => this.#log(entry, event);
       const outputs = await work({ id, record: entry.record, places, signal, onEvent });
       await this.#settle(entry, { state: "done", outputs });

@@ -37,9 +37,10 @@ export function queueFull(position: number, maxQueued: number): Refusal {
   });
 }
 
-export function tookTooLong(timeoutMs: number): FledgeError {
-  return new FledgeError("aborted", `the build was ended: it took longer than ${formatDuration(timeoutMs)}`, {
-    hint: "look at its log for where it hangs; serve --timeout sets the limit",
+/** Of a build that the command has ended. */
+export function tookTooLong(timeoutMs: number, command: "serve" | "worker"): FledgeError {
+  return new FledgeError("stage", `the build was ended: it took longer than ${formatDuration(timeoutMs)}`, {
+    hint: `look at its log for where it hangs; fledge ${command} --timeout sets the limit`,
   });
 }
 
