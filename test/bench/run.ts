@@ -1,10 +1,12 @@
 import { benchBoot } from "./boot.ts";
 import { benchCpio } from "./cpio.ts";
 import { benchExt4 } from "./ext4.ts";
+import { benchFarm } from "./farm.ts";
 import { benchInspect } from "./inspect.ts";
 import { benchLayers } from "./layers.ts";
 import { benchLoop } from "./loop.ts";
 import { benchOci } from "./oci.ts";
+import { benchPush } from "./push.ts";
 import { benchSquashfs } from "./squashfs.ts";
 import { benchStart } from "./start.ts";
 import { benchStore } from "./store.ts";
@@ -22,6 +24,8 @@ const BENCHES: Readonly<Record<string, () => void | Promise<void>>> = {
   inspect: benchInspect,
   start: benchStart,
   boot: benchBoot,
+  farm: benchFarm,
+  push: benchPush,
 };
 
 const wanted = process.argv.slice(2);
