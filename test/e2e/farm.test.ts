@@ -113,16 +113,19 @@ describeWith("a farm", [needsRegistry(), requireTools("redis-server", "busybox")
 
     test("goes on when a worker is killed, and when the queue's server is", async () => {
       const cwd = workspace(["killed"], 4_000);
-      const first = workerOf(farm);
+      const work = tempDir();
+      const first = workerOf(farm, "--work", work);
       const building = buildOn(farm, cwd);
       await first.until(/taken/);
       first.kill("SIGKILL");
       await server.restart();
-      const second = workerOf(farm);
+      const second = workerOf(farm, "--work", work);
       const { code, stderr } = await building;
       expect(code, `${stderr}\n${second.said()}`).toBe(0);
+      expect(readdirSync(work)).toHaveLength(1);
       second.kill("SIGTERM");
       await second.ended;
+      expect(readdirSync(work)).toEqual([]);
     });
 
     test("gives back what it builds when it is asked to end, and ends what a submitter does not want any more", async () => {
@@ -152,10 +155,14 @@ describeWith("a farm", [needsRegistry(), requireTools("redis-server", "busybox")
       const plain = workerOf(farm);
       await plain.until(/waiting for work/);
       const cwd = workspace(["labelled"]);
-      const building = buildOn(farm, cwd, "--label", "gpu");
+      const building = startFledge(["build", "--queue", farm.url, "--store", farm.store, "--label", "gpu"], {
+        cwd,
+        env,
+      });
+      await building.until(/warning nobody has begun .*\n {2}hint it waits for a fledge worker \S+ with gpu/);
       const able = workerOf(farm, "--label", "gpu");
       await able.until(/labelled done/);
-      expect((await building).code).toBe(0);
+      expect((await building.ended).code).toBe(0);
       expect(plain.said()).not.toMatch(/labelled/);
       expect(readdirSync(cwd).filter((name) => /\.(gz|json)$/.test(name)).length).toBe(2);
     } finally {

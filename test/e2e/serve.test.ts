@@ -378,8 +378,15 @@ test("build --remote makes what a build here makes", async () => {
   expect(failed.stderr).not.toContain("/build/project");
   const wrong = await fledge(["build", "one", "--remote", service.url], { cwd: there, env: { FLEDGE_TOKEN: "x" } });
   expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining("a token is needed")]);
+  writeFileSync(join(there, "more.ts"), files["more.ts"]);
   const nobody = await fledge(["build", "one", "--remote", "what"], { cwd: there });
   expect([nobody.code, nobody.stderr]).toEqual([2, expect.stringContaining("no address of a service")]);
+  const absent = `unix://${join(tempDir(), "s.sock")}`;
+  const lost = await fledge(["build", "one", "--remote", absent], { cwd: there });
+  expect([lost.code, lost.stderr]).toEqual([
+    1,
+    expect.stringContaining(`error no service listens at ${absent}\n  hint`),
+  ]);
 });
 
 test("a disk that comes from a service has the holes of one that is built here, or none where none are wanted", async () => {

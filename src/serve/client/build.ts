@@ -135,7 +135,7 @@ class RemoteBuild {
     for await (const followed of this.#service.follow(id)) {
       if (followed.kind === "end") return followed.view;
       if (followed.kind === "position" && followed.position > 0)
-        this.#log(`in the queue of the service at place ${followed.position}`);
+        this.#log(`in the queue at place ${followed.position}`);
       else if (followed.kind === "event" && followed.event.type !== "state") this.#take(followed.event);
     }
     throw new FledgeError("internal", `build ${id} has no end`);

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { createGzip } from "node:zlib";
 import type { Env } from "../../lib/context.ts";
 import type { Digest } from "../../lib/digest.ts";
-import { type ErrorData, FledgeError, isFledgeError } from "../../lib/errors.ts";
+import { type ErrorData, errnoOf, FledgeError, isFledgeError } from "../../lib/errors.ts";
 import { writeSparseFile } from "../../lib/files/sparse.ts";
 import { type HttpOptions, type HttpResponse, openHttp, readBody } from "../../lib/network/http.ts";
 import { backoffMs, sleep } from "../../lib/network/retry.ts";
@@ -24,6 +24,8 @@ export type Connection = {
 const MAX_ANSWER_BYTES = 16 * 2 ** 20;
 /** Times in a row that a connection may break before a build is given up. */
 const TRIES = 8;
+/** Where nobody listens: a service that is started again is back by then, some seconds later. */
+const ABSENT_TRIES = 5;
 /** The service says something every 15 s. */
 const SILENCE_MS = 60_000;
 
@@ -52,6 +54,7 @@ export class RemoteService implements Elsewhere {
         if (response.status === 202) return (await jsonOf(response)) as Submitted;
         await this.#waitOrThrow(response);
       } catch (error) {
+        if (isAbsent(error) && count >= ABSENT_TRIES) throw this.#absent(error);
         if (!isBroken(error) || count >= TRIES) throw error;
         await this.#pause(count);
       }
@@ -162,6 +165,13 @@ export class RemoteService implements Elsewhere {
     await sleep(Math.min(backoffMs(failures), 10_000), signal);
   }
 
+  #absent(cause: unknown): FledgeError {
+    return new FledgeError("download", `no service listens at ${this.#connection.address.text}`, {
+      hint: "fledge serve says where it listens when it starts",
+      cause,
+    });
+  }
+
   #lost(id: string): FledgeError {
     return new FledgeError("download", `the connection to ${this.#connection.address.text} breaks again and again`, {
       hint: `the build may go on there: it is called ${id}`,
@@ -172,6 +182,11 @@ export class RemoteService implements Elsewhere {
 /** What a connection that broke throws, and the client's own wait for it; not what the service says. */
 function isBroken(error: unknown): boolean {
   return isFledgeError(error) && error.code === "download" && !(error instanceof Answered);
+}
+
+function isAbsent(error: unknown): boolean {
+  const errno = isFledgeError(error) ? errnoOf(error.cause) : undefined;
+  return errno === "ECONNREFUSED" || errno === "ENOENT";
 }
 
 /** An error that a service has answered with. */
