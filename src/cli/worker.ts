@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -7,7 +7,7 @@ import { contextOutside, epochFrom } from "../lib/context.ts";
 import { Disposer } from "../lib/dispose.ts";
 import { formatDuration } from "../lib/duration.ts";
 import { FledgeError } from "../lib/errors.ts";
-import { removeTree } from "../lib/files/atomic.ts";
+import { removeTree, temporarySibling } from "../lib/files/atomic.ts";
 import { ioError } from "../lib/files/io-error.ts";
 import { defaultJobs } from "../lib/jobs.ts";
 import { resolveCacheDir } from "../store/cache-dir.ts";
@@ -56,7 +56,7 @@ export async function runWorkerCommand(args: WorkerArgs): Promise<number> {
     const queue = await openQueue({ url, lockMs, onError: quietly((message) => warn(message, args)) });
     disposer.defer(() => queue.close());
     const folder = await workFolder(args.work, disposer);
-    const labels = [...ownLabels(env, process.getuid?.()), ...(args.label ?? [])];
+    const labels = [...(await ownLabels({ env, signal })), ...(args.label ?? [])];
     sayReady({ store: store.name, labels, jobs }, args);
     await runWorker(
       {
@@ -80,7 +80,9 @@ async function workFolder(given: string | undefined, disposer: Disposer): Promis
   const above = given === undefined ? tmpdir() : resolve(given);
   try {
     await mkdir(above, { recursive: true });
-    const folder = await mkdtemp(join(above, "fledge-worker-"));
+    // Takes away what a worker that was killed has left.
+    const folder = await temporarySibling(join(above, "fledge-worker"));
+    await mkdir(folder, { mode: 0o700 });
     disposer.defer(() => removeTree(folder));
     return folder;
   } catch (error) {

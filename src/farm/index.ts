@@ -42,9 +42,9 @@ export async function openFarm(options: FarmOptions): Promise<Farm> {
     contextOutside({ ...shared, signal: use.signal }, { warn: ({ message }) => use.log(message), log: use.log });
   const store = await openStore(place, contextFor({ signal, log: () => {} }));
   const queue = await openQueue({ url, lockMs: LOCK_MS, onError: () => {} });
-  const own = new Set<string>();
+  const parts = { queue, store, labels, own: new Set<string>(), idle: new Set<string>() };
   return {
-    submitter: (use, plugin) => new FarmSubmitter(plugin, { queue, store, labels, own }, contextFor(use)),
+    submitter: (use, plugin) => new FarmSubmitter(plugin, parts, contextFor(use)),
     close: async () => {
       await queue.close();
       await disposer.dispose();

@@ -1,21 +1,21 @@
-import type { Env } from "../lib/context.ts";
 import { formatPlatform, hostPlatform } from "../lib/platform.ts";
-import { findOnPath } from "../lib/process/tools.ts";
+import { checkRequirement, type Machine, type Requirement } from "../lib/process/requirements.ts";
+import { engineRequirement } from "../sources/engines/engines.ts";
+import { BUILDERS } from "../sources/engines/options.ts";
 
-/** The programs behind the names that `source.builder` takes. */
-const BUILDERS: Readonly<Record<string, string>> = {
-  buildkit: "buildctl",
-  docker: "docker",
-  podman: "podman",
-  buildah: "buildah",
-};
+const ROOT: Requirement = { kind: "root", reason: "build what is mounted for it" };
 
-/** What a worker on this machine can do beside what all can: its platform, root's work, Dockerfiles. */
-export function ownLabels(env: Env, userId: number | undefined): string[] {
-  const builders = Object.keys(BUILDERS).filter((name) => findOnPath(BUILDERS[name] ?? "", env) !== undefined);
+/**
+ * What a worker on this machine can do beside what all can: its platform, root's work, Dockerfiles. Builders count that
+ * answer, a client without its daemon does not; they are asked at once, and each has 10 s.
+ */
+export async function ownLabels(machine: Machine): Promise<string[]> {
+  const wanted = [ROOT, ...BUILDERS.map((builder) => engineRequirement({ builder }))];
+  const [root, ...engines] = await Promise.all(wanted.map((requirement) => checkRequirement(requirement, machine)));
+  const builders = BUILDERS.filter((_, index) => engines[index]?.isMet);
   return [
     formatPlatform(hostPlatform()),
-    ...(userId === 0 ? ["root"] : []),
+    ...(root?.isMet ? ["root"] : []),
     ...(builders.length > 0 ? ["builder", ...builders.map((name) => `builder:${name}`)] : []),
   ];
 }

@@ -7,6 +7,7 @@ import { type RunContext, throwIfAborted } from "../lib/context.ts";
 import type { Digest } from "../lib/digest.ts";
 import { type ErrorData, FledgeError } from "../lib/errors.ts";
 import { sleep } from "../lib/network/retry.ts";
+import { fledgeVersion } from "../lib/version.ts";
 import { receiveBundle } from "../serve/bundle/index.ts";
 import type { Elsewhere, Followed } from "../serve/client/index.ts";
 import type { BuildView, QueueEvent } from "../serve/queue/index.ts";
@@ -22,6 +23,9 @@ const REUSE_MS = 10 * 60_000;
 /** How often is asked, at first and later on. */
 const ASK_MS = { first: 200, most: 2_000 };
 
+/** Workers that are there take what waits much sooner. */
+const NOBODY_MS = 15_000;
+
 /** As often is a build begun anew that another submitter has cancelled, or whose result is gone. */
 const TRIES = 5;
 
@@ -31,12 +35,15 @@ type Parts = {
   readonly labels: readonly string[];
   /** Jobs that are there because this process has submitted them: only those are its to cancel. */
   readonly own: Set<string>;
+  /** Queues of which was said that nobody takes from them. */
+  readonly idle: Set<string>;
 };
 
 /** Has the workers of a farm build one plugin. */
 export class FarmSubmitter implements Elsewhere {
   readonly #parts: Parts;
   readonly #ctx: RunContext;
+  readonly #labels: readonly string[];
   readonly #queueName: string;
   #job: FarmJob | undefined;
   #isCancelled = false;
@@ -44,7 +51,8 @@ export class FarmSubmitter implements Elsewhere {
   constructor(plugin: ResolvedPlugin, parts: Parts, ctx: RunContext) {
     this.#parts = parts;
     this.#ctx = ctx;
-    this.#queueName = queueName(labelsFor(plugin, parts.labels));
+    this.#labels = labelsFor(plugin, parts.labels);
+    this.#queueName = queueName(this.#labels);
   }
 
   get name(): string {
@@ -63,6 +71,7 @@ export class FarmSubmitter implements Elsewhere {
   async *follow(id: string): AsyncGenerator<Followed, void, undefined> {
     let seen = 0;
     let position: number | undefined;
+    let busyMs = performance.now();
     for (let wait = ASK_MS.first, tries = 0; ; wait = Math.min(wait * 1.3, ASK_MS.most)) {
       // First the state, then what was logged until then: the last lines are not missed.
       const state = await this.#parts.queue.state(this.#queueName, id);
@@ -76,6 +85,11 @@ export class FarmSubmitter implements Elsewhere {
       if (state.kind === "waiting" && state.position !== position) {
         position = state.position;
         yield { kind: "position", position };
+      }
+      if (state.kind !== "waiting" || state.running > 0) busyMs = performance.now();
+      else if (performance.now() - busyMs > NOBODY_MS && !this.#parts.idle.has(this.#queueName)) {
+        this.#parts.idle.add(this.#queueName);
+        yield { kind: "event", event: this.#nobody() };
       }
       const view = this.#viewOf(id, state);
       if (view !== undefined && !(await this.#beginsAnew(id, view, ++tries))) {
@@ -167,6 +181,15 @@ export class FarmSubmitter implements Elsewhere {
     await this.#parts.queue.remove(this.#queueName, id);
     await this.#add(id, this.#job);
     return true;
+  }
+
+  #nobody(): QueueEvent {
+    const labels = this.#labels.length === 0 ? "" : ` with ${this.#labels.join(", ")}`;
+    return {
+      ...{ type: "warning", plugin: this.#job?.request.plugin ?? "" },
+      message: `nobody has begun to build it for ${NOBODY_MS / 1000} s: no worker may be there that can`,
+      hint: `it waits for a fledge worker ${fledgeVersion()}${labels}; each says what it has when it starts`,
+    };
   }
 
   /** Undefined until it has ended. */

@@ -2,13 +2,12 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import type { Env, RunContext } from "../lib/context.ts";
-import { formatDuration } from "../lib/duration.ts";
-import { errorData, FledgeError, isFledgeError } from "../lib/errors.ts";
+import { errorData, isFledgeError } from "../lib/errors.ts";
 import { removeTree } from "../lib/files/atomic.ts";
 import { sleep } from "../lib/network/retry.ts";
 import type { BundleLimits } from "../serve/bundle/index.ts";
 import { endChild } from "../serve/child.ts";
-import type { BuildOutputs, QueueEvent } from "../serve/queue/index.ts";
+import { type BuildOutputs, type QueueEvent, tookTooLong } from "../serve/queue/index.ts";
 import { buildWork, type Work } from "../serve/work.ts";
 import { BUNDLE_FILE, CANCELLED, type FarmResult, queuesFor, SETS } from "./jobs.ts";
 import { JobLog } from "./log.ts";
@@ -143,7 +142,7 @@ class WorkerBuild {
       );
       return { outputs, result };
     } catch (error) {
-      throw timeout.aborted && isFledgeError(error) ? tookTooLong(this.#options.timeoutMs) : error;
+      throw timeout.aborted && isFledgeError(error) ? tookTooLong(this.#options.timeoutMs, "worker") : error;
     } finally {
       endChild(id);
       await removeTree(work);
@@ -202,10 +201,4 @@ class WorkerBuild {
     const plugin = job.request.plugin ?? "";
     this.#options.onJob({ id, plugin, state, ...(state !== "taken" && { durationMs }), ...(message && { message }) });
   }
-}
-
-function tookTooLong(timeoutMs: number): FledgeError {
-  return new FledgeError("aborted", `the build took longer than ${formatDuration(timeoutMs)}`, {
-    hint: "fledge worker --timeout gives it more",
-  });
 }

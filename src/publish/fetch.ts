@@ -5,10 +5,10 @@ import { type RunContext, throwIfAborted } from "../lib/context.ts";
 import { decompress } from "../lib/decompress.ts";
 import { type Digest, digestOf } from "../lib/digest.ts";
 import { FledgeError } from "../lib/errors.ts";
+import { writeSparseFile } from "../lib/files/sparse.ts";
 import type { Descriptor } from "../registry/manifest.ts";
 import type { ImageStorage } from "../registry/storage.ts";
 import { ensureBlob } from "../store/blobs.ts";
-import { writeSparseFile } from "./sparse.ts";
 
 /** Layers that are fetched ahead of the one that is unpacked. */
 const AHEAD = 4;

@@ -89,6 +89,15 @@ describeWith("a farm", [needsRegistry(), requireTools("redis-server", "busybox")
       await worker.ended;
     });
 
+    test("ends a build that takes too long, and says so", async () => {
+      const worker = workerOf(farm, "--timeout", "3s");
+      const { code, stderr } = await buildOn(farm, workspace(["hung"], 600_000));
+      expect(code, stderr).toBe(1);
+      expect(stderr).toMatch(/error .*took longer than 3\.0 s\n {2}hint .*fledge worker --timeout sets the limit/);
+      worker.kill("SIGTERM");
+      await worker.ended;
+    });
+
     test("builds once what several submit at the same time", async () => {
       const cwd = workspace(["shared"], 1_500);
       const worker = workerOf(farm, "--json");
@@ -104,16 +113,19 @@ describeWith("a farm", [needsRegistry(), requireTools("redis-server", "busybox")
 
     test("goes on when a worker is killed, and when the queue's server is", async () => {
       const cwd = workspace(["killed"], 4_000);
-      const first = workerOf(farm);
+      const work = tempDir();
+      const first = workerOf(farm, "--work", work);
       const building = buildOn(farm, cwd);
       await first.until(/taken/);
       first.kill("SIGKILL");
       await server.restart();
-      const second = workerOf(farm);
+      const second = workerOf(farm, "--work", work);
       const { code, stderr } = await building;
       expect(code, `${stderr}\n${second.said()}`).toBe(0);
+      expect(readdirSync(work)).toHaveLength(1);
       second.kill("SIGTERM");
       await second.ended;
+      expect(readdirSync(work)).toEqual([]);
     });
 
     test("gives back what it builds when it is asked to end, and ends what a submitter does not want any more", async () => {
@@ -143,10 +155,14 @@ describeWith("a farm", [needsRegistry(), requireTools("redis-server", "busybox")
       const plain = workerOf(farm);
       await plain.until(/waiting for work/);
       const cwd = workspace(["labelled"]);
-      const building = buildOn(farm, cwd, "--label", "gpu");
+      const building = startFledge(["build", "--queue", farm.url, "--store", farm.store, "--label", "gpu"], {
+        cwd,
+        env,
+      });
+      await building.until(/warning nobody has begun .*\n {2}hint it waits for a fledge worker \S+ with gpu/);
       const able = workerOf(farm, "--label", "gpu");
       await able.until(/labelled done/);
-      expect((await building).code).toBe(0);
+      expect((await building.ended).code).toBe(0);
       expect(plain.said()).not.toMatch(/labelled/);
       expect(readdirSync(cwd).filter((name) => /\.(gz|json)$/.test(name)).length).toBe(2);
     } finally {

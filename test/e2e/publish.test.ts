@@ -3,11 +3,12 @@ import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFi
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { BUCKET_KEYS, startBuckets } from "../helpers/bucket.ts";
-import { type CliResult, fledge } from "../helpers/cli.ts";
+import { type CliResult, fledge, startFledge } from "../helpers/cli.ts";
 import { startCuttingProxy } from "../helpers/cutting-proxy.ts";
 import { project } from "../helpers/project.ts";
 import { needsRegistry, type Registry, startRegistry } from "../helpers/registry.ts";
 import { describeWith, requireTools } from "../helpers/requirements.ts";
+import { startSlowProxy } from "../helpers/slow-proxy.ts";
 import { tempDir } from "../helpers/temp.ts";
 
 const MANIFEST = { workload: { entrypoint: ["/bin/app"], env: { MODE: "test" }, baseUrl: "http://127.0.0.1:8080" } };
@@ -129,6 +130,52 @@ describeWith("a bucket", [requireTools("busybox")], () => {
     expect(code, stderr).toBe(0);
     expect(proxy.cuts()).toBe(2);
     await proxy.close();
+  });
+
+  // s3rver lists neither uploads nor their parts, as some services do not; there all is sent again.
+  test.each([true, false])("an upload that was killed is taken up where the bucket lists it: %s", async (lists) => {
+    const buckets = await startBuckets({ lists });
+    try {
+      const cwd = plugin([{ ...target(), endpoint: buckets.endpoint }], 192);
+      const killed = startFledge(["publish"], { cwd, env: BUCKET_KEYS });
+      await expect
+        .poll(() => buckets.unfinished()[0]?.parts.length ?? 0, { timeout: 60_000, interval: 1 })
+        .toBeGreaterThan(0);
+      killed.kill("SIGKILL");
+      await killed.ended;
+      const [left] = buckets.unfinished();
+      expect(left).toBeDefined();
+      const { code, stderr, ...rest } = await fledge(["publish", "--json"], { cwd, env: BUCKET_KEYS });
+      expect(code, stderr).toBe(0);
+      const [published] = events({ code, stderr, ...rest }, "publish:done");
+      const there = lists ? (left?.parts.length ?? 0) : 0;
+      expect(published.sentBytes).toBe((192 - there * 32) * 2 ** 20);
+      expect(buckets.unfinished()).toEqual(lists ? [] : [left]);
+      const disk = await fetch(`${buckets.endpoint}/plugins/${left?.key}`);
+      expect(Buffer.from(await disk.arrayBuffer()).equals(readFileSync(join(cwd, "web-rootfs.img")))).toBe(true);
+    } finally {
+      await buckets.stop();
+    }
+  });
+
+  // In four parts, all under way at once: s3rver takes a part for there as soon as it begins to come.
+  test("one that is overtaken by another with the same upload is done too", async () => {
+    const buckets = await startBuckets({ lists: true });
+    const slow = await startSlowProxy(new URL(buckets.endpoint).host, { latencyMs: 0, bytesPerSecond: 8 * 2 ** 20 });
+    try {
+      const publish = async (endpoint: string) => {
+        const cwd = plugin([{ ...target(), endpoint }], 128);
+        const { code, stderr } = await fledge(["publish"], { cwd, env: BUCKET_KEYS });
+        expect(code, stderr).toBe(0);
+      };
+      const first = publish(`http://${slow.host}`);
+      await expect.poll(() => buckets.unfinished().length, { timeout: 60_000, interval: 10 }).toBe(1);
+      await publish(buckets.endpoint);
+      await first;
+    } finally {
+      await slow.close();
+      await buckets.stop();
+    }
   });
 
   test("refuses in words", async () => {

@@ -1,5 +1,14 @@
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
@@ -184,12 +193,19 @@ test("refuses what is too much, and what is no project", async () => {
   expect(await service.ask("/nothing")).toMatchObject({ status: 404, json: { error: { code: "not-found" } } });
   const hung = (await submit(service, HANGS)).json.id;
   await inState(service, hung, "running");
-  await submit(service, smallBundle());
-  expect(await submit(service, smallBundle())).toMatchObject({
-    status: 429,
-    headers: { "retry-after": "10" },
+  const keyed = { "idempotency-key": "waits" };
+  const waiting = (await submit(service, smallBundle(), "", keyed)).json.id;
+  const full = {
+    ...{ status: 429, headers: { "retry-after": "10" } },
     json: { error: { code: "queue-full", position: 2 } },
+  };
+  expect(await submit(service, smallBundle())).toMatchObject(full);
+  expect(await submit(service, smallBundle(), "", { "idempotency-key": "another" })).toMatchObject(full);
+  expect(await submit(service, smallBundle(), "", keyed)).toMatchObject({
+    status: 202,
+    json: { id: waiting, position: 1, isNew: false },
   });
+  expect(await submit(service, smallBundle("other"), "", keyed)).toMatchObject({ status: 409 });
   expect(readdirSync(join(service.state, "uploads"))).toEqual([]);
   await service.stop();
 });
@@ -362,8 +378,40 @@ test("build --remote makes what a build here makes", async () => {
   expect(failed.stderr).not.toContain("/build/project");
   const wrong = await fledge(["build", "one", "--remote", service.url], { cwd: there, env: { FLEDGE_TOKEN: "x" } });
   expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining("a token is needed")]);
+  writeFileSync(join(there, "more.ts"), files["more.ts"]);
   const nobody = await fledge(["build", "one", "--remote", "what"], { cwd: there });
   expect([nobody.code, nobody.stderr]).toEqual([2, expect.stringContaining("no address of a service")]);
+  const absent = `unix://${join(tempDir(), "s.sock")}`;
+  const lost = await fledge(["build", "one", "--remote", absent], { cwd: there });
+  expect([lost.code, lost.stderr]).toEqual([
+    1,
+    expect.stringContaining(`error no service listens at ${absent}\n  hint`),
+  ]);
+});
+
+test("a disk that comes from a service has the holes of one that is built here, or none where none are wanted", async () => {
+  const service = await startService();
+  const disk = (more: string) => {
+    const cwd = project({
+      "fledge.config.mjs": `export default { name: "web", strategy: "oci_rootfs", source: { dir: "./root" }, filesystem: { type: "ext4", size: "64M", ${more} }, manifest: { workload: { entrypoint: ["/bin/sh"], baseUrl: "http://127.0.0.1:80" } } };`,
+    });
+    mkdirSync(join(cwd, "root/bin"), { recursive: true });
+    copyFileSync("/bin/busybox", join(cwd, "root/bin/sh"));
+    return cwd;
+  };
+  const built = async (cwd: string, ...more: string[]) => {
+    const { code, stderr } = await fledge(["build", ...more], { cwd });
+    expect(code, stderr).toBe(0);
+    const path = join(cwd, "web-rootfs.img");
+    return { bytes: readFileSync(path), takes: statSync(path).blocks * 512 };
+  };
+  const [here, there] = [await built(disk("")), await built(disk(""), "--remote", service.url)];
+  expect(there.bytes.equals(here.bytes)).toBe(true);
+  expect(here.takes).toBeLessThan(here.bytes.length / 4);
+  expect(there.takes).toBeLessThanOrEqual(here.takes + 65_536);
+  const full = await built(disk("preallocate: true"), "--remote", service.url);
+  expect(full.bytes.equals(here.bytes)).toBe(true);
+  expect(full.takes).toBeGreaterThanOrEqual(full.bytes.length);
 });
 
 test("Ctrl-C cancels the build there, and nothing is left here", async () => {

@@ -1,6 +1,13 @@
 declare module "s3rver" {
-  /** What of the server the tests use. */
+  type Context = {
+    readonly method: string;
+    readonly query: Readonly<Record<string, string | undefined>>;
+    body: string;
+  };
+
+  /** What of the server, an application of Koa, the tests use. */
   export default class S3rver {
+    readonly middleware: ((ctx: Context, next: () => Promise<void>) => Promise<void>)[];
     constructor(options: {
       readonly port: number;
       readonly address: string;

@@ -1,6 +1,7 @@
 import { randomFrom } from "../fuzz/random.ts";
 import { killBoots } from "./boots.ts";
 import { buildInNamespaces, fillDisks, flipCache, shareCache } from "./disturbed.ts";
+import { killWorkers } from "./farm.ts";
 import { killAtRandom, stopAtRandom } from "./killed.ts";
 import { type Run, Tally } from "./tally.ts";
 
@@ -18,6 +19,7 @@ const RUNS: Readonly<Record<string, { readonly times: number; readonly run: (run
   disks: { times: 1, run: fillDisks },
   users: { times: 1, run: shareCache },
   boots: { times: 50, run: killBoots },
+  farm: { times: 50, run: killWorkers },
   flips: { times: 8, run: flipCache },
 };
 

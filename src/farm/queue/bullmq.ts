@@ -44,20 +44,25 @@ class BullQueue implements FarmQueue {
   }
 
   async state(queue: string, id: string): Promise<JobState> {
-    const job = await this.#job(queue, id);
-    if (job === undefined) return { kind: "lost" };
-    const endedMs = job.finishedOn ?? 0;
-    switch (await steadily(() => job.getState())) {
+    const state = await steadily(() => this.#queue(queue).getJobState(id));
+    switch (state) {
       case "completed":
-        return { kind: "done", result: job.returnvalue, endedMs };
-      case "failed":
+      case "failed": {
+        // Read behind its state: before, what has come of it may not have been there.
+        const job = await this.#job(queue, id);
+        if (job === undefined) return { kind: "lost" };
+        const endedMs = job.finishedOn ?? 0;
+        if (state === "completed") return { kind: "done", result: job.returnvalue, endedMs };
         return { kind: "failed", reason: job.failedReason ?? "", endedMs };
+      }
       case "active":
         return { kind: "running" };
       case "unknown":
         return { kind: "lost" };
-      default:
-        return { kind: "waiting", position: await steadily(() => this.#queue(queue).getWaitingCount()) };
+      default: {
+        const position = await steadily(() => this.#queue(queue).getWaitingCount());
+        return { kind: "waiting", position, running: await steadily(() => this.#queue(queue).getActiveCount()) };
+      }
     }
   }
 

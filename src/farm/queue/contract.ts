@@ -2,7 +2,8 @@ import type { FarmJob, FarmResult } from "../jobs.ts";
 
 /** Where a job is. `lost` is what is not known any more. */
 export type JobState =
-  | { readonly kind: "waiting"; readonly position: number }
+  /** `running`: of its queue. */
+  | { readonly kind: "waiting"; readonly position: number; readonly running: number }
   | { readonly kind: "running" }
   | { readonly kind: "done"; readonly result: FarmResult; readonly endedMs: number }
   | { readonly kind: "failed"; readonly reason: string; readonly endedMs: number }

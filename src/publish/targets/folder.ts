@@ -7,8 +7,8 @@ import { temporarySibling, writeFileAtomically } from "../../lib/files/atomic.ts
 import { makeFolders } from "../../lib/files/folders.ts";
 import { hashFile } from "../../lib/files/hash-file.ts";
 import { ioError } from "../../lib/files/io-error.ts";
+import { writeSparseFile } from "../../lib/files/sparse.ts";
 import type { Progress } from "../progress.ts";
-import { writeSparseFile } from "../sparse.ts";
 import { type PublishedFiles, urlBelow } from "./files.ts";
 
 type FolderTarget = { readonly dir: string; readonly url?: string | undefined };

@@ -40,10 +40,13 @@ export async function uploadArtifact(
       const body = await readAt(file, 0, artifact.sizeBytes);
       await (await bucket.send(key, { method: "PUT", headers: headersOf(artifact), body })).discard();
       progress.add(body.length);
+      progress.addSent(body.length);
     } else {
-      await uploadParts(bucket, key, { file, artifact }, progress);
+      await uploadParts(bucket, key, { file, artifact }, progress).catch(async (error: unknown) => {
+        // Another process that has taken up the same upload may have completed it.
+        if (!(await isThere(bucket, key, artifact))) throw error;
+      });
     }
-    progress.addSent(artifact.sizeBytes);
   } finally {
     await file.close();
   }
@@ -75,9 +78,13 @@ async function uploadParts(
     const body = await readAt(file, at, Math.min(PART_BYTES, artifact.sizeBytes - at));
     const number = index + 1;
     const etag = `"${createHash("md5").update(body).digest("hex")}"`;
-    const part =
-      known.get(number) === etag ? { number, etag } : await sendPart(bucket, key, { uploadId, number, body });
+    if (known.get(number) === etag) {
+      progress.add(body.length);
+      return { number, etag };
+    }
+    const part = await sendPart(bucket, key, { uploadId, number, body });
     progress.add(body.length);
+    progress.addSent(body.length);
     return part;
   });
   await complete(bucket, key, { uploadId, parts });

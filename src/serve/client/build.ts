@@ -9,6 +9,7 @@ import { errorData, FledgeError, isFledgeError } from "../../lib/errors.ts";
 import { removeTree, temporarySibling } from "../../lib/files/atomic.ts";
 import { makeFolders } from "../../lib/files/folders.ts";
 import { ioError, renamedIn } from "../../lib/files/io-error.ts";
+import { fillHoles } from "../../lib/files/sparse.ts";
 import { inParallel } from "../../lib/jobs.ts";
 import { formatPlatform } from "../../lib/platform.ts";
 import type { BuildEvent, EventSink } from "../../pipeline/events.ts";
@@ -134,7 +135,7 @@ class RemoteBuild {
     for await (const followed of this.#service.follow(id)) {
       if (followed.kind === "end") return followed.view;
       if (followed.kind === "position" && followed.position > 0)
-        this.#log(`in the queue of the service at place ${followed.position}`);
+        this.#log(`in the queue at place ${followed.position}`);
       else if (followed.kind === "event" && followed.event.type !== "state") this.#take(followed.event);
     }
     throw new FledgeError("internal", `build ${id} has no end`);
@@ -171,6 +172,7 @@ class RemoteBuild {
       const progress = (bytes: number): void => this.#progress("fetch", bytes, artifact.sizeBytes);
       const digest = await this.#service.download(id, { to: temporary, sizeBytes: artifact.sizeBytes, progress });
       if (digest !== artifact.digest || digest !== result.artifact.digest) throw wrongBytes(artifact.name);
+      if (isPreallocated(this.#plugin)) await fillHoles(temporary);
       const text = manifest === undefined ? undefined : await this.#service.manifest(id);
       const ctx = { signal, progress: () => {}, log: (message: string) => this.#log(message) };
       const document = await putInPlace(outputs, { artifact: temporary, name: artifact.name, manifest: text }, ctx);
@@ -231,6 +233,11 @@ class RemoteBuild {
   #tell(event: BuildEvent): void {
     this.#options.onEvent(event);
   }
+}
+
+/** Holes do not travel: a disk comes with all that it can have, whoever has built it. */
+function isPreallocated(plugin: ResolvedPlugin): boolean {
+  return plugin.strategy === "oci_rootfs" && "preallocate" in plugin.filesystem && plugin.filesystem.preallocate;
 }
 
 function wrongBytes(name: string): FledgeError {

@@ -1,9 +1,9 @@
-import { createHash, randomUUID } from "node:crypto";
-import { type FileHandle, open } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
 import { createGzip } from "node:zlib";
 import type { Env } from "../../lib/context.ts";
-import { type Digest, digestOf } from "../../lib/digest.ts";
-import { type ErrorData, FledgeError, isFledgeError } from "../../lib/errors.ts";
+import type { Digest } from "../../lib/digest.ts";
+import { type ErrorData, errnoOf, FledgeError, isFledgeError } from "../../lib/errors.ts";
+import { writeSparseFile } from "../../lib/files/sparse.ts";
 import { type HttpOptions, type HttpResponse, openHttp, readBody } from "../../lib/network/http.ts";
 import { backoffMs, sleep } from "../../lib/network/retry.ts";
 import type { BuildView, QueueEvent, Submitted } from "../queue/index.ts";
@@ -24,6 +24,8 @@ export type Connection = {
 const MAX_ANSWER_BYTES = 16 * 2 ** 20;
 /** Times in a row that a connection may break before a build is given up. */
 const TRIES = 8;
+/** Where nobody listens: a service that is started again is back by then, some seconds later. */
+const ABSENT_TRIES = 5;
 /** The service says something every 15 s. */
 const SILENCE_MS = 60_000;
 
@@ -52,6 +54,7 @@ export class RemoteService implements Elsewhere {
         if (response.status === 202) return (await jsonOf(response)) as Submitted;
         await this.#waitOrThrow(response);
       } catch (error) {
+        if (isAbsent(error) && count >= ABSENT_TRIES) throw this.#absent(error);
         if (!isBroken(error) || count >= TRIES) throw error;
         await this.#pause(count);
       }
@@ -95,7 +98,7 @@ export class RemoteService implements Elsewhere {
     return (await readBody(response, MAX_ANSWER_BYTES)).toString("utf8");
   }
 
-  /** Writes what a build has made into a new file, goes on where a connection broke, and returns the digest of it. */
+  /** Writes what a build has made into a new file, with its holes, over as many connections as it takes; returns its digest. */
   async download(
     id: string,
     {
@@ -104,32 +107,28 @@ export class RemoteService implements Elsewhere {
       progress,
     }: { readonly to: string; readonly sizeBytes: number; readonly progress: (bytes: number) => void },
   ): Promise<Digest> {
-    const hash = createHash("sha256");
-    const file = await open(to, "wx");
-    try {
-      let at = 0;
-      for (let failures = 0; at < sizeBytes || failures === 0; failures++) {
-        try {
-          const before = at;
-          for await (const chunk of this.#bytes(id, at)) {
-            hash.update(chunk);
-            await writeAt(file, chunk, at);
-            at += chunk.length;
-            progress(at);
-          }
-          if (at > before) failures = 0;
-          if (at >= sizeBytes) break;
-        } catch (error) {
-          if (!isBroken(error) || failures >= TRIES) throw error;
+    return (await writeSparseFile(to, this.#artifact(id, sizeBytes, progress))).digest;
+  }
+
+  async *#artifact(
+    id: string,
+    sizeBytes: number,
+    progress: (bytes: number) => void,
+  ): AsyncGenerator<Uint8Array, void, undefined> {
+    for (let at = 0, failures = 0; at < sizeBytes; ) {
+      try {
+        for await (const chunk of this.#bytes(id, at)) {
+          failures = 0;
+          at += chunk.length;
+          progress(at);
+          yield chunk;
         }
-        if (failures >= TRIES) throw this.#lost(id);
-        await this.#pause(failures + 1);
+      } catch (error) {
+        if (!isBroken(error) || failures >= TRIES) throw error;
       }
-      await file.truncate(at);
-      await file.sync();
-      return digestOf(hash);
-    } finally {
-      await file.close();
+      if (at >= sizeBytes) return;
+      if (++failures > TRIES) throw this.#lost(id);
+      await this.#pause(failures);
     }
   }
 
@@ -166,6 +165,13 @@ export class RemoteService implements Elsewhere {
     await sleep(Math.min(backoffMs(failures), 10_000), signal);
   }
 
+  #absent(cause: unknown): FledgeError {
+    return new FledgeError("download", `no service listens at ${this.#connection.address.text}`, {
+      hint: "fledge serve says where it listens when it starts",
+      cause,
+    });
+  }
+
   #lost(id: string): FledgeError {
     return new FledgeError("download", `the connection to ${this.#connection.address.text} breaks again and again`, {
       hint: `the build may go on there: it is called ${id}`,
@@ -176,6 +182,11 @@ export class RemoteService implements Elsewhere {
 /** What a connection that broke throws, and the client's own wait for it; not what the service says. */
 function isBroken(error: unknown): boolean {
   return isFledgeError(error) && error.code === "download" && !(error instanceof Answered);
+}
+
+function isAbsent(error: unknown): boolean {
+  const errno = isFledgeError(error) ? errnoOf(error.cause) : undefined;
+  return errno === "ECONNREFUSED" || errno === "ENOENT";
 }
 
 /** An error that a service has answered with. */
@@ -195,12 +206,6 @@ async function errorOf(response: HttpResponse): Promise<FledgeError> {
 
 async function jsonOf(response: HttpResponse): Promise<unknown> {
   return JSON.parse((await readBody(response, MAX_ANSWER_BYTES)).toString("utf8"));
-}
-
-async function writeAt(file: FileHandle, bytes: Uint8Array, at: number): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
-    done += (await file.write(bytes, done, bytes.length - done, at + done)).bytesWritten;
-  }
 }
 
 /** Fast rather than small: what is large in a project is mostly packed already. */

@@ -41,7 +41,8 @@ async function submitBundle(c: Ctx, service: Service, common: Common): Promise<S
       hint: "write it relative to its top, without ..",
     });
   }
-  await assertRoom(incoming, service);
+  if (Number(incoming.headers["content-length"] ?? 0) > service.maxBodyBytes) throw tooLarge(service.maxBodyBytes);
+  await service.queue.assertRoom(common);
   const file = join(service.uploads, `${ownerName()}.tar`);
   try {
     const body = limited(incoming, service.maxBodyBytes);
@@ -59,18 +60,6 @@ async function submitBundle(c: Ctx, service: Service, common: Common): Promise<S
   } finally {
     await removeTree(file);
   }
-}
-
-/** Before a body of gigabytes comes for nothing; the queue itself asks again. */
-async function assertRoom(incoming: IncomingMessage, { queue, maxBodyBytes }: Service): Promise<void> {
-  if (Number(incoming.headers["content-length"] ?? 0) > maxBodyBytes) throw tooLarge(maxBodyBytes);
-  const { running, jobs, queued, maxQueued } = await queue.status();
-  if (running < jobs || queued < maxQueued) return;
-  throw new Refusal("queue-full", `the queue is full: ${maxQueued} builds wait`, {
-    hint: "try again later, or let more builds wait with --max-queue",
-    retryAfterSec: 10,
-    position: queued + 1,
-  });
 }
 
 /** The body, which stays open when it is not read to its end: an answer is to go back by the same connection. */

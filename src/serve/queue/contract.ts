@@ -82,6 +82,8 @@ export type QueueStatus = {
 export interface Queue {
   /** Takes a job over. Throws `queue-full`, `conflict` or `disk-full`; the bundle's file is the caller's to remove then. */
   submit(job: Job): Promise<Submitted>;
+  /** Throws the `queue-full` that `submit` would, before a bundle comes for nothing. A key that is known needs no room. */
+  assertRoom(job: Pick<Job, "key" | "by">): Promise<void>;
   get(id: string): Promise<BuildView | undefined>;
   /** All that are known, the newest first. */
   list(): Promise<readonly BuildView[]>;

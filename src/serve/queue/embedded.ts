@@ -20,7 +20,7 @@ import { hasEnded } from "./contract.ts";
 import { type BuildRecord, Keeping, newId, type Places } from "./keeping.ts";
 import { EventLog, readLog } from "./log.ts";
 import type { EmbeddedOptions } from "./task.ts";
-import { diskError, fingerprint, keyOf, queueFull, tookTooLong, viewOf } from "./views.ts";
+import { diskError, fingerprint, keyOf, keyTaken, queueFull, tookTooLong, viewOf } from "./views.ts";
 
 /** Why a build that runs is stopped. */
 type Ending = { readonly kind: "cancel" | "timeout" | "close" | "broken"; readonly error: FledgeError };
@@ -108,6 +108,10 @@ class EmbeddedQueue implements Queue {
     return { id: record.id, position: this.#positionOf(entry) ?? 0, isNew: true };
   }
 
+  async assertRoom(job: Pick<Job, "key" | "by">): Promise<void> {
+    if (!this.#byKey.has(keyOf(job))) this.#assertRoom();
+  }
+
   async get(id: string): Promise<BuildView | undefined> {
     const entry = this.#entries.get(id);
     return entry === undefined ? undefined : this.#view(entry);
@@ -179,22 +183,16 @@ class EmbeddedQueue implements Queue {
   }
 
   #known(job: Job): Submitted | undefined {
-    const id = job.key === undefined ? undefined : this.#byKey.get(keyOf(job));
-    const entry = id === undefined ? undefined : this.#entries.get(id);
+    const entry = this.#entries.get(this.#byKey.get(keyOf(job)) ?? "");
     if (entry === undefined) return undefined;
-    if (fingerprint(entry.record) !== fingerprint(job)) {
-      throw new Refusal("conflict", `another build has the key "${job.key}"`, {
-        hint: "use a key once, or send the same project and options with it",
-      });
-    }
+    if (fingerprint(entry.record) !== fingerprint(job)) throw keyTaken(job);
     return { id: entry.record.id, position: this.#positionOf(entry) ?? 0, isNew: false };
   }
 
   #assertRoom(): void {
     const { jobs, maxQueued } = this.#options;
     const waiting = this.#queue.length + this.#arriving - Math.max(0, jobs - this.#running);
-    if (waiting < maxQueued) return;
-    throw queueFull(waiting + 1, maxQueued);
+    if (waiting >= maxQueued) throw queueFull(waiting + 1, maxQueued);
   }
 
   #enter(record: BuildRecord): Entry {
@@ -260,7 +258,10 @@ class EmbeddedQueue implements Queue {
         await mkdir(folder, { mode: 0o700 });
       }
       throwIfAborted(signal);
-      clock = setTimeout(() => this.#end(entry, { kind: "timeout", error: tookTooLong(timeoutMs) }), timeoutMs);
+      clock = setTimeout(
+        () => this.#end(entry, { kind: "timeout", error: tookTooLong(timeoutMs, "serve") }),
+        timeoutMs,
+      );
       const onEvent = (event: QueueEvent): void => this.#log(entry, event);
       const outputs = await work({ id, record: entry.record, places, signal, onEvent });
       await this.#settle(entry, { state: "done", outputs });

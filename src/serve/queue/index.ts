@@ -13,4 +13,4 @@ export {
 } from "./contract.ts";
 export { openEmbedded } from "./embedded.ts";
 export type { Task } from "./task.ts";
-export { diskError } from "./views.ts";
+export { diskError, tookTooLong } from "./views.ts";

@@ -12,15 +12,21 @@ export function viewOf(record: BuildRecord, position: number | undefined): Build
   return { ...rest, source: shown, ...(position !== undefined && { position }) };
 }
 
-/** Keys of different people are different keys. */
+/** Keys of different people are different keys; no key is one that nobody has. */
 export function keyOf({ key, by }: Pick<Job, "key" | "by">): string {
-  return `${by ?? ""}\0${key}`;
+  return key === undefined ? "" : `${by ?? ""}\0${key}`;
 }
 
 /** The same for what is the same to build. */
 export function fingerprint({ source, request }: Pick<Job, "source" | "request">): string {
   const from = source.kind === "bundle" ? source.digest : source.path;
   return JSON.stringify([source.kind, from, Object.entries(request).sort()]);
+}
+
+export function keyTaken({ key }: Pick<Job, "key">): Refusal {
+  return new Refusal("conflict", `another build has the key "${key}"`, {
+    hint: "use a key once, or send the same project and options with it",
+  });
 }
 
 export function queueFull(position: number, maxQueued: number): Refusal {
@@ -31,9 +37,10 @@ export function queueFull(position: number, maxQueued: number): Refusal {
   });
 }
 
-export function tookTooLong(timeoutMs: number): FledgeError {
-  return new FledgeError("aborted", `the build was ended: it took longer than ${formatDuration(timeoutMs)}`, {
-    hint: "look at its log for where it hangs; serve --timeout sets the limit",
+/** Of a build that the command has ended. */
+export function tookTooLong(timeoutMs: number, command: "serve" | "worker"): FledgeError {
+  return new FledgeError("stage", `the build was ended: it took longer than ${formatDuration(timeoutMs)}`, {
+    hint: `look at its log for where it hangs; fledge ${command} --timeout sets the limit`,
   });
 }
 
