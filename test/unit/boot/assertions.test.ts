@@ -1,4 +1,5 @@
-import { expect, test } from "vitest";
+import { type AddressInfo, createServer } from "node:net";
+import { expect, onTestFinished, test } from "vitest";
 import { checkGuest, describeStep, portsOf, type TestableGuest } from "../../../src/boot/assertions.ts";
 import type { BootReport } from "../../../src/boot/boot.ts";
 import { Console } from "../../../src/boot/console.ts";
@@ -65,6 +66,18 @@ test("an end that was waited for passes", async () => {
   const ended = { exit: "reboot", durationMs: 1 } as const;
   expect((await check(guestThat(["y"], ended), { exit: "any" })).failure).toBeUndefined();
   expect((await check(guestThat(["late line"], ended), { line: "late" })).failure).toBeUndefined();
+});
+
+test("an answer counts that a browser takes: lines of a script without carriage returns", async () => {
+  const server = createServer((socket) => {
+    socket.on("error", () => {});
+    socket.on("data", () => socket.end("HTTP/1.1 200 OK\r\nContent-Type: text/plain\n\nit is UTC\n"));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => void server.close());
+  const forwards = [{ hostPort: (server.address() as AddressInfo).port, guestPort: 80 }];
+  const { failure } = await check({ ...guestThat(["y"]), forwards }, { http: "/", contains: "UTC", withinMs: 2000 });
+  expect(failure).toBeUndefined();
 });
 
 test("an abort throws", async () => {

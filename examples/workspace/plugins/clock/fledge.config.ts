@@ -7,7 +7,7 @@ export default definePlugin({
   test: { boot: [{ until: { http: "/cgi-bin/now", contains: "UTC" } }] },
   hooks: {
     "rootfs:ready": ({ rootfs }) => {
-      rootfs.writeFile("/srv/www/cgi-bin/now", "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n'\ndate\n", {
+      rootfs.writeFile("/srv/www/cgi-bin/now", "#!/bin/sh\nprintf 'Content-Type: text/plain\\r\\n\\r\\n'\ndate\n", {
         mode: 0o755,
       });
     },
