@@ -129,7 +129,7 @@ describeWith("a farm", [needsRegistry(), requireTools("redis-server", "busybox")
     });
 
     test("gives back what it builds when it is asked to end, and ends what a submitter does not want any more", async () => {
-      const cwd = workspace(["back"], 6_000);
+      const cwd = workspace(["back"], 60_000);
       const first = workerOf(farm);
       const running = startFledge(["build", "--queue", farm.url, "--store", farm.store], { cwd });
       await first.until(/taken/);
