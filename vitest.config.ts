@@ -13,6 +13,8 @@ const LONG_E2E = [
   "examples",
   "formats",
   "guest-view",
+  "harness",
+  "init",
   "loop",
   "nodes",
   "oci-rootfs-big",

@@ -45,7 +45,8 @@ is_mounted() {
 # mount_at TYPE FOLDER OPTIONS
 mount_at() {
   if is_mounted "$2"; then return 0; fi
-  bb mkdir -p "$2" && bb mount -t "$1" -o "$3" "$1" "$2"
+  # A look costs nothing, each program some of the time that a guest has to be up.
+  { [ -d "$2" ] || bb mkdir -p "$2"; } && bb mount -t "$1" -o "$3" "$1" "$2"
 }
 
 need() { mount_at "$@" || die "cannot mount $1 on $2"; }
@@ -131,6 +132,7 @@ machine_of() { for at in 4 18; do bb hexdump -v -s "$at" -n 2 -e '1/1 "%02x"' "$
 # BusyBox runs, so what was built for the same machine does. 32-bit x86 programs run where the kernel has that switch.
 check_machine() {
   loaded=$1
+  if [ "$1" -ef /bin/busybox ]; then return; fi
   guest=$(machine_of /bin/busybox)
   machine=$(machine_of "$1")
   case $guest/$machine in

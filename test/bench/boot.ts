@@ -46,14 +46,20 @@ async function compare(name: string, [ours, theirs]: readonly [Run, Run]): Promi
   console.log(`  ${name}: ${one.toFixed(2)} s, ${other.toFixed(2)} s: ${ratio(`boot: ${name}`, one / other)} times`);
 }
 
-/** BusyBox and an init that says so, as a recipe and as one makes it by hand. */
+/** BusyBox, the usual mounts and an init that says so, as a recipe and as one makes it by hand. */
 function makeMinimal(folder: string): void {
   const init = `#!/bin/busybox sh\necho ${MARK}\nexec /bin/busybox poweroff -f\n`;
   writeFileSync(join(folder, "init"), init, { mode: 0o755 });
+  const mounts = ["proc:proc", "sysfs:sys", "devtmpfs:dev", "devpts:dev/pts", "tmpfs:tmp", "tmpfs:run"]
+    .map((one) => one.split(":"))
+    .map(([type, at]) => `/bin/busybox mkdir -p /${at}\n/bin/busybox mount -t ${type} ${type} /${at}\n`);
+  const byHand = `#!/bin/busybox sh\n${mounts.join("")}exec /run-this\n`;
+  writeFileSync(join(folder, "by-hand"), byHand, { mode: 0o755 });
   const config = `{ name: "minimal", strategy: "initramfs", busybox: { path: "/bin/busybox" }, init: { path: "./init" } }`;
   writeFileSync(join(folder, "fledge.config.mjs"), `export default ${config};\n`);
   const script = `
-    mkdir -p root/bin root/dev; cp /bin/busybox root/bin/; cp init root/init; mknod root/dev/console c 5 1
+    mkdir -p root/bin root/dev; cp /bin/busybox root/bin/; cp init root/run-this; cp by-hand root/init
+    mknod root/dev/console c 5 1
     cd root; find . | cpio -o -H newc --quiet | gzip -9 > ../by-hand.cpio.gz`;
   execFileSync("sh", ["-ec", script], { cwd: folder });
 }

@@ -42,6 +42,12 @@ function buildOn({ url, store, env = {} }: Farm, cwd: string, ...more: readonly 
   return fledge(["build", "--queue", url, "--store", store, ...more], { cwd, env });
 }
 
+/** The same cases on both are minutes: `npm run test:all` has them. */
+const ENGINES = [
+  ["Redis", startRedis] as const,
+  ...(process.env.FLEDGE_TEST === "all" ? [["PostgreSQL", startPostgres] as const] : []),
+];
+
 describeWith("a farm", [needsRegistry(), requireTools("redis-server", "busybox"), needsPostgres], () => {
   let registry: Registry;
   beforeAll(async () => {
@@ -49,10 +55,7 @@ describeWith("a farm", [needsRegistry(), requireTools("redis-server", "busybox")
   });
   afterAll(() => registry.stop());
 
-  describe.each([
-    ["Redis", startRedis],
-    ["PostgreSQL", startPostgres],
-  ] as const)("on %s", (kind, start) => {
+  describe.each(ENGINES)("on %s", (kind, start) => {
     let server: QueueServer;
     let farm: Farm;
     beforeAll(async () => {

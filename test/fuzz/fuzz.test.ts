@@ -14,7 +14,7 @@ function fuzz(...args: string[]) {
 describe("whatever comes, a value or an error that is foreseen", () => {
   let ran: ReturnType<typeof fuzz>;
   beforeAll(() => {
-    ran = fuzz(...NAMES, "--seconds", "2");
+    ran = fuzz(...NAMES, "--seconds", "1");
   });
 
   test("nothing else was found", () => expect(ran.status, `${ran.stdout}${ran.stderr}`).toBe(0));
