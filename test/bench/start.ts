@@ -28,7 +28,7 @@ export async function benchStart(): Promise<void> {
     const medians = names.map((_, index) => median(rounds.map((round) => round[index] ?? 0)));
     names.forEach((name, index) => {
       const seconds = medians[index] ?? 0;
-      const times = ratio(`start: ${name} / node -e 0`, seconds / (medians[0] ?? 1));
+      const times = index === 0 ? "" : ratio(`start: ${name} / node -e 0`, seconds / (medians[0] ?? 1));
       console.log(`  ${name.padEnd(44)} ${seconds.toFixed(3).padStart(7)} s  ${times}`);
     });
   });
