@@ -14,13 +14,11 @@ export function silenceCauses({
   const { path } = kernel;
   const option = consoleOption(machine.board);
   const memory = `${machine.memoryMb} MiB may not hold the kernel and ${subject.medium.kind === "initramfs" ? "the unpacked initramfs" : "its first stage"}: --memory gives more`;
-  const isSmall = machine.memoryMb < SMALL_MIB;
-  return [
-    ...(isSmall ? [memory] : []),
+  const others = [
     hasOption(kernel, option) === false
       ? `${path} has no console on a serial port (CONFIG_${option})`
       : `${path} may have no console on ${consoleOf(machine.board)} (CONFIG_${option}=y)`,
     `${path} may not be whole`,
-    ...(isSmall ? [] : [memory]),
   ];
+  return machine.memoryMb < SMALL_MIB ? [memory, ...others] : [...others, memory];
 }

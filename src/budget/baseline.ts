@@ -6,6 +6,7 @@ import { compareBytes } from "../lib/bytes.ts";
 import { errnoOf, FledgeError, messageOf } from "../lib/errors.ts";
 import { fileBehind, writeFileAtomically } from "../lib/files/atomic.ts";
 import { ioError } from "../lib/files/io-error.ts";
+import { isPlainObject } from "../lib/json.ts";
 import { formatPlatform } from "../lib/platform.ts";
 
 const BASELINE_NAME = "fledge.budget.json";
@@ -50,7 +51,7 @@ async function readAll(file: string): Promise<Baselines> {
       hint: "update fledge",
     });
   }
-  if (version !== VERSION || !isTable(plugins)) throw noBaseline(file, "it has no version, or no plugins");
+  if (version !== VERSION || !isPlainObject(plugins)) throw noBaseline(file, "it has no version, or no plugins");
   for (const [key, size] of Object.entries(plugins)) if (!isSize(size)) throw noBaseline(file, `"${key}" is no size`);
   return plugins as Baselines;
 }
@@ -65,13 +66,9 @@ function parsed(text: string, file: string): { readonly version?: unknown; reado
 
 function isSize(value: unknown): value is BuildSize {
   const { imageBytes, commandLineBytes = 0, usedBytes, inodes, origins } = Object(value) as Partial<BuildSize>;
-  if (!isTable(origins)) return false;
+  if (!isPlainObject(origins)) return false;
   const numbers = [imageBytes, commandLineBytes, usedBytes, inodes, ...Object.values(origins)];
   return numbers.every((number) => Number.isSafeInteger(number) && Number(number) >= 0);
-}
-
-function isTable(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function noBaseline(file: string, why: string): FledgeError {

@@ -2,6 +2,7 @@ import { basename, dirname, extname, isAbsolute, resolve } from "node:path";
 import { z } from "zod";
 import type { Warning } from "../lib/context.ts";
 import type { FledgeError } from "../lib/errors.ts";
+import { isPlainObject } from "../lib/json.ts";
 import type { ConfigEnv } from "./define.ts";
 import { configError, explain, type Finding, problemOf } from "./explain.ts";
 import type { ToAbsolute } from "./host-paths.ts";
@@ -10,7 +11,6 @@ import { plainPath, userCodeError } from "./modules/user-error.ts";
 import { type AnyPresetDefinition, isPreset, isPresetUse } from "./preset-use.ts";
 import type { StandardIssue, StandardSchema } from "./standard-schema.ts";
 import type { Converted } from "./toml/convert.ts";
-import { isPlainObject } from "./variants.ts";
 import { workspaceOf } from "./workspace.ts";
 
 /** Who a layer is to those that it extends. */

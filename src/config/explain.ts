@@ -1,8 +1,9 @@
 import { basename } from "node:path";
 import { z } from "zod";
 import { FledgeError, type Problem } from "../lib/errors.ts";
+import { isPlainObject } from "../lib/json.ts";
 import { didYouMean } from "../lib/suggest.ts";
-import { isPlainObject, membersOf, pickVariant, unwrap } from "./variants.ts";
+import { membersOf, pickVariant, unwrap } from "./variants.ts";
 
 export type Path = readonly (string | number)[];
 

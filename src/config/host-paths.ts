@@ -2,9 +2,10 @@ import { existsSync } from "node:fs";
 import { isAbsolute } from "node:path";
 import { pathToFileURL } from "node:url";
 import { z } from "zod";
+import { isPlainObject } from "../lib/json.ts";
 import type { Finding, Path } from "./explain.ts";
 import { type LayerValues, layerSchema } from "./schema.ts";
-import { isPlainObject, pickVariant, unwrap } from "./variants.ts";
+import { pickVariant, unwrap } from "./variants.ts";
 
 /** Makes a path absolute that is relative to the file that wrote it. */
 export type ToAbsolute = (path: string) => string;

@@ -1,9 +1,10 @@
 import { z } from "zod";
 import type { HookLayer } from "../contract/hooks.ts";
 import type { StageLayer } from "../contract/plugin.ts";
+import { isPlainObject } from "../lib/json.ts";
 import type { Layer } from "./layers.ts";
 import { type LayerValues, layerSchema } from "./schema.ts";
-import { isPlainObject, pickVariant, unwrap } from "./variants.ts";
+import { pickVariant, unwrap } from "./variants.ts";
 
 /** What the layers of a plugin come to. */
 export type Merged = {

@@ -1,5 +1,5 @@
+import { isPlainObject } from "../lib/json.ts";
 import type { StandardSchema } from "./standard-schema.ts";
-import { isPlainObject } from "./variants.ts";
 
 // A word and not a symbol or a class: a config, its presets and the running fledge may each have a copy of this module.
 const KIND = "fledge.preset";

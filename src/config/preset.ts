@@ -1,9 +1,9 @@
 import type { Awaitable } from "../lib/context.ts";
+import { isPlainObject } from "../lib/json.ts";
 import type { ConfigEnv } from "./define.ts";
 import { type PresetMeta, type PresetUse, usable } from "./preset-use.ts";
 import type { LayerInput } from "./schema.ts";
 import type { InputOf, OutputOf, StandardSchema } from "./standard-schema.ts";
-import { isPlainObject } from "./variants.ts";
 
 /** What the function of a preset is told beside its options. */
 export type PresetContext = ConfigEnv & {

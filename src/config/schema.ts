@@ -15,13 +15,13 @@ import { ext4Options } from "../imagers/ext4/options.ts";
 import { btrfsOptions, xfsOptions } from "../imagers/loop/options.ts";
 import { squashfsOptions } from "../imagers/squashfs/options.ts";
 import { tarOptions } from "../imagers/tar/options.ts";
+import { isPlainObject } from "../lib/json.ts";
 import { didYouMean } from "../lib/suggest.ts";
 import { publishOptions } from "../publish/options.ts";
 import { limitsOptions } from "../sources/limits-options.ts";
 import { platformOptions, registriesOptions, sourceOptions } from "../sources/options.ts";
 import { manifestOptions } from "../volant/options.ts";
 import { isPreset, isPresetUse, type PresetUse } from "./preset-use.ts";
-import { isPlainObject } from "./variants.ts";
 
 /** Functions that run at named moments of the build. */
 export const hooksOption = z

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { isPlainObject } from "../lib/json.ts";
 
 /** Which member of a union a value means. */
 export type Choice =
@@ -40,13 +41,6 @@ export function pickVariant(union: z.ZodUnion, value: unknown): Choice {
   const objects = members.filter((member) => member instanceof z.ZodObject);
   if (objects.length < 2) return variant(objects[0] ?? members.find((member) => takes(member, value)));
   return byLiteral(objects, value) ?? byDefault(objects) ?? byRequiredKey(objects, value);
-}
-
-export function isPlainObject(value: unknown): value is Record<string, unknown> {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
-  // A config is evaluated in the same realm, but what smol-toml or JSON made may have no prototype.
-  const prototype = Object.getPrototypeOf(value);
-  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
 /** Whether a value is of the kind that the schema is about, valid or not. */

@@ -2,11 +2,11 @@ import { existsSync, readdirSync, statSync } from "node:fs";
 import { basename, dirname, extname, join, normalize, relative, resolve } from "node:path";
 import { isFledgeError } from "../lib/errors.ts";
 import type { WatchedPath } from "../lib/files/watched.ts";
+import { isPlainObject } from "../lib/json.ts";
 import { type Pattern, parsePattern } from "../lib/pattern.ts";
 import { configError, explain, type Finding, refuse } from "./explain.ts";
 import { CONFIG_EXTENSIONS, CONFIG_NAMES, configIn, findConfig } from "./find.ts";
 import { workspaceSchema } from "./schema.ts";
-import { isPlainObject } from "./variants.ts";
 
 /** What is said of a key beside `plugins`. */
 export const BESIDE_PLUGINS = {

@@ -1,6 +1,14 @@
 /** What a JSON document can hold. */
 export type JsonValue = string | number | boolean | null | readonly JsonValue[] | { readonly [key: string]: JsonValue };
 
+/** An object as JSON, TOML and configs have it: no array, and of no class. */
+export function isPlainObject(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
+  // A config is evaluated in the same realm, but what smol-toml or JSON made may have no prototype.
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
 /** Where a value holds what JSON has no form for, as in `value.list[2] is a function`; undefined when it is JSON. */
 export function findNonJson(value: unknown, path = "value", above: readonly object[] = []): string | undefined {
   if (value === null || typeof value === "string" || typeof value === "boolean") return undefined;

@@ -1,7 +1,7 @@
-import { isPlainObject } from "../config/variants.ts";
 import type { LockEntry, Locks } from "../contract/lock.ts";
 import { digestFrom } from "../lib/digest.ts";
 import { FledgeError, messageOf, type Problem } from "../lib/errors.ts";
+import { isPlainObject } from "../lib/json.ts";
 import { fledgeVersion } from "../lib/version.ts";
 
 const LOCKFILE_VERSION = 1;

@@ -1,6 +1,6 @@
 import type { PlacedComment } from "../config/toml/read.ts";
 import { snakeCase } from "../config/toml/schema.ts";
-import { isPlainObject } from "../config/variants.ts";
+import { isPlainObject } from "../lib/json.ts";
 
 /** Lines of comment by the path of the key below them; the empty path is the whole config. */
 export type Comments = {

@@ -1,5 +1,5 @@
-import { isPlainObject } from "../config/variants.ts";
 import { FledgeError } from "../lib/errors.ts";
+import { isPlainObject } from "../lib/json.ts";
 import type { Comments } from "./comments.ts";
 
 const WIDTH = 80;

@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { sha256 } from "../../src/lib/digest.ts";
 import { type CliOptions, fledge, startFledge } from "../helpers/cli.ts";
 import { requireBoot } from "../helpers/guest.ts";
-import { commandOf } from "../helpers/processes.ts";
+import { commandsWith } from "../helpers/processes.ts";
 import { project } from "../helpers/project.ts";
 import { describeWith, requireTools } from "../helpers/requirements.ts";
 
@@ -57,8 +57,7 @@ function temporaryOf(cwd: string): string {
 
 /** What boots have left in their temporary folder, and guests that run: the command line has their name. */
 function leftovers(cwd: string): string[] {
-  const pids = readdirSync("/proc").filter((pid) => /^\d+$/.test(pid));
-  const running = pids.map(commandOf).filter((text) => text.includes("qemu-system") && text.includes(":mini:eth0"));
+  const running = commandsWith("qemu-system", ":mini:eth0");
   return [...readdirSync(temporaryOf(cwd)).filter((name) => !name.startsWith("tsx-")), ...running];
 }
 

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { archived } from "../helpers/archived.ts";
 import { type RunningCli, startFledge } from "../helpers/cli.ts";
 import { requireBoot } from "../helpers/guest.ts";
-import { commandOf } from "../helpers/processes.ts";
+import { commandsWith } from "../helpers/processes.ts";
 import { project } from "../helpers/project.ts";
 import { describeWith, requireRoot, requireTools } from "../helpers/requirements.ts";
 
@@ -217,7 +217,7 @@ describeWith("fledge dev --boot", [requireBoot(), requireTools("busybox")], () =
     await dev.until(IDLE);
     await dev.until(/the guest was stopped[\s\S]*it is the second\n/);
     await expectCleanEnd(dev);
-    const running = readdirSync("/proc").filter((pid) => /^\d+$/.test(pid) && commandOf(pid).includes(":again:eth0"));
+    const running = commandsWith(":again:eth0");
     expect(running).toEqual([]);
   });
 

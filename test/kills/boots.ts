@@ -1,10 +1,10 @@
 import { spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { commandOf } from "../helpers/processes.ts";
+import { commandsWith } from "../helpers/processes.ts";
 import type { Run } from "./tally.ts";
 
 const CLI = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
@@ -40,8 +40,5 @@ export async function killBoots({ times, random, tally }: Run): Promise<void> {
 
 /** Processes of QEMU whose guest is called so: its name is on the kernel's command line. */
 function guestsOf(name: string): string[] {
-  return readdirSync("/proc").filter((pid) => {
-    const command = /^\d+$/.test(pid) ? commandOf(pid) : "";
-    return command.includes("qemu-system") && command.includes(`:${name}:eth0`);
-  });
+  return commandsWith("qemu-system", `:${name}:eth0`);
 }

@@ -8,7 +8,7 @@ import { queueName } from "../../src/farm/jobs.ts";
 import { build, loadPlugins } from "../../src/index.ts";
 import { sha256 } from "../../src/lib/digest.ts";
 import { type FarmPlaces, type FarmProcess, farmWorkspace, startBuild, startWorker } from "../helpers/farm.ts";
-import { commandOf } from "../helpers/processes.ts";
+import { commandsWith } from "../helpers/processes.ts";
 import { startRedis } from "../helpers/redis.ts";
 import { startRegistry } from "../helpers/registry.ts";
 import type { Run } from "./tally.ts";
@@ -112,8 +112,7 @@ function statesIn(folder: string): Record<string, string> {
 
 /** A child of a worker has its folder on its command line, as the worker itself has. */
 function processesOf(folder: string): string[] {
-  const pids = readdirSync("/proc").filter((pid) => /^\d+$/.test(pid) && pid !== String(process.pid));
-  return pids.map(commandOf).filter((command) => command.includes(`${folder}/`));
+  return commandsWith(`${folder}/`);
 }
 
 async function jobsByState(url: string): Promise<Record<string, number>> {

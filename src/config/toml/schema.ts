@@ -1,9 +1,10 @@
 import { z } from "zod";
 import { agentOptions } from "../../guest/agent/options.ts";
+import { isPlainObject } from "../../lib/json.ts";
 import { sourceOptions } from "../../sources/options.ts";
 import { manifestOptions } from "../../volant/options.ts";
 import { layerSchema, namedPresets, workspaceSchema } from "../schema.ts";
-import { isPlainObject, membersOf, pickVariant, unwrap } from "../variants.ts";
+import { membersOf, pickVariant, unwrap } from "../variants.ts";
 
 const shape = layerSchema.shape;
 const textRows = layerSchema.omit({ hooks: true, stages: true, meta: true }).extend({
