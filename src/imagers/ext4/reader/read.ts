@@ -195,13 +195,13 @@ export class Ext4Reader {
   /** Extended attributes by full name, ACLs in the form of the system calls. */
   xattrs(inode: DiskInode): ReadonlyMap<ByteString, Buffer> {
     const raw = parseInodeXattrs(inode.tail);
-    if (raw.length === 0 && inode.xattrBlock === 0) return NO_XATTRS;
     if (inode.xattrBlock !== 0) {
       const { seed, hasChecksums } = this.superblock;
       const block = this.readBlock(inode.xattrBlock);
       raw.push(...parseXattrBlock(block, inode.xattrBlock, hasChecksums ? seed : undefined));
     }
-    return new Map(raw.filter((xattr) => !isInlineData(xattr)).map(toXattr));
+    const own = raw.filter((xattr) => !isInlineData(xattr));
+    return own.length === 0 ? NO_XATTRS : new Map(own.map(toXattr));
   }
 
   symlinkTarget(inode: DiskInode): string {

@@ -1,14 +1,7 @@
 import type { ByteString } from "../../../lib/bytes.ts";
 import { FledgeError, messageOf } from "../../../lib/errors.ts";
 import { LimitCounter } from "../../../rootfs/limits.ts";
-import {
-  type DirInode,
-  type ImageContent,
-  type Inode,
-  type Metadata,
-  NO_XATTRS,
-  type Segment,
-} from "../../../rootfs/node.ts";
+import type { DirInode, ImageContent, Inode, Metadata, Segment } from "../../../rootfs/node.ts";
 import type { ReadImage } from "../../read-image.ts";
 import { ROOT_INODE } from "../structures/constants.ts";
 import { type DiskInode, Ext4Reader, type MappedRun } from "./read.ts";
@@ -105,7 +98,7 @@ class TreeReader {
       uid,
       gid,
       mtime,
-      xattrs: xattrs.size > 0 ? xattrs : NO_XATTRS,
+      xattrs,
     };
     switch (disk.mode & 0o170000) {
       case 0o100000:
