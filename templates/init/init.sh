@@ -45,12 +45,15 @@ is_mounted() {
 # mount_at TYPE FOLDER OPTIONS
 mount_at() {
   if is_mounted "$2"; then return 0; fi
-  # A look costs nothing, each program some of the time that a guest has to be up.
   { [ -d "$2" ] || bb mkdir -p "$2"; } && bb mount -t "$1" -o "$3" "$1" "$2"
 }
 
 need() { mount_at "$@" || die "cannot mount $1 on $2"; }
 want() { mount_at "$@" || echo "fledge-init: cannot mount $1 on $2; going on without it"; }
+
+# Mounts all that it can of a table like /etc/fstab by one program: each takes some of the time that a guest has to be
+# up. What that BusyBox or that kernel cannot is left to who asks for it by itself, which says so.
+mount_table() { bb mount -a -T /proc/self/fd/0 2>/dev/null; }
 
 # For a kernel without devtmpfs: the nodes that nearly every program needs.
 make_devices() {
@@ -75,11 +78,22 @@ NODES
 mount_all() {
   need proc /proc nosuid,nodev,noexec
   restart_on_panic
+  mount_table <<TABLE
+sysfs /sys sysfs nosuid,nodev,noexec
+devtmpfs /dev devtmpfs nosuid,mode=0755
+tmpfs /tmp tmpfs nosuid,nodev,mode=1777
+tmpfs /run tmpfs nosuid,nodev,mode=0755
+TABLE
   need sysfs /sys nosuid,nodev,noexec
   mount_at devtmpfs /dev nosuid,mode=0755 2>/dev/null || make_devices
   for link in fd:fd stdin:fd/0 stdout:fd/1 stderr:fd/2; do
     [ -e "/dev/${link%:*}" ] || bb ln -s "/proc/self/${link#*:}" "/dev/${link%:*}"
   done
+  bb mkdir -p /dev/pts /dev/shm
+  mount_table <<TABLE
+devpts /dev/pts devpts nosuid,noexec,gid=5,mode=0620,ptmxmode=0666
+tmpfs /dev/shm tmpfs nosuid,nodev,mode=1777
+TABLE
   want devpts /dev/pts nosuid,noexec,gid=5,mode=0620,ptmxmode=0666
   want tmpfs /dev/shm nosuid,nodev,mode=1777
   want tmpfs /tmp nosuid,nodev,mode=1777
@@ -96,7 +110,7 @@ set_up_names() {
   for word in $cmdline; do
     case $word in volant.plugin=?*) hostname=${word#*=} ;; esac
   done
-  bb hostname "$hostname"
+  { echo "$hostname" >/proc/sys/kernel/hostname; } 2>/dev/null || bb hostname "$hostname"
 }
 
 # check_program PATH: this shell would run a file that the kernel refuses as if it were a script, so look first.

@@ -105,7 +105,7 @@ echo done
       run: "/app",
       how: "child",
       files: { "/app": SHOW_GUEST },
-      edit: (init) => init.replace("mount_at devtmpfs", "mount_at nodevtmpfs"),
+      edit: (init) => init.replaceAll("devtmpfs", "nodevtmpfs"),
     });
     expect(result.console).toContain("node null 1:3 666\nnode ptmx 5:2 666\nnode kmsg 1:b 644\nnode console 5:1 600\n");
     expect(result.console).toContain("/proc/self/fd/0\n/proc/self/fd\n");
