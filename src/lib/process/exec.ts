@@ -1,6 +1,5 @@
 import { Readable } from "node:stream";
 import { stripVTControlCharacters } from "node:util";
-import { execa } from "execa";
 import { abortedError, type Env, throwIfAborted } from "../context.ts";
 import { FledgeError, isFledgeError } from "../errors.ts";
 
@@ -24,6 +23,7 @@ export async function* pipeThrough(
   input: AsyncIterable<Uint8Array>,
   { signal, env, cwd }: ExecOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
+  const { execa } = await import("execa");
   const child = execa(path, argv, {
     ...(cwd !== undefined && { cwd }),
     env: definedOnly(env),
@@ -66,6 +66,7 @@ export async function capture(
   argv: readonly string[],
   { signal, env, cwd, input = "", timeoutMs }: ExecOptions & { readonly input?: string; readonly timeoutMs: number },
 ): Promise<Captured> {
+  const { execa } = await import("execa");
   const { failed, exitCode, timedOut, stdout, stderr } = await execa(path, argv, {
     ...(cwd !== undefined && { cwd }),
     env: definedOnly(env),
@@ -110,6 +111,7 @@ export async function follow(
   argv: readonly string[],
   { signal, env, cwd, onLine, graceMs = GRACE_MS, isTied = false }: FollowOptions,
 ): Promise<Followed> {
+  const { execa } = await import("execa");
   throwIfAborted(signal);
   const child = execa(path, argv, {
     ...(cwd !== undefined && { cwd }),
