@@ -6,7 +6,13 @@
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type OutputChunk, type Plugin, rolldown } from "rolldown";
+import {
+  type ChunkingContext,
+  type CodeSplittingNameFunction,
+  type OutputChunk,
+  type Plugin,
+  rolldown,
+} from "rolldown";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const SRC = join(ROOT, "src");
@@ -32,6 +38,17 @@ const ENTRIES = [
  */
 const EXTERNAL = [/^node:/, "esbuild", /^tsx(\/|$)/, "c12", "toml-eslint-parser", "bullmq", "ioredis", "pg"];
 
+const BOOT = ["boot/boot.ts", "cli/boot-options.ts", "cli/boot-targets.ts", "cli/render/boot.ts"];
+
+/** What booting an artifact needs: of other rooms a part of what the SDK does. */
+const needed = new Set<string>();
+
+const booting: CodeSplittingNameFunction = (id, ctx) => {
+  if (needed.size === 0) for (const root of BOOT) addNeeded(join(SRC, root), ctx);
+  if (!needed.has(id) || id.startsWith(join(SRC, "cli/"))) return null;
+  return id.startsWith(join(SRC, "boot/")) ? "boot" : "image";
+};
+
 /**
  * What is always loaded together, each with all that it imports and that no group before it has. All else is where it is
  * shared: in a chunk for each set of those who load it.
@@ -41,9 +58,10 @@ const GROUPS = [
   { name: "undici", test: /node_modules\/undici\// },
   { name: "hook", test: /src\/config\/modules\/(module-hook|module-kind|own-files)\.ts$/ },
   { name: "start", test: /src\/cli\/(run|commands\/[^/]+)\.ts$/ },
+  { name: (...args) => (booting(...args) === "image" ? "image" : null), debugName: "image" },
+  { name: booting, debugName: "boot" },
   { name: "sdk", test: /src\/(build|config\/[^/]+|config\/(modules|resolve)\/.*|pipeline\/.*)\.ts$/ },
   { name: "inspect", test: /src\/inspect\/[^/]+\.ts$/ },
-  { name: "boot", test: /src\/boot\/(?!options)/ },
   { name: "publish", test: /src\/(publish|registry\/(upload|referrers|blob-places)|store\/notes)/ },
   { name: "page", test: /src\/inspect\/page\// },
 ];
@@ -83,6 +101,12 @@ const { output } = await bundle.write({
 const chunks = output.filter((file): file is OutputChunk => file.type === "chunk");
 for (const entry of ENTRIES) await writeEntry(entry);
 await writeFile(join(DIST, "LICENSES.md"), await licenses());
+
+function addNeeded(id: string, ctx: ChunkingContext): void {
+  if (needed.has(id)) return;
+  needed.add(id);
+  for (const one of ctx.getModuleInfo(id)?.importedIds ?? []) addNeeded(one, ctx);
+}
 
 function chunkOf(entry: string): string {
   return entry.replaceAll("/", "-");

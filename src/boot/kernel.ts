@@ -90,11 +90,10 @@ function chosen(
 
 /** Those made for guests first: they start sooner and have the least as modules. */
 function newestKernel(folder: string, architecture: Architecture | undefined): string | undefined {
-  const byVersion = new Intl.Collator("en", { numeric: true });
   const isForGuests = (name: string): number => Number(/-(cloud|kvm|virtual)/.test(name));
   return namesIn(folder)
     .filter((name) => name.startsWith("vmlinuz-"))
-    .sort((a, b) => isForGuests(b) - isForGuests(a) || byVersion.compare(b, a))
+    .sort((a, b) => isForGuests(b) - isForGuests(a) || b.localeCompare(a, "en", { numeric: true }))
     .map((name) => join(folder, name))
     .filter(isReadable)
     .find((path) => architecture === undefined || readKernelImage(path)?.architecture === architecture);

@@ -21,29 +21,30 @@ export async function modulesFor(
 ): Promise<KernelModule[]> {
   const { modules: folder } = kernel;
   if (folder === undefined) return [];
-  const dependencies = parseDependencies(await textOf(join(folder, "modules.dep")));
-  const builtIn = new Set((await textOf(join(folder, "modules.builtin"))).split("\n").map(nameOf));
+  const dependencies = await textOf(join(folder, "modules.dep"));
+  const builtIn = await textOf(join(folder, "modules.builtin"));
   const paths = new Set<string>();
   for (const driver of drivers) {
-    const path = [...dependencies.keys()].find((key) => nameOf(key) === driver);
-    if (path === undefined && !builtIn.has(driver)) throw lacking(kernel, driver);
+    const [path, ...needed] = dependenciesOf(driver, dependencies);
+    if (path === undefined && lineOf(driver, builtIn) === undefined) throw lacking(kernel, driver);
     // modules.dep lists all that a module needs, what is to be loaded first last.
-    if (path !== undefined) for (const one of [path, ...(dependencies.get(path) ?? [])].reverse()) paths.add(one);
+    if (path !== undefined) for (const one of [path, ...needed].reverse()) paths.add(one);
   }
   return await Promise.all(
     [...paths].map(async (path) => ({ name: nameOf(path), data: await unpacked(join(folder, path), around) })),
   );
 }
 
-/** The lines of modules.dep: a module's path, and the paths of what it needs. */
-export function parseDependencies(text: string): Map<string, string[]> {
-  const rows = text.split("\n").filter((line) => line.includes(":"));
-  return new Map(
-    rows.map((line): [string, string[]] => {
-      const [path = "", needed = ""] = line.split(":");
-      return [path, needed.split(" ").filter((one) => one !== "")];
-    }),
-  );
+/** A module's path in modules.dep, and the paths of what it needs; nothing for one that is not there. */
+function dependenciesOf(name: string, text: string): string[] {
+  const line = lineOf(name, text) ?? "";
+  return line.split(/[: ]+/).filter((path) => path !== "");
+}
+
+/** The line that begins with a module's path. There are thousands, and names have either of - and _. */
+function lineOf(name: string, text: string): string | undefined {
+  const file = name.replaceAll("_", "[-_]");
+  return new RegExp(`^(?:\\S*/)?${file}\\.ko(?:\\.\\w+)?(?=:|$).*`, "m").exec(text)?.[0];
 }
 
 function nameOf(path: string): string {

@@ -6,7 +6,6 @@ import { resolveCacheDir } from "../store/cache-dir.ts";
 import { commandLineWords } from "../volant/command-line.ts";
 import { architectureIn, architectureOf } from "./architecture.ts";
 import { cloudHypervisor } from "./cloud-hypervisor/index.ts";
-import { configuredKernel } from "./configured-kernel.ts";
 import type { Board, Capability, Forward, Hypervisor, MachineSpec, Surroundings } from "./contract.ts";
 import { STAGE_FOLDER } from "./first-stage.ts";
 import { checkBusybox, needsFirstStage } from "./initramfs.ts";
@@ -109,9 +108,10 @@ type Choice = { readonly options: BootPlanOptions; readonly around: Surroundings
 async function kernelFor(subject: Bootable, recipe: ResolvedPlugin | undefined, { options, around, warnings }: Choice) {
   const { kernel: given, frozen } = options;
   const architecture = recipe === undefined ? await architectureIn(subject, around) : architectureOf(recipe);
-  const isConfigured = given === undefined && recipe !== undefined;
-  const configured = isConfigured ? await configuredKernel(recipe, around, { frozen, warnings }) : undefined;
-  return await findKernel({ given, configured, architecture }, around);
+  if (given !== undefined || recipe === undefined) return await findKernel({ given, architecture }, around);
+  const { configuredKernel } = await import("./configured-kernel.ts");
+  const configured = await configuredKernel(recipe, around, { frozen, warnings });
+  return await findKernel({ configured, architecture }, around);
 }
 
 function checkAbilities({ name, has }: Hypervisor, { exec, forward = {} }: BootPlanOptions): void {

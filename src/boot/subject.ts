@@ -3,7 +3,6 @@ import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import type { ResolvedPlugin } from "../contract/plugin.ts";
 import type { BuildResult } from "../contract/result.ts";
 import { FledgeError } from "../lib/errors.ts";
-import { plan } from "../pipeline/plan.ts";
 import { checkManifest, parseManifestFile } from "../volant/check.ts";
 import type { Manifest } from "../volant/schema.ts";
 import { headOf } from "./head.ts";
@@ -27,6 +26,7 @@ export type Bootable = {
 export async function openSubject(subject: BootSubject): Promise<Bootable> {
   if (typeof subject === "string") return await openFile(resolve(subject));
   if ("artifact" in subject) return described(subject.artifact.path, subject.manifest?.document);
+  const { plan } = await import("../pipeline/plan.ts");
   const { artifact, manifest } = plan(subject).outputs;
   if (manifest === undefined) return described(artifact, undefined);
   return described(artifact, await readManifest(manifest));

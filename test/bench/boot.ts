@@ -8,7 +8,7 @@ import { inTempDir, median } from "./measure.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const CLI = join(ROOT, "dist/cli/main.js");
-const RUNS = 3;
+const RUNS = 5;
 const MARK = "userspace is here";
 
 type Run = () => Promise<number>;

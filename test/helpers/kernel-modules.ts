@@ -1,7 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import { parseDependencies } from "../../src/boot/modules.ts";
 import type { Missing } from "./requirements.ts";
 
 const UNPACK: Readonly<Record<string, string>> = { ".gz": "gzip", ".xz": "xz", ".zst": "zstd" };
@@ -16,12 +15,13 @@ export function requireModules(kernel: string | undefined): Missing {
  * files in the order in which to load them. What the kernel has built in is left out.
  */
 export function copyModules(kernel: string, names: readonly string[], folder: string): string[] {
-  const dependencies = parseDependencies(readFileSync(join(folderOf(kernel), "modules.dep"), "utf8"));
+  const lines = readFileSync(join(folderOf(kernel), "modules.dep"), "utf8").split("\n");
+  const all = lines.map((line) => line.split(/[: ]+/).filter((path) => path !== ""));
   const paths = new Set<string>();
   for (const name of names) {
-    const path = [...dependencies.keys()].find((key) => nameOf(key) === name);
+    const found = all.find(([path = ""]) => nameOf(path) === name) ?? [];
     // modules.dep lists all that a module needs, what is to be loaded first last.
-    if (path !== undefined) for (const one of [path, ...(dependencies.get(path) ?? [])].reverse()) paths.add(one);
+    for (const one of found.toReversed()) paths.add(one);
   }
   return [...paths].map((path) => {
     const file = `${nameOf(path)}.ko`;
