@@ -6,13 +6,7 @@
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import {
-  type ChunkingContext,
-  type CodeSplittingNameFunction,
-  type OutputChunk,
-  type Plugin,
-  rolldown,
-} from "rolldown";
+import { type ChunkingContext, type CodeSplittingGroup, type OutputChunk, type Plugin, rolldown } from "rolldown";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const SRC = join(ROOT, "src");
@@ -38,28 +32,37 @@ const ENTRIES = [
  */
 const EXTERNAL = [/^node:/, "esbuild", /^tsx(\/|$)/, "c12", "toml-eslint-parser", "bullmq", "ioredis", "pg"];
 
-const BOOT = ["boot/boot.ts", "cli/boot-options.ts", "cli/boot-targets.ts", "cli/render/boot.ts"];
+/** What booting an artifact needs: of most rooms a part of what the SDK does. */
+const booting = new Set<string>();
 
-/** What booting an artifact needs: of other rooms a part of what the SDK does. */
-const needed = new Set<string>();
+/** The modules of a folder of the source that booting needs, as a group of that name. */
+function ofBooting(name: string, folder: RegExp): CodeSplittingGroup {
+  return {
+    debugName: name,
+    name(id, ctx) {
+      if (booting.size === 0) addNeeded(join(SRC, "cli/boot.ts"), ctx);
+      return booting.has(id) && folder.test(id) ? name : null;
+    },
+  };
+}
 
-const booting: CodeSplittingNameFunction = (id, ctx) => {
-  if (needed.size === 0) for (const root of BOOT) addNeeded(join(SRC, root), ctx);
-  if (!needed.has(id) || id.startsWith(join(SRC, "cli/"))) return null;
-  return id.startsWith(join(SRC, "boot/")) ? "boot" : "image";
-};
+function addNeeded(id: string, ctx: ChunkingContext): void {
+  if (booting.has(id)) return;
+  booting.add(id);
+  for (const one of ctx.getModuleInfo(id)?.importedIds ?? []) addNeeded(one, ctx);
+}
 
 /**
  * What is always loaded together, each with all that it imports and that no group before it has. All else is where it is
  * shared: in a chunk for each set of those who load it.
  */
-const GROUPS = [
+const GROUPS: readonly CodeSplittingGroup[] = [
   { name: "zod", test: /node_modules\/zod\// },
   { name: "undici", test: /node_modules\/undici\// },
   { name: "hook", test: /src\/config\/modules\/(module-hook|module-kind|own-files)\.ts$/ },
   { name: "start", test: /src\/cli\/(run|commands\/[^/]+)\.ts$/ },
-  { name: (...args) => (booting(...args) === "image" ? "image" : null), debugName: "image" },
-  { name: booting, debugName: "boot" },
+  ofBooting("image", /\/src\/(?!boot\/|cli\/)|node_modules/),
+  ofBooting("boot", /\/src\/boot\//),
   { name: "sdk", test: /src\/(build|config\/[^/]+|config\/(modules|resolve)\/.*|pipeline\/.*)\.ts$/ },
   { name: "inspect", test: /src\/inspect\/[^/]+\.ts$/ },
   { name: "publish", test: /src\/(publish|registry\/(upload|referrers|blob-places)|store\/notes)/ },
@@ -101,12 +104,6 @@ const { output } = await bundle.write({
 const chunks = output.filter((file): file is OutputChunk => file.type === "chunk");
 for (const entry of ENTRIES) await writeEntry(entry);
 await writeFile(join(DIST, "LICENSES.md"), await licenses());
-
-function addNeeded(id: string, ctx: ChunkingContext): void {
-  if (needed.has(id)) return;
-  needed.add(id);
-  for (const one of ctx.getModuleInfo(id)?.importedIds ?? []) addNeeded(one, ctx);
-}
 
 function chunkOf(entry: string): string {
   return entry.replaceAll("/", "-");
