@@ -32,23 +32,26 @@ const ENTRIES = [
  */
 const EXTERNAL = [/^node:/, "esbuild", /^tsx(\/|$)/, "c12", "toml-eslint-parser", "bullmq", "ioredis", "pg"];
 
-/** What booting an artifact needs: of most rooms a part of what the SDK does. */
-const booting = new Set<string>();
+/** What boots an artifact, and what looks into one. */
+const ROOTS = ["cli/boot", "inspect/open", "inspect/inspect", "imagers/ext4/reader/tree", "imagers/cpio/tree"];
 
-/** The modules of a folder of the source that booting needs, as a group of that name. */
-function ofBooting(name: string, folder: RegExp): CodeSplittingGroup {
+/** All that they need, which is a part of what the SDK does. */
+const needed = new Set<string>();
+
+/** The modules of some folders of the source that are needed to boot or to look, as a group of that name. */
+function needing(name: string, folders: RegExp): CodeSplittingGroup {
   return {
     debugName: name,
     name(id, ctx) {
-      if (booting.size === 0) addNeeded(join(SRC, "cli/boot.ts"), ctx);
-      return booting.has(id) && folder.test(id) ? name : null;
+      if (needed.size === 0) for (const root of ROOTS) addNeeded(join(SRC, `${root}.ts`), ctx);
+      return needed.has(id) && folders.test(id) ? name : null;
     },
   };
 }
 
 function addNeeded(id: string, ctx: ChunkingContext): void {
-  if (booting.has(id)) return;
-  booting.add(id);
+  if (needed.has(id)) return;
+  needed.add(id);
   for (const one of ctx.getModuleInfo(id)?.importedIds ?? []) addNeeded(one, ctx);
 }
 
@@ -61,10 +64,10 @@ const GROUPS: readonly CodeSplittingGroup[] = [
   { name: "undici", test: /node_modules\/undici\// },
   { name: "hook", test: /src\/config\/modules\/(module-hook|module-kind|own-files)\.ts$/ },
   { name: "start", test: /src\/cli\/(run|commands\/[^/]+)\.ts$/ },
-  ofBooting("image", /\/src\/(?!boot\/|cli\/)|node_modules/),
-  ofBooting("boot", /\/src\/boot\//),
+  needing("image", /\/src\/(?!boot\/|cli\/|inspect\/)|node_modules/),
+  needing("boot", /\/src\/boot\//),
+  { name: "inspect", test: /src\/inspect\/(?!plugin|why)[^/]+\.ts$/ },
   { name: "sdk", test: /src\/(build|config\/[^/]+|config\/(modules|resolve)\/.*|pipeline\/.*)\.ts$/ },
-  { name: "inspect", test: /src\/inspect\/[^/]+\.ts$/ },
   { name: "publish", test: /src\/(publish|registry\/(upload|referrers|blob-places)|store\/notes)/ },
   { name: "page", test: /src\/inspect\/page\// },
 ];

@@ -16,6 +16,9 @@ const PRESET = {
   "fledge.config.mjs": `export default ${JSON.stringify({ ...CONFIG, extends: "./base.mjs" })};\n`,
 };
 
+/** A header whose numbers are zero but for one link and the length of its name, that of the last record. */
+const EMPTY_CPIO = `070701${"0".repeat(39)}1${"0".repeat(55)}b${"0".repeat(8)}TRAILER!!!${"\0".repeat(4)}`;
+
 /** Every module that a command loads, in all of its threads, with its path in the repository. */
 async function modulesOf(args: readonly string[], files: Record<string, string> = {}): Promise<string[]> {
   const coverage = tempDir();
@@ -45,11 +48,14 @@ test.each<[string, number, string[], Record<string, string>?]>([
 
 test("a command loads what it uses", async () => {
   const isThere = (modules: string[], name: string): boolean => modules.some((url) => url.includes(name));
-  const [help, toml, preset] = [
+  const [help, toml, preset, looking, booting] = [
     await modulesOf(["--help"]),
     await modulesOf(["plan"], TOML),
     await modulesOf(["plan"], PRESET),
+    await modulesOf(["ls", "empty.cpio"], { "empty.cpio": EMPTY_CPIO }),
+    await modulesOf(["boot", "--print", "empty.cpio"], { "empty.cpio": EMPTY_CPIO }),
   ];
+  expect(["sdk", "execa"].filter((name) => isThere([...looking, ...booting], `/chunks/${name}-`))).toEqual([]);
   expect(["zod", "sdk"].filter((name) => isThere(help, `/chunks/${name}-`))).toEqual([]);
   expect(["undici-", "/tsx/", "/esbuild/", "/c12/"].filter((name) => isThere(toml, name))).toEqual([]);
   expect(["/chunks/zod-", "/chunks/sdk-", "/c12/"].filter((name) => !isThere(preset, name))).toEqual([]);
