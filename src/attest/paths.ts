@@ -9,8 +9,8 @@ import type { Inode } from "../rootfs/node.ts";
 import type { Origin } from "../rootfs/origin.ts";
 import { type BuildOrigins, readOrigins } from "../store/builds.ts";
 
-/** A build, and the cache that has its record. */
-export type RecordedBuild = { readonly result: BuildResult; readonly cacheDir: string };
+/** A build, the cache that has its record, and what its working folder was called. */
+export type RecordedBuild = { readonly result: BuildResult; readonly cacheDir: string; readonly cwd: string };
 
 /** What is another one in the second of two builds. */
 export type BuildDifference = {
@@ -46,9 +46,13 @@ export async function differencesAt(
   }
 }
 
-type Side = { readonly reader: ImageReader | undefined; readonly origins: BuildOrigins | undefined };
+type Side = {
+  readonly reader: ImageReader | undefined;
+  readonly origins: BuildOrigins | undefined;
+  readonly cwd: string;
+};
 
-async function sideOf({ result, cacheDir }: RecordedBuild, signal: AbortSignal): Promise<Side> {
+async function sideOf({ result, cacheDir, cwd }: RecordedBuild, signal: AbortSignal): Promise<Side> {
   const { path } = result.artifact;
   const origins = await readOrigins(cacheDir, path);
   const reader = await openImage(path, { cacheDir, signal }).catch((error: unknown) => {
@@ -56,14 +60,22 @@ async function sideOf({ result, cacheDir }: RecordedBuild, signal: AbortSignal):
     if (isFledgeError(error) && error.code !== "aborted") return undefined;
     throw error;
   });
-  return { reader, origins };
+  return { reader, origins, cwd };
 }
 
 /** Who came last to a path, in either of the builds: what the other one has is from those before. */
 function originAt(one: Side, other: Side, path: ByteString): Origin | undefined {
   const places = [one, other].map(({ origins }) => origins?.names.get(toText(path))?.origin ?? -1);
   const [first = -1, second = -1] = places;
-  return first >= second ? one.origins?.table[first] : other.origins?.table[second];
+  if (first >= second) return one.origins?.table[first];
+  const origin = other.origins?.table[second];
+  return origin && renamed(origin, other.cwd, one.cwd);
+}
+
+/** The same with a folder by the name that the user knows it by. */
+function renamed({ label, file, ...origin }: Origin, from: string, to: string): Origin {
+  const name = (text: string): string => text.replaceAll(from, to);
+  return { ...origin, label: name(label), ...(file !== undefined && { file: name(file) }) };
 }
 
 async function howItDiffers({ path, isFirst, isSecond }: DifferingPath, one: Side, other: Side): Promise<string> {

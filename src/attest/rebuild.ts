@@ -29,8 +29,8 @@ export type RebuildOptions = {
   readonly onEvent: EventSink;
 };
 
-/** What a second build made, in the order of the plugins, and the cache that it had. */
-export type Rebuilt = { readonly results: readonly BuildResult[]; readonly cacheDir: string };
+/** What a second build made, in the order of the plugins, the cache that it had, and the name of its working folder. */
+export type Rebuilt = { readonly results: readonly BuildResult[]; readonly cacheDir: string; readonly cwd: string };
 
 /**
  * Builds again, with an empty cache, in a process of its own that lives elsewhere. Throws a `verify` error when it cannot be built there.
@@ -63,7 +63,7 @@ export async function rebuildElsewhere(options: RebuildOptions): Promise<Rebuilt
     },
   });
   throwIfAborted(signal);
-  if (!failed && failure === undefined) return { results, cacheDir };
+  if (!failed && failure === undefined) return { results, cacheDir, cwd: places.cwd };
   throw new FledgeError("verify", `it cannot be built a second time: ${failure?.message ?? tail}`, {
     hint: failure?.hint ?? "the second build has an empty cache, another zone, language, umask, day and folder",
   });

@@ -33,8 +33,8 @@ export async function verifyReproducible(
       const second = again.results[index];
       if (second === undefined) throw new FledgeError("verify", `a second build makes no ${labelOf(result)}`);
       const differences = await differencesOf(
-        { result, cacheDir },
-        { result: second, cacheDir: again.cacheDir },
+        { result, cacheDir, cwd: process.cwd() },
+        { result: second, cacheDir: again.cacheDir, cwd: again.cwd },
         signal,
       );
       if (differences.length > 0) code = 1;

@@ -115,8 +115,9 @@ test("names what only one of the two has", async () => {
   const result = await verified(hook);
   expect(result.code).toBe(1);
   expect(result.stderr).toMatch(/same: it is not reproducible/);
+  const config = join(result.cwd, "fledge.config.mjs");
   const only = (which: string): string =>
-    `\\/etc\\/\\d+ is only in the ${which} build; it is from hook "rootfs:ready" .*\\n`;
+    `\\/etc\\/\\d+ is only in the ${which} build; it is from hook "rootfs:ready" of ${config}\\n`;
   expect(result.stderr).toMatch(new RegExp(`${only("first")} {2}${only("second")}`));
 });
 
