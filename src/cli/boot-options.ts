@@ -19,7 +19,7 @@ export function bootOptionsOf(args: BootArgs): BootPlanOptions {
   const { kernel, memory, cpus, keep, frozen, offline, "cache-dir": cacheDir } = args;
   return {
     env: process.env,
-    forward: Object.fromEntries((args.forward ?? []).flatMap((rule) => rule.split(",")).map(forwardOf)),
+    forward: forwardsOf(args.forward ?? []),
     ...(kernel !== undefined && { kernel }),
     ...(args.on !== undefined && { on: hypervisorOf(args.on) }),
     ...(memory !== undefined && { memoryMb: memoryOf(memory) }),
@@ -42,6 +42,19 @@ export function timeoutMsOf(text: string | undefined): number | undefined {
 }
 
 const MAX_PORT = 65_535;
+
+function forwardsOf(rules: readonly string[]): Record<number, number> {
+  const pairs = rules.flatMap((rule) => rule.split(",")).map(forwardOf);
+  for (const [index, [guest, host]] of pairs.entries()) {
+    const other = pairs.slice(0, index).find((pair) => pair[0] === guest || (host > 0 && pair[1] === host));
+    if (other === undefined) continue;
+    const twice = other[0] === guest ? `the guest's port ${guest}` : `port ${host} of this machine`;
+    throw new FledgeError("usage", `--forward names ${twice} twice`, {
+      hint: "each once; 0:80 takes a free port here",
+    });
+  }
+  return Object.fromEntries(pairs);
+}
 
 /** `8080:80` as docker has it: this machine's port, then the guest's. A single one is both. */
 function forwardOf(rule: string): [guestPort: number, hostPort: number] {

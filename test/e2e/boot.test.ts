@@ -199,9 +199,13 @@ describeWith("fledge boot", [requireBoot(), requireTools("busybox")], () => {
         ["boot", "--on", "vbox"],
         ["boot", "--memory", "much"],
         ["test", "--on", "vbox"],
+        ["boot", "--forward", "8080:80,8080:81"],
+        ["boot", "--forward", "8080:80", "--forward", "8081:80"],
       ]) {
         const wrong = await run(args, cwd);
-        expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringMatching(/^error --(on|memory) "/)]);
+        const what =
+          /^error --(?:(?:on|memory) "|forward names (?:port 8080 of this machine|the guest's port 80) twice)/;
+        expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringMatching(what)]);
       }
       expect((await run(["build"], cwd)).code).toBe(0);
       const noQemu = await run(["boot", "mini.cpio.gz"], cwd, { env: { PATH: "/nowhere" }, program: cliOf() });
@@ -248,7 +252,7 @@ describeWith("fledge test", [requireBoot(), requireTools("busybox")], () => {
           until: [{ line: "it-listens" }, { port: 8080 }, { http: "/health", status: 200, contains: "well" }],
         },
         { until: { pattern: "^it-lis.ens$" }, not: ["it-"] },
-        { name: "never", until: { http: "/nothing", withinMs: 4000 } },
+        { name: "never", until: { http: "/nothing", withinMs: 1500 } },
       ];
       const manifest = { workload: { baseUrl: "http://127.0.0.1:8080" } };
       const cwd = miniature(serve, { manifest, test: { boot } });
@@ -256,7 +260,7 @@ describeWith("fledge test", [requireBoot(), requireTools("busybox")], () => {
       expect(code, stderr).toBe(1);
       expect(stdout).toMatch(/✔ mini: serves [\d.]+ s\n/);
       expect(stdout).toContain('the console has "it-", which must not appear: it-listens\n');
-      expect(stdout).toMatch(/an answer at \/nothing was not there within 20000 ms \(times 5, emulated\)/);
+      expect(stdout).toMatch(/an answer at \/nothing was not there within 7500 ms \(times 5, emulated\)/);
       expect(stdout).toMatch(/ {2}command {2}\S*qemu-system-x86_64 /);
       expect(stdout).toContain("1 passed, 2 failed\n");
       const xml = readFileSync(join(cwd, "boot.xml"), "utf8");
