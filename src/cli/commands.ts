@@ -5,6 +5,8 @@ export type Command = Omit<CommandDef, "meta" | "args"> & {
   readonly meta: { readonly name: string; readonly description: string };
   readonly args?: ArgsDef;
   readonly examples: readonly (readonly [command: string, what: string])[];
+  /** What it exits with when it fails, where 1 is an answer of its own, as it is diff(1)'s. Default 1. */
+  readonly failureCode?: 2;
 };
 
 /** Every command, loaded when it is asked for. */

@@ -12,6 +12,7 @@ import { printPage } from "./terminal.ts";
 /** Runs one command line and returns the exit code. Nothing below this folder knows argv, stdout or exit codes. */
 export async function run(rawArgs: readonly string[]): Promise<number> {
   const [name, ...rest] = rawArgs;
+  let command: Command | undefined;
   try {
     if (name === undefined || name === "help" || name === "--help" || name === "-h") {
       const topic = name === "help" ? rest[0] : undefined;
@@ -20,7 +21,7 @@ export async function run(rawArgs: readonly string[]): Promise<number> {
       printPage(name === undefined ? process.stderr : process.stdout, text);
       return name === undefined ? 2 : 0;
     }
-    const command = await commandOf(name === "--version" || name === "-V" ? "version" : name);
+    command = await commandOf(name === "--version" || name === "-V" ? "version" : name);
     if (asksForHelp(rest)) {
       printPage(process.stdout, await renderHelp(command, name));
       return 0;
@@ -31,7 +32,8 @@ export async function run(rawArgs: readonly string[]): Promise<number> {
     return typeof result === "number" ? result : 0;
   } catch (error) {
     reportError(asFledgeError(error), { json: rest.includes("--json"), verbose: wantsDetail(rest) });
-    return exitCodeFor(asFledgeError(error));
+    const code = exitCodeFor(asFledgeError(error));
+    return code === 1 ? (command?.failureCode ?? code) : code;
   }
 }
 

@@ -70,6 +70,7 @@ test("what is not there, and what is no image", async () => {
     [["cat", ARTIFACT, "/nowhere"], `/nowhere is not in ${ARTIFACT}`, 1],
     [["cat", ARTIFACT, "/etc"], "/etc is a dir, not a regular file", 1],
     [["ls", "text"], "text is no image of a format that fledge knows", 1],
+    [["diff", "text", ARTIFACT], "text is no image of a format that fledge knows", 2],
     [["ls"], "it is called as: fledge ls TARGET", 2],
     [["diff", ARTIFACT], "it is called as: fledge diff TARGET TARGET", 2],
     [["why", "root", "/etc"], "nothing is known of how root was made", 2],

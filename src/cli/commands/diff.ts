@@ -19,11 +19,12 @@ export const diff: Command = {
     ...LOOKING_FLAGS,
   },
   examples: [
-    ["old.img new.img", "exits 1 when they differ"],
+    ["old.img new.img", "exits 1 when they differ, 2 when one of them cannot be read"],
     ["web nginx:alpine", "what a recipe adds to its image"],
     ["old.img new.img --html diff.html", "a map of both, coloured by what differs"],
     ["old.img new.img --json | jq '.differences[].path'", "for scripts"],
   ],
+  failureCode: 2,
   run: ({ args }) => compare(args as unknown as LookingArgs),
 };
 

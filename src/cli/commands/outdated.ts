@@ -7,9 +7,10 @@ export const outdated: Command = {
   meta: { name: "outdated", description: "Say what in fledge.lock is something else by now" },
   args: { ...READING_FLAGS, verbose: RUN_FLAGS.verbose, "cache-dir": RUN_FLAGS["cache-dir"] },
   examples: [
-    ["", "exits 1 when there is an update, 0 when there is none; nothing is written"],
+    ["", "exits 0 when there is no update, 1 when there is one, 2 when that cannot be told; nothing is written"],
     ["web --json", "of one plugin, as data"],
   ],
+  failureCode: 2,
   run: ({ args }) => printOutdated(args as unknown as LockArgs),
 };
 
