@@ -3,7 +3,7 @@
  * in `dist/chunks/`, instead of one for each source file and each file of a package. What is imported or run by its
  * path is a module there that only exports a chunk: however often it is loaded, what it exports is the same.
  */
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type ChunkingContext, type CodeSplittingGroup, type OutputChunk, type Plugin, rolldown } from "rolldown";
@@ -105,8 +105,18 @@ const { output } = await bundle.write({
   codeSplitting: { groups: GROUPS.map((group, index) => ({ ...group, priority: GROUPS.length - index })) },
 });
 const chunks = output.filter((file): file is OutputChunk => file.type === "chunk");
+// A map is read with its chunk where a config is compiled; nobody looks for a fault in a package by way of fledge's.
+for (const { fileName, moduleIds } of chunks) {
+  if (moduleIds.every((id) => id.includes("/node_modules/"))) await dropMap(join(CHUNKS, fileName));
+}
 for (const entry of ENTRIES) await writeEntry(entry);
 await writeFile(join(DIST, "LICENSES.md"), await licenses());
+
+async function dropMap(chunk: string): Promise<void> {
+  const code = await readFile(chunk, "utf8");
+  await writeFile(chunk, code.replace(/\n\/\/# sourceMappingURL=.*\s*$/, "\n"));
+  await rm(`${chunk}.map`, { force: true });
+}
 
 function chunkOf(entry: string): string {
   return entry.replaceAll("/", "-");
