@@ -7,12 +7,13 @@ import { gzipSync } from "node:zlib";
 import { beforeAll, expect, test } from "vitest";
 import { BOMBS, type Bomb, harmless, PACKED } from "../helpers/bombs.ts";
 import { bundled } from "../helpers/bundled.ts";
+import { IS_ALL } from "../helpers/extent.ts";
 import { describeWith, requireTools } from "../helpers/requirements.ts";
 
 // Small layers made to do harm, each read by a process of its own, beside a harmless layer of the same size. The multiples
 // are generous: what grows faster than what is read is beyond them by far.
 
-const BYTES = 24 * 2 ** 20;
+const BYTES = (IS_ALL ? 24 : 12) * 2 ** 20;
 const CPU_TIMES = 12;
 const CPU_MS = 1500;
 const MEMORY_TIMES = 4;

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { BUCKET_KEYS, startBuckets } from "../helpers/bucket.ts";
 import { fledge, startFledge } from "../helpers/cli.ts";
+import { IS_ALL } from "../helpers/extent.ts";
 import { postgresFolder, startPostgres } from "../helpers/postgres.ts";
 import { project } from "../helpers/project.ts";
 import { type QueueServer, startRedis } from "../helpers/redis.ts";
@@ -43,10 +44,7 @@ function buildOn({ url, store, env = {} }: Farm, cwd: string, ...more: readonly 
 }
 
 /** The same cases on both are minutes: `npm run test:all` has them. */
-const ENGINES = [
-  ["Redis", startRedis] as const,
-  ...(process.env.FLEDGE_TEST === "all" ? [["PostgreSQL", startPostgres] as const] : []),
-];
+const ENGINES = [["Redis", startRedis] as const, ...(IS_ALL ? [["PostgreSQL", startPostgres] as const] : [])];
 
 describeWith("a farm", [needsRegistry(), requireTools("redis-server", "busybox"), needsPostgres], () => {
   let registry: Registry;
