@@ -150,7 +150,7 @@ describe("follow", () => {
     const controller = new AbortController();
     const script = "trap '' TERM; echo on; sleep 60 & wait; sleep 60";
     const onLine = (): void => controller.abort();
-    const running = follow("/bin/sh", ["-c", script], { ...plain, signal: controller.signal, onLine });
+    const running = follow("/bin/sh", ["-c", script], { ...plain, signal: controller.signal, onLine, graceMs: 500 });
     await expect(running).rejects.toMatchObject({ code: "aborted" });
   });
 });
