@@ -33,7 +33,11 @@ const ENTRIES = [
 const EXTERNAL = [/^node:/, "esbuild", /^tsx(\/|$)/, "c12", "toml-eslint-parser", "bullmq", "ioredis", "pg"];
 
 /** What boots an artifact, and what looks into one. */
-const ROOTS = ["cli/boot", "inspect/open", "inspect/inspect", "imagers/ext4/reader/tree", "imagers/cpio/tree"];
+const ROOTS = [
+  "cli/boot",
+  ...["diff", "extract", "folder", "inspect", "list", "open"].map((name) => `inspect/${name}`),
+  ...["cpio/tree", "ext4/reader/tree", "squashfs/reader/open"].map((name) => `imagers/${name}`),
+];
 
 /** All that they need, which is a part of what the SDK does. */
 const needed = new Set<string>();
@@ -66,8 +70,8 @@ const GROUPS: readonly CodeSplittingGroup[] = [
   { name: "start", test: /src\/cli\/(run|commands\/[^/]+)\.ts$/ },
   needing("image", /\/src\/(?!boot\/|cli\/|inspect\/)|node_modules/),
   needing("boot", /\/src\/boot\//),
-  { name: "inspect", test: /src\/inspect\/(?!plugin|why)[^/]+\.ts$/ },
   { name: "sdk", test: /src\/(build|config\/[^/]+|config\/(modules|resolve)\/.*|pipeline\/.*)\.ts$/ },
+  { name: "inspect", test: /src\/inspect\/(?!plugin|why)[^/]+\.ts$/ },
   { name: "publish", test: /src\/(publish|registry\/(upload|referrers|blob-places)|store\/notes)/ },
   { name: "page", test: /src\/inspect\/page\// },
 ];

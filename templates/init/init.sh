@@ -8,6 +8,13 @@
 FLEDGE_RUN='/bin/kestrel'
 FLEDGE_HOW='exec'
 
+# What is mounted how, at a first try all at once and then each by itself.
+AS_SYSTEM=nosuid,nodev,noexec
+AS_DEVICES=nosuid,mode=0755
+AS_TERMINALS=nosuid,noexec,gid=5,mode=0620,ptmxmode=0666
+AS_SHARED=nosuid,nodev,mode=1777
+AS_ROOTS=nosuid,nodev,mode=0755
+
 # Tools are called through BusyBox itself, because an image may bring others of the same name.
 bb() { /bin/busybox "$@"; }
 
@@ -76,28 +83,28 @@ NODES
 }
 
 mount_all() {
-  need proc /proc nosuid,nodev,noexec
+  need proc /proc "$AS_SYSTEM"
   restart_on_panic
   mount_table <<TABLE
-sysfs /sys sysfs nosuid,nodev,noexec
-devtmpfs /dev devtmpfs nosuid,mode=0755
-tmpfs /tmp tmpfs nosuid,nodev,mode=1777
-tmpfs /run tmpfs nosuid,nodev,mode=0755
+sysfs /sys sysfs $AS_SYSTEM
+devtmpfs /dev devtmpfs $AS_DEVICES
+tmpfs /tmp tmpfs $AS_SHARED
+tmpfs /run tmpfs $AS_ROOTS
 TABLE
-  need sysfs /sys nosuid,nodev,noexec
-  mount_at devtmpfs /dev nosuid,mode=0755 2>/dev/null || make_devices
+  need sysfs /sys "$AS_SYSTEM"
+  mount_at devtmpfs /dev "$AS_DEVICES" 2>/dev/null || make_devices
   for link in fd:fd stdin:fd/0 stdout:fd/1 stderr:fd/2; do
     [ -e "/dev/${link%:*}" ] || bb ln -s "/proc/self/${link#*:}" "/dev/${link%:*}"
   done
   bb mkdir -p /dev/pts /dev/shm
   mount_table <<TABLE
-devpts /dev/pts devpts nosuid,noexec,gid=5,mode=0620,ptmxmode=0666
-tmpfs /dev/shm tmpfs nosuid,nodev,mode=1777
+devpts /dev/pts devpts $AS_TERMINALS
+tmpfs /dev/shm tmpfs $AS_SHARED
 TABLE
-  want devpts /dev/pts nosuid,noexec,gid=5,mode=0620,ptmxmode=0666
-  want tmpfs /dev/shm nosuid,nodev,mode=1777
-  want tmpfs /tmp nosuid,nodev,mode=1777
-  want tmpfs /run nosuid,nodev,mode=0755
+  want devpts /dev/pts "$AS_TERMINALS"
+  want tmpfs /dev/shm "$AS_SHARED"
+  want tmpfs /tmp "$AS_SHARED"
+  want tmpfs /run "$AS_ROOTS"
 }
 
 # A guest without any console has no open standard streams; the first files a program opens would become them.

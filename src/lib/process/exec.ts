@@ -5,6 +5,9 @@ import { FledgeError, isFledgeError } from "../errors.ts";
 
 export type ExecOptions = { readonly signal: AbortSignal; readonly env: Env; readonly cwd?: string };
 
+/** With the first program: most commands run none, and it takes as long to load as all that they need. */
+const loadExeca = async () => (await import("execa")).execa;
+
 /** The input of a program that takes none. */
 export const NOTHING: AsyncIterable<Uint8Array> = { [Symbol.asyncIterator]: () => NO_CHUNKS };
 
@@ -23,7 +26,7 @@ export async function* pipeThrough(
   input: AsyncIterable<Uint8Array>,
   { signal, env, cwd }: ExecOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const { execa } = await import("execa");
+  const execa = await loadExeca();
   const child = execa(path, argv, {
     ...(cwd !== undefined && { cwd }),
     env: definedOnly(env),
@@ -66,7 +69,7 @@ export async function capture(
   argv: readonly string[],
   { signal, env, cwd, input = "", timeoutMs }: ExecOptions & { readonly input?: string; readonly timeoutMs: number },
 ): Promise<Captured> {
-  const { execa } = await import("execa");
+  const execa = await loadExeca();
   const { failed, exitCode, timedOut, stdout, stderr } = await execa(path, argv, {
     ...(cwd !== undefined && { cwd }),
     env: definedOnly(env),
@@ -111,7 +114,7 @@ export async function follow(
   argv: readonly string[],
   { signal, env, cwd, onLine, graceMs = GRACE_MS, isTied = false }: FollowOptions,
 ): Promise<Followed> {
-  const { execa } = await import("execa");
+  const execa = await loadExeca();
   throwIfAborted(signal);
   const child = execa(path, argv, {
     ...(cwd !== undefined && { cwd }),
