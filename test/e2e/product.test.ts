@@ -91,7 +91,7 @@ describeWith("fledge as npm installs it", [requireTools("npm", "busybox", "cpio"
     ]);
     install(author, "--save-dev", tarball);
     run(author, "npm", "run", "types");
-    expect(run(author, "npm", "test")).toMatch(/^# tests 4$/m);
+    expect(run(author, "npm", "test")).toMatch(/^[#ℹ] tests 4$/m);
     run(author, "npm", "run", "build");
     const packed = JSON.parse(readFileSync(join(author, "package.json"), "utf8"));
     expect(packed).toMatchObject({
