@@ -43,8 +43,11 @@ restart_on_panic() {
 
 is_mounted() {
   [ -r /proc/mounts ] || return 1
+  folder=$1
+  # What is mounted on a link is where that leads.
+  if [ -L "$1" ]; then folder=$(cd -P "$1" && pwd); fi
   while read -r _ target _; do
-    if [ "$target" = "$1" ]; then return 0; fi
+    if [ "$target" = "$folder" ]; then return 0; fi
   done </proc/mounts
   return 1
 }
@@ -85,7 +88,8 @@ NODES
 mount_all() {
   need proc /proc "$AS_SYSTEM"
   restart_on_panic
-  mount_table <<TABLE
+  # Of a link BusyBox does not know that something is mounted there.
+  [ -L /tmp ] || [ -L /run ] || mount_table <<TABLE
 sysfs /sys sysfs $AS_SYSTEM
 devtmpfs /dev devtmpfs $AS_DEVICES
 tmpfs /tmp tmpfs $AS_SHARED

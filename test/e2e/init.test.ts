@@ -100,6 +100,18 @@ echo done
     expect([failed.poweredOff, killed.poweredOff]).toEqual([true, true]);
   });
 
+  it("mounts once what is a link", async () => {
+    const files = {
+      "/app": SHOW_GUEST,
+      "/run": { link: "var/here" },
+      "/var/here/old": script(""),
+      "/tmp": { link: "run" },
+    };
+    const result = await boot({ run: "/app", how: "child", files });
+    expect(result.console.match(/^mount \/var\/here tmpfs/gm)).toHaveLength(1);
+    expect(initLines(result)).toEqual(["fledge-init: /app exited with status 0; powering off"]);
+  });
+
   it("makes the basic devices itself on a kernel without devtmpfs", async () => {
     const result = await boot({
       run: "/app",

@@ -3,8 +3,9 @@ import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeF
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
-/** A file of a guest: its text, or a copy of a host's file, perhaps changed. */
+/** A file of a guest: its text, or a copy of a host's file, perhaps changed; or where a symbolic link leads. */
 export type GuestFile =
+  | { readonly link: string }
   | { readonly text: string; readonly mode: number }
   | { readonly host: string; readonly mode: number; readonly patch?: (bytes: Buffer) => void };
 
@@ -38,6 +39,10 @@ function installBusybox(bin: string): void {
 
 function writeGuestFile(path: string, file: GuestFile): void {
   mkdirSync(dirname(path), { recursive: true });
+  if ("link" in file) {
+    symlinkSync(file.link, path);
+    return;
+  }
   const bytes = "text" in file ? Buffer.from(file.text) : readFileSync(file.host);
   if ("patch" in file) file.patch?.(bytes);
   writeFileSync(path, bytes, { mode: file.mode });
