@@ -36,6 +36,7 @@ export class Interrupt extends FledgeError {
 // There is one process, so one of these.
 const controller = new AbortController();
 let isAwaited = false;
+let failureCode: 1 | 2 = 1;
 
 /** Beyond this, a cleanup that hangs is given up when a second signal asks for it. */
 const PATIENCE_MS = 3_000;
@@ -61,7 +62,7 @@ export function watchProcess(): void {
     if (codeOwner.getStore() !== undefined) return;
     const message = `an error that nobody has caught: ${messageOf(error)}`;
     const hint = "it comes from a config, a hook or a preset that does something of its own, or is a bug in fledge";
-    stop(new Interrupt(message, { exitCode: 1, hint, cause: error }));
+    stop(new Interrupt(message, { exitCode: failureCode, hint, cause: error }));
   });
 }
 
@@ -71,10 +72,21 @@ export function interruption(): Interrupt | undefined {
   return reason instanceof Interrupt ? reason : undefined;
 }
 
-/** As `exitCodeOf`; after a signal 128 and its number, as shells have it. */
+/** From now on a failure exits with this: 2 for a command of which 1 is an answer. */
+export function failWith(code: 1 | 2): void {
+  failureCode = code;
+}
+
+/** Whether an exit code says what a command has found, and not that it failed. */
+export function isAnswer(code: number): boolean {
+  return code < failureCode;
+}
+
+/** As `exitCodeOf`, but for `failWith`; after a signal 128 and its number, as shells have it. */
 export function exitCodeFor(error: unknown): number {
   const isAborted = isFledgeError(error) && error.code === "aborted";
-  return (isAborted ? interruption()?.exitCode : undefined) ?? exitCodeOf(error);
+  const code = (isAborted ? interruption()?.exitCode : undefined) ?? exitCodeOf(error);
+  return code === 1 ? failureCode : code;
 }
 
 let signals = 0;
@@ -108,5 +120,5 @@ function brokenOutput(error: NodeJS.ErrnoException): Interrupt {
   }
   const hint = "free some space where the output goes";
   const message = `cannot write to stdout: ${reasonOf(error)}`;
-  return new Interrupt(message, { exitCode: 1, isOutput: true, cause: error, hint });
+  return new Interrupt(message, { exitCode: failureCode, isOutput: true, cause: error, hint });
 }

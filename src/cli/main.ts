@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { interruption, watchProcess } from "./interrupt.ts";
+import { interruption, isAnswer, watchProcess } from "./interrupt.ts";
 import { reportError } from "./render/error.ts";
 import { run } from "./run.ts";
 
@@ -11,7 +11,7 @@ const code = await run(argv);
 process.stdout.write("", () =>
   setImmediate(() => {
     const reason = interruption();
-    const late = code === 0 && reason?.isSignal === false ? reason : undefined;
+    const late = isAnswer(code) && reason?.isSignal === false ? reason : undefined;
     if (late !== undefined) reportError(late, { json: argv.includes("--json"), verbose: false });
     process.stderr.write("", () => process.exit(late?.exitCode ?? code));
   }),

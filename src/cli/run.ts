@@ -5,14 +5,13 @@ import { didYouMean } from "../lib/suggest.ts";
 import { checkFlags, withEmptyValues } from "./args.ts";
 import { COMMANDS, type Command } from "./commands.ts";
 import { renderHelp, renderOverview } from "./help.ts";
-import { exitCodeFor } from "./interrupt.ts";
+import { exitCodeFor, failWith } from "./interrupt.ts";
 import { reportError } from "./render/error.ts";
 import { printPage } from "./terminal.ts";
 
 /** Runs one command line and returns the exit code. Nothing below this folder knows argv, stdout or exit codes. */
 export async function run(rawArgs: readonly string[]): Promise<number> {
   const [name, ...rest] = rawArgs;
-  let command: Command | undefined;
   try {
     if (name === undefined || name === "help" || name === "--help" || name === "-h") {
       const topic = name === "help" ? rest[0] : undefined;
@@ -21,7 +20,8 @@ export async function run(rawArgs: readonly string[]): Promise<number> {
       printPage(name === undefined ? process.stderr : process.stdout, text);
       return name === undefined ? 2 : 0;
     }
-    command = await commandOf(name === "--version" || name === "-V" ? "version" : name);
+    const command = await commandOf(name === "--version" || name === "-V" ? "version" : name);
+    failWith(command.failureCode ?? 1);
     if (asksForHelp(rest)) {
       printPage(process.stdout, await renderHelp(command, name));
       return 0;
@@ -32,8 +32,7 @@ export async function run(rawArgs: readonly string[]): Promise<number> {
     return typeof result === "number" ? result : 0;
   } catch (error) {
     reportError(asFledgeError(error), { json: rest.includes("--json"), verbose: wantsDetail(rest) });
-    const code = exitCodeFor(asFledgeError(error));
-    return code === 1 ? (command?.failureCode ?? code) : code;
+    return exitCodeFor(asFledgeError(error));
   }
 }
 

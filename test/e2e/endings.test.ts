@@ -82,6 +82,12 @@ test("so it does with what a file of an image is read by, and a full disk behind
     const { code, stderr } = inShell(cwd, command);
     expect([code, stderr]).toEqual([1, expect.stringContaining("error cannot write to stdout: the disk is full")]);
   }
+  // Of these 1 would be an answer.
+  writeFileSync(join(cwd, "small.tar"), tar({ name: "small", data: Buffer.from("x") }));
+  for (const other of ["big.tar", "small.tar"]) {
+    const { code, stderr } = inShell(cwd, `node "$FLEDGE" diff big.tar ${other} --json >/dev/full`);
+    expect([code, stderr]).toEqual([2, expect.stringContaining("error cannot write to stdout: the disk is full")]);
+  }
 });
 
 test("a full disk behind the output is an error, one behind the errors is not", () => {
