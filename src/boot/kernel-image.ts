@@ -1,8 +1,8 @@
-import { createReadStream } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { constants, gunzipSync } from "node:zlib";
 import { decompress, sniffCompression } from "../lib/decompress.ts";
 import { isFledgeError } from "../lib/errors.ts";
+import { fileBytes } from "../lib/files/file-bytes.ts";
 import type { Architecture, Surroundings } from "./contract.ts";
 import { architectureOfElf } from "./elf.ts";
 import { headOf } from "./head.ts";
@@ -66,7 +66,7 @@ async function unpackedImage(path: string, image: Buffer, around: Surroundings):
 async function unpacked(path: string, start: number, end: number, { env, signal }: Surroundings): Promise<Buffer> {
   if (end <= start) return Buffer.alloc(0); // a header without a payload
   const parts: Uint8Array[] = [];
-  const stream = createReadStream(path, { start, end: end - 1 }).on("error", () => {}); // the reader below has it
+  const stream = fileBytes(path, signal, { start, end });
   try {
     for await (const part of decompress(stream, { label: path, env, signal })) parts.push(part);
   } catch (error) {

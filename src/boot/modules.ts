@@ -1,8 +1,8 @@
-import { createReadStream } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { decompress } from "../lib/decompress.ts";
 import { FledgeError } from "../lib/errors.ts";
+import { fileBytes } from "../lib/files/file-bytes.ts";
 import { ioError } from "../lib/files/io-error.ts";
 import type { Surroundings } from "./contract.ts";
 import type { Kernel } from "./kernel.ts";
@@ -65,9 +65,8 @@ function lacking({ path, release = "" }: Kernel, driver: string): FledgeError {
 
 async function unpacked(path: string, { env, signal }: Surroundings): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
-  const stream = createReadStream(path).on("error", () => {}); // the reader below has it
   try {
-    for await (const part of decompress(stream, { label: path, env, signal })) parts.push(part);
+    for await (const part of decompress(fileBytes(path, signal), { label: path, env, signal })) parts.push(part);
   } catch (error) {
     throw ioError(error, "read", path);
   }

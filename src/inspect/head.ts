@@ -1,9 +1,9 @@
-import { createReadStream } from "node:fs";
 import { open } from "node:fs/promises";
 import { isCpio } from "../imagers/cpio/tree.ts";
 import type { RunContext } from "../lib/context.ts";
 import { decompress, sniffCompression } from "../lib/decompress.ts";
 import { FledgeError } from "../lib/errors.ts";
+import { fileBytes } from "../lib/files/file-bytes.ts";
 import { ioError } from "../lib/files/io-error.ts";
 import { decodeHeader } from "../rootfs/tar/header.ts";
 
@@ -71,17 +71,12 @@ async function bytesOf(path: string, at: number, length: number): Promise<Buffer
 }
 
 async function unpackedHead(path: string, { env, signal }: Pick<RunContext, "signal" | "env">): Promise<Buffer> {
-  const stream = createReadStream(path, { signal });
   const parts: Uint8Array[] = [];
   let bytes = 0;
-  try {
-    for await (const part of decompress(stream, { label: path, env, signal })) {
-      parts.push(part);
-      bytes += part.length;
-      if (bytes >= TAR_BLOCK_BYTES) break;
-    }
-  } finally {
-    stream.destroy();
+  for await (const part of decompress(fileBytes(path, signal), { label: path, env, signal })) {
+    parts.push(part);
+    bytes += part.length;
+    if (bytes >= TAR_BLOCK_BYTES) break;
   }
   return Buffer.concat(parts);
 }

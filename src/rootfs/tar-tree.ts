@@ -1,4 +1,4 @@
-import { createReadStream } from "node:fs";
+import { fileBytes } from "../lib/files/file-bytes.ts";
 import { applyLayer } from "./layers/apply.ts";
 import { type LayerLimits, NO_LIMITS } from "./limits.ts";
 import { type SealedTree, sealTree } from "./seal.ts";
@@ -22,7 +22,7 @@ export async function treeOfTar(
   { label = archive, limits = NO_LIMITS }: TarTreeOptions = {},
 ): Promise<SealedTree> {
   const tree = new RootfsTree();
-  const bytes = createReadStream(archive, { highWaterMark: 1024 * 1024 });
+  const bytes = fileBytes(archive, signal, { chunkBytes: 1024 * 1024 });
   const entries = () => indexTar(bytes, { label, storedFile: archive, limits, signal });
   await applyLayer(tree.root, { label, entries }, { limits, signal });
   return sealTree(tree.root);

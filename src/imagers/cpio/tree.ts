@@ -1,9 +1,10 @@
-import { createReadStream, readSync } from "node:fs";
+import { readSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import type { ByteString } from "../../lib/bytes.ts";
 import type { RunContext } from "../../lib/context.ts";
 import { type Compression, decompress, sniffCompression } from "../../lib/decompress.ts";
 import { FledgeError, isFledgeError, messageOf } from "../../lib/errors.ts";
+import { fileBytes } from "../../lib/files/file-bytes.ts";
 import { spool } from "../../lib/files/spool.ts";
 import { pipeThrough } from "../../lib/process/exec.ts";
 import { requireTool, type Tool } from "../../lib/process/tools.ts";
@@ -82,7 +83,7 @@ async function readPacked(
   if (from >= size) return undefined;
   const codec = packedBy(bytesAt(file.fd, from, Math.min(6, size - from)));
   if (codec === undefined) throw damaged(from, "there is no cpio header");
-  const packed = createReadStream(path, { start: from, highWaterMark: 256 * 1024, signal: ctx.signal });
+  const packed = fileBytes(path, ctx.signal, { start: from });
   const unpacked = await spool(unpack(packed, codec, path, ctx), ctx.cacheDir);
   files.push(unpacked);
   const end = readArchives(unpacked.fd, tree);

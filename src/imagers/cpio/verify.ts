@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
+import { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import type { ImagerContext } from "../../contract/imager.ts";
 import { fromByteString, toByteString } from "../../lib/bytes.ts";
 import { FledgeError } from "../../lib/errors.ts";
+import { fileBytes } from "../../lib/files/file-bytes.ts";
 import { pipeThrough } from "../../lib/process/exec.ts";
 import { requireTool, type Tool } from "../../lib/process/tools.ts";
 import { modeWithoutAcl } from "../../rootfs/attributes/acl.ts";
@@ -89,12 +90,19 @@ async function compareData({ path, inode }: SealedEntry, record: CpioRecord): Pr
   return true;
 }
 
-function decompress(image: string, options: ResolvedCpioOptions, ctx: ImagerContext): AsyncIterable<Uint8Array> {
-  const file = createReadStream(image, { highWaterMark: 256 * 1024, signal: ctx.signal });
-  if (options.compression === "none") return file;
-  if (options.compression === "gzip") return file.compose(createGunzip({ chunkSize: 256 * 1024 }));
+async function* decompress(
+  image: string,
+  options: ResolvedCpioOptions,
+  ctx: ImagerContext,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const file = fileBytes(image, ctx.signal);
+  if (options.compression === "none") return yield* file;
+  if (options.compression === "gzip") {
+    const packed = Readable.from(file, { objectMode: false });
+    return yield* packed.compose(createGunzip({ chunkSize: 256 * 1024 }));
+  }
   const [tool] = codecTools(options);
-  return pipeThrough(requireTool(tool as Tool, ctx.env), ["-q", "-d", "-c"], file, ctx);
+  yield* pipeThrough(requireTool(tool as Tool, ctx.env), ["-q", "-d", "-c"], file, ctx);
 }
 
 function differs(path: string, what: string): FledgeError {
