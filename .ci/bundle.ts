@@ -70,8 +70,8 @@ const GROUPS: readonly CodeSplittingGroup[] = [
   { name: "start", test: /src\/cli\/(run|commands\/[^/]+)\.ts$/ },
   needing("image", /\/src\/(?!boot\/|cli\/|inspect\/)|node_modules/),
   needing("boot", /\/src\/boot\//),
+  needing("inspect", /\/src\/inspect\//),
   { name: "sdk", test: /src\/(build|config\/[^/]+|config\/(modules|resolve)\/.*|pipeline\/.*)\.ts$/ },
-  { name: "inspect", test: /src\/inspect\/(?!plugin|why)[^/]+\.ts$/ },
   { name: "publish", test: /src\/(publish|registry\/(upload|referrers|blob-places)|store\/notes)/ },
   { name: "page", test: /src\/inspect\/page\// },
 ];
