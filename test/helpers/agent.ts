@@ -73,7 +73,7 @@ async function agentInitramfs(spec: string): Promise<string> {
   const cwd = tempDir();
   compileAgent(cwd);
   mkdirSync(join(cwd, "modules"));
-  const modules = copyModules(KERNEL ?? "", ["virtio_pci", "virtio_blk"], join(cwd, "modules"));
+  const modules = await copyModules(KERNEL ?? "", ["virtio_pci", "virtio_blk"], join(cwd, "modules"));
   // No more than the kernel gives its first process.
   const boot = [...modules.map((file) => `insmod /modules/${file}`), "exec env -i HOME=/ TERM=linux /bin/kestrel"];
   writeFileSync(join(cwd, "boot.sh"), `#!/bin/sh -e\n${boot.join("\n")}\n`);
