@@ -22,7 +22,7 @@ export async function runBoot(args: BootCommandArgs): Promise<number> {
   const timer = timeoutMs === undefined ? undefined : setTimeout(() => void guest.stop(), timeoutMs);
   const report = await guest.ended;
   clearTimeout(timer);
-  if (options.signal.aborted) throw abortedError(options.signal);
+  if (signal.aborted) throw abortedError(signal);
   return endOf(report, {
     panicHint: renderer.panicHint(),
     timeout: args.timeout,

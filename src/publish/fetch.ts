@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { open } from "node:fs/promises";
 import { type RunContext, throwIfAborted } from "../lib/context.ts";
 import { decompress } from "../lib/decompress.ts";
 import { type Digest, digestOf } from "../lib/digest.ts";
 import { FledgeError } from "../lib/errors.ts";
+import { fileBytes } from "../lib/files/file-bytes.ts";
 import { writeSparseFile } from "../lib/files/sparse.ts";
 import type { Descriptor } from "../registry/manifest.ts";
 import type { ImageStorage } from "../registry/storage.ts";
@@ -67,8 +67,8 @@ export async function fetchFile(
 }
 
 function contentOf(path: string, isPacked: boolean, label: string, ctx: RunContext): AsyncIterable<Uint8Array> {
-  const stream = createReadStream(path, { highWaterMark: 2 ** 18 });
-  return isPacked ? decompress(stream, { label, env: ctx.env, signal: ctx.signal }) : stream;
+  const bytes = fileBytes(path, ctx.signal);
+  return isPacked ? decompress(bytes, { label, env: ctx.env, signal: ctx.signal }) : bytes;
 }
 
 function wrongArtifact(label: string): FledgeError {

@@ -1,9 +1,9 @@
-import { createReadStream } from "node:fs";
 import { rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { type RunContext, throwIfAborted } from "../../lib/context.ts";
+import type { RunContext } from "../../lib/context.ts";
 import { FledgeError } from "../../lib/errors.ts";
 import { temporarySibling, writeFileAtomically } from "../../lib/files/atomic.ts";
+import { fileBytes } from "../../lib/files/file-bytes.ts";
 import { makeFolders } from "../../lib/files/folders.ts";
 import { hashFile } from "../../lib/files/hash-file.ts";
 import { ioError } from "../../lib/files/io-error.ts";
@@ -66,8 +66,7 @@ async function copySparse(
   signal: AbortSignal,
 ): Promise<void> {
   async function* read(): AsyncGenerator<Uint8Array, void, undefined> {
-    for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 20 })) {
-      throwIfAborted(signal);
+    for await (const chunk of fileBytes(path, signal, { chunkBytes: 2 ** 20 })) {
       yield chunk;
       progress.add(chunk.length);
     }

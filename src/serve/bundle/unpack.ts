@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { chmod, type FileHandle, link, mkdir, open, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import type { ByteString } from "../../lib/bytes.ts";
 import type { Env } from "../../lib/context.ts";
 import { decompress } from "../../lib/decompress.ts";
 import { type Digest, digestOf } from "../../lib/digest.ts";
+import { fileBytes } from "../../lib/files/file-bytes.ts";
 import { ioError } from "../../lib/files/io-error.ts";
 import { readContent, readContentSync } from "../../rootfs/content.ts";
 import type { LayerEntry } from "../../rootfs/layer.ts";
@@ -82,8 +82,7 @@ export async function unpackBundle(
   await mkdir(folder, { mode: 0o700 }).catch((error: unknown) => {
     throw ioError(error, "create", folder);
   });
-  const stream = createReadStream(file, { highWaterMark: 2 ** 18 });
-  for await (const raw of indexTar(stream, { ...tarOptions(file, limits), signal })) {
+  for await (const raw of indexTar(fileBytes(file, signal), { ...tarOptions(file, limits), signal })) {
     const entry = check.take(raw);
     if (entry === undefined) continue;
     if (entry.path === INFO_NAME && entry.type === "file") info = parseInfo(textOf(entry));
